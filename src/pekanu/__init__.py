@@ -1,0 +1,1 @@
+"""Pekanu: buy and sell deterministic computation without trusting each other."""
