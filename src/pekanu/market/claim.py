@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import astuple, dataclass
 from typing import Final
 
-from eth_abi import encode
+from eth_abi.abi import encode
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.types import ZERO_HASH, Address, Hash32
