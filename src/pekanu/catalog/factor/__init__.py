@@ -1,0 +1,1 @@
+"""The prime factors of integers."""

@@ -1,0 +1,1 @@
+"""Linear systems over a prime field."""

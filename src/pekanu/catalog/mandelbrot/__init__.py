@@ -1,0 +1,1 @@
+"""A tile of the Mandelbrot set."""

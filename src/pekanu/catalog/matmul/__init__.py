@@ -1,0 +1,1 @@
+"""The product of two integer matrices."""
