@@ -49,7 +49,7 @@ lock:  ## pin anew every Python package that the project uses
 	rm -rf $(VENV)/lock
 	$(MAKE) --no-print-directory $(STAMPS)/venv
 	$(BIN)/python -m venv $(VENV)/lock
-	$(VENV)/lock/bin/pip install --quiet '.[dev]'
+	$(VENV)/lock/bin/pip install --quiet --quiet '.[dev]'
 	$(VENV)/lock/bin/pip freeze --exclude pekanu > constraints.txt
 	rm -rf $(VENV)/lock
 
@@ -77,12 +77,12 @@ $(STAMPS)/venv:
 
 $(STAMPS)/product: pyproject.toml constraints.txt build_contracts.py | $(STAMPS)/venv
 	@echo "set-up: the product"
-	@$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@$(BIN)/pip install --quiet --quiet --constraint constraints.txt --editable .
 	@touch $@
 
 $(STAMPS)/develop: pyproject.toml constraints.txt build_contracts.py | $(STAMPS)/venv
 	@echo "set-up: the product, its tests and checks"
-	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/pip install --quiet --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(STAMPS)/product
 
 # Holds what goes before PATH: nothing, or the virtual environment.
@@ -92,7 +92,7 @@ $(STAMPS)/node: | $(STAMPS)/venv
 	  printf '' > $@; \
 	else \
 	  echo "set-up: Node into $(VENV)"; \
-	  $(BIN)/pip install --quiet '$(NODE_IN_VENV)'; \
+	  $(BIN)/pip install --quiet --quiet '$(NODE_IN_VENV)'; \
 	  printf '%s:' '$(CURDIR)/$(BIN)' > $@; \
 	fi
 
@@ -107,6 +107,6 @@ $(ARTIFACTS): $(CONTRACT_SOURCES) build_contracts.py $(STAMPS)/product
 	@if $(BIN)/python -c 'import vyper' 2>/dev/null; then \
 	  $(BIN)/python build_contracts.py; \
 	else \
-	  $(BIN)/pip install --quiet --constraint constraints.txt --editable .; \
+	  $(BIN)/pip install --quiet --quiet --constraint constraints.txt --editable .; \
 	fi
 	@touch $@
