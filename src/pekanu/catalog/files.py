@@ -77,6 +77,20 @@ def write_file(path: Path, value: Value, decoded: object) -> None:
         raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, replacing it whole.
+
+    Raises:
+        InvalidInput: It cannot be written.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}") from error
+
+
 def to_json(decoded: object) -> object:
     """Return an output as plain lists, dicts, numbers and texts."""
     if isinstance(decoded, np.ndarray | np.generic):

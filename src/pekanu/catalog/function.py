@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, TypeAlias, cast
 
-from pekanu.catalog.files import write_file
+from pekanu.catalog.files import write_bytes, write_file
 from pekanu.catalog.framing import (
     Value,
     decode_value,
@@ -25,9 +25,10 @@ from pekanu.catalog.framing import (
     validate_output_size,
 )
 from pekanu.catalog.manifest import InputSpec, Json, Manifest
+from pekanu.catalog.png import encode_png
 from pekanu.catalog.values import build_value, validate_value
 from pekanu.catalog.verdict import RandomBytes, Verdict, refuse
-from pekanu.catalog.views import View
+from pekanu.catalog.views import Picture, View
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import ExecutionFailed, InvalidInput
 from pekanu.types import Hash32
@@ -238,7 +239,11 @@ class Function:
         Raises:
             InvalidInput: This output has no such format, or the file cannot be written.
         """
-        write_file(path, decode_value(output), self.decode_output(output))
+        pictures = [view for view in self.show(output) if isinstance(view, Picture)]
+        if path.suffix.lower() == ".png" and pictures:
+            write_bytes(path, encode_png(pictures[0]))
+        else:
+            write_file(path, decode_value(output), self.decode_output(output))
 
     def show(self, output: bytes) -> list[View]:
         """Return the output as plain data that a terminal or a page draws.

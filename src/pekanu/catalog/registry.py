@@ -20,7 +20,7 @@ from pekanu.types import Hash32
 
 ENTRY_POINT_GROUP: Final = "pekanu.functions"
 
-_OWN: Final = ("matmul",)
+_OWN: Final = ("matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount")
 
 
 def names() -> list[str]:
