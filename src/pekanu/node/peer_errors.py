@@ -23,11 +23,21 @@ class PeerError(ProtocolError):
     """A peer did not do what was asked of it."""
 
 
-class PeerUnreachable(PeerError):  # noqa: N818 - a state of the peer, like `NoWorker`
-    """A peer gave no answer, or none that can be trusted; nothing is known of its state."""
+class PeerUnreachable(PeerError):
+    """A peer gave no answer, or none that can be trusted; nothing is known of its state.
+
+    Args:
+        message: One sentence.
+        may_pass: Whether trying again can help.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = True, hint: str | None = None) -> None:
+        """Keep whether to try again."""
+        super().__init__(message, hint=hint)
+        self.may_pass = may_pass
 
 
-class PeerRefused(PeerError):  # noqa: N818 - what the peer did, like `Rejected`
+class PeerRefused(PeerError):
     """A peer said no; the answer is authenticated.
 
     A `PeerHandler` raises it to refuse, a `PeerClient` when it was refused.

@@ -1,0 +1,284 @@
+"""A client's talk with one worker: typed requests, and transfers that survive a broken line.
+
+Each request is idempotent for the worker, so one whose answer got lost is made again, sealed
+afresh. What is not here: which worker to choose and what to do with its answers (the client's
+shell).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self, TypeVar
+
+import httpx
+
+from pekanu.errors import InvalidMessage
+from pekanu.node import peer_routes as routes
+from pekanu.node.channel_keys import ChannelIdentity
+from pekanu.node.peer_errors import PeerRefused, PeerUnreachable
+from pekanu.node.peer_handler import Delivered
+from pekanu.node.peer_line import PeerAddress, PeerLine
+from pekanu.node.peer_messages import (
+    RESULT_SIZE,
+    Acceptance,
+    AcceptanceRequest,
+    ApprovalNotice,
+    BlobRef,
+    CiphertextHead,
+    CiphertextRange,
+    Info,
+    InfoRequest,
+    InputPart,
+    InputState,
+    KeyOpening,
+    Message,
+    Quote,
+    QuoteRequest,
+    TaskQuery,
+    TaskStatus,
+    unpack_results,
+)
+from pekanu.types import Hash32
+
+RequestT = TypeVar("RequestT", bound=Message)
+ResponseT = TypeVar("ResponseT", bound=Message)
+ResultT = TypeVar("ResultT")
+Progress = Callable[[int, int], None]
+
+#: Bytes of one transfer request.
+_CHUNK_BYTES: Final = 8 << 20
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerPatience:
+    """How long a client waits for a worker."""
+
+    connect_seconds: float = 5.0
+    #: Without a byte.
+    read_seconds: float = 90.0
+    #: Seconds without progress after which a transfer or a request is given up.
+    patience_seconds: float = 30.0
+    #: Seconds before the first repetition; doubled each time, to `longest_pause_seconds`.
+    pause_seconds: float = 0.1
+    longest_pause_seconds: float = 2.0
+
+
+class PeerClient:
+    """Talks with one worker; an async context manager.
+
+    Args:
+        address: The worker, as announced.
+        identity: One's own channel key.
+        patience: How long to wait.
+        clock: Wall clock in seconds.
+        transport: For tests.
+    """
+
+    def __init__(
+        self,
+        address: PeerAddress,
+        identity: ChannelIdentity,
+        *,
+        patience: PeerPatience | None = None,
+        clock: Callable[[], float] = time.time,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Connect to nothing yet."""
+        self._patience = patience or PeerPatience()
+        wait = self._patience
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=address.endpoint,
+                timeout=httpx.Timeout(wait.read_seconds, connect=wait.connect_seconds),
+                follow_redirects=False,
+                trust_env=False,
+                verify=False,  # noqa: S501 - the channel authenticates, not TLS
+                transport=transport,
+            )
+        except httpx.InvalidURL as error:
+            raise PeerUnreachable(
+                f"the worker announces {address.endpoint!r}, which is no URL", may_pass=False
+            ) from error
+        self._line = PeerLine(address, identity, self._http, clock)
+
+    async def __aenter__(self) -> Self:
+        """Open; the worker is first spoken to by the first request."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def fetch_info(self) -> Info:
+        """Return what the worker says of itself.
+
+        This and all other methods:
+
+        Raises:
+            PeerUnreachable: No answer that can be trusted came in time.
+            PeerRefused: The worker said no.
+            PeerImpostor: Another than the worker's key answers at the endpoint.
+            InvalidMessage: The worker's answer breaks the protocol.
+        """
+        return await self._ask(routes.INFO, InfoRequest())
+
+    async def fetch_quote(self, request: QuoteRequest) -> Quote:
+        """Return the worker's price for a computation."""
+        return await self._ask(routes.QUOTE, request)
+
+    async def accept(self, request: AcceptanceRequest) -> Acceptance:
+        """Return the worker's signed acceptance; its signature is not checked here."""
+        return await self._ask(routes.ACCEPT, request)
+
+    async def fetch_status(self, task_id: Hash32) -> TaskStatus:
+        """Return where a task stands."""
+        return await self._ask(routes.TASK, TaskQuery(task_id=task_id))
+
+    async def fetch_claim(self, task_id: Hash32, count: int) -> Delivered:
+        """Return the claim and results of a task of `count` items; roots are not checked here."""
+        query = TaskQuery(task_id=task_id)
+
+        async def ask() -> Delivered:
+            body = bytearray()
+            async with self._line.call(routes.CLAIM, query) as call:
+                if call.head.count != count:
+                    raise InvalidMessage(
+                        f"the worker claims {call.head.count} results, not {count}"
+                    )
+                async for part in call.read_body(call.head.count * RESULT_SIZE):
+                    body += part
+                return Delivered(
+                    claim=call.head.claim,
+                    results=unpack_results(bytes(body), count),
+                    ciphertext_size=call.head.ciphertext_size,
+                )
+
+        return await self._insist(ask)
+
+    async def fetch_key(self, task_id: Hash32) -> KeyOpening:
+        """Return the seal's key; that it opens the commitment is not checked here."""
+        return await self._ask(routes.KEY, TaskQuery(task_id=task_id))
+
+    async def approve(self, notice: ApprovalNotice) -> TaskStatus:
+        """Give the worker the approval and return the status after it."""
+        return await self._ask(routes.APPROVE, notice)
+
+    async def upload_input(
+        self, blob: BlobRef, source: BinaryIO, *, progress: Progress | None = None
+    ) -> None:
+        """Bring an input to the worker, from where an earlier upload stopped.
+
+        Args:
+            blob: Name and size of what `source` holds.
+            source: Read by seeking.
+            progress: Told bytes held by the worker, and all bytes.
+        """
+        question = InputPart(blob=blob, offset=0)
+        state = await self._ask(routes.INPUT, question)
+
+        async def send() -> InputState:
+            nonlocal state
+            part = InputPart(blob=blob, offset=state.offset)
+            size = min(_CHUNK_BYTES, blob.size - state.offset)
+            source.seek(state.offset)
+            try:
+                async with self._line.call(routes.INPUT, part, (source, size)) as call:
+                    return call.head
+            except PeerRefused as refusal:
+                if refusal.code != "offset":
+                    raise
+            except PeerUnreachable:
+                state = await self._ask(routes.INPUT, question)
+                raise
+            return await self._ask(routes.INPUT, question)
+
+        while not state.is_complete:
+            before = state.offset
+            state = await self._insist(send)
+            if state.offset <= before and not state.is_complete:
+                raise PeerUnreachable("the worker makes no progress with the input")
+            if progress is not None:
+                progress(state.offset, blob.size)
+
+    async def download_ciphertext(
+        self, task_id: Hash32, size: int, target: Path, *, progress: Progress | None = None
+    ) -> None:
+        """Fetch a task's ciphertext into a file, from where an earlier download stopped.
+
+        The bytes are not checked here: their root is, by the caller, against the claim.
+
+        Args:
+            task_id: The task.
+            size: Bytes of the file, from the claim and the results.
+            target: Complete when the method returns; an existing part is gone on with.
+            progress: Told bytes held, and all bytes.
+        """
+        held = _touch(target)
+        if held > size:
+            raise InvalidMessage(f"{target} is longer than the ciphertext")
+
+        async def fetch() -> None:
+            nonlocal held
+            length = min(_CHUNK_BYTES, size - held)
+            asked = CiphertextRange(task_id=task_id, offset=held, length=length)
+            async with self._line.call(routes.CIPHERTEXT, asked) as call:
+                _check_range(call.head, asked, size)
+                with target.open("ab") as file:
+                    async for part in call.read_body(call.head.length):
+                        file.write(part)
+                        held += len(part)
+                        if progress is not None:
+                            progress(held, size)
+
+        while held < size:
+            await self._insist(fetch, get_progress=lambda: held)
+
+    async def _ask(
+        self, operation: routes.Operation[RequestT, ResponseT], request: RequestT
+    ) -> ResponseT:
+        async def ask() -> ResponseT:
+            async with self._line.call(operation, request) as call:
+                return call.head
+
+        return await self._insist(ask)
+
+    async def _insist(
+        self,
+        attempt: Callable[[], Awaitable[ResultT]],
+        get_progress: Callable[[], int] = lambda: 0,
+    ) -> ResultT:
+        wait, pause, reached = self._patience, self._patience.pause_seconds, get_progress()
+        end = time.monotonic() + wait.patience_seconds
+        while True:
+            try:
+                return await attempt()
+            except PeerUnreachable as error:
+                if not error.may_pass:
+                    raise
+                if get_progress() > reached:
+                    reached, pause = get_progress(), wait.pause_seconds
+                    end = time.monotonic() + wait.patience_seconds
+                if time.monotonic() + pause > end:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, wait.longest_pause_seconds)
+
+
+def _touch(path: Path) -> int:
+    path.touch()
+    return path.stat().st_size
+
+
+def _check_range(head: CiphertextHead, asked: CiphertextRange, size: int) -> None:
+    if head.size != size or head.offset != asked.offset or not 0 < head.length <= asked.length:
+        raise InvalidMessage("the worker's ciphertext is not as long as its claim makes it")

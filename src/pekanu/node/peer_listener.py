@@ -1,0 +1,145 @@
+"""The process that listens for peers: uvicorn in the running loop, hardened against slow peers.
+
+uvicorn bounds how long an idle connection lives, but not how long a request's head may drip
+in; `_ImpatientProtocol` does. What is not here: what is served (`peer_server`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, Self
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from pekanu.errors import UsageError
+
+#: Seconds for a request's head to arrive, and between requests; at most twice that is given.
+HEAD_SECONDS: Final = 10.0
+
+
+class _ImpatientProtocol(H11Protocol):
+    """HTTP/1.1 that looks at each connection now and then, and ends the ones that only wait."""
+
+    _visit: asyncio.TimerHandle | None = None
+    _seen_cycle: object = None
+
+    def connection_made(  # type: ignore[override] # uvicorn narrows it likewise
+        self, transport: asyncio.Transport
+    ) -> None:
+        super().connection_made(transport)
+        self._visit = self.loop.call_later(HEAD_SECONDS, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._visit is not None:
+            self._visit.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if self.transport.is_closing():
+            self.transport.abort()  # it was closed before, and the peer does not take the rest
+            return
+        if not is_answering and self.cycle is self._seen_cycle:
+            self.transport.abort()
+            return
+        self._seen_cycle = self.cycle
+        self._visit = self.loop.call_later(HEAD_SECONDS, self._look)
+
+
+class _QuietServer(uvicorn.Server):
+    """Leaves the process's signals to the node, and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_listening.set()
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+class PeerListener:
+    """Serves an application while the context is open.
+
+    Args:
+        app: What `build_peer_app` returns.
+        host: Address to listen on.
+        port: 0 for a free one.
+    """
+
+    def __init__(self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Start nothing yet."""
+        self._app, self._host, self._port = app, host, port
+        self._server: _QuietServer | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    @property
+    def port(self) -> int:
+        """The port, once the context is open."""
+        return self._port
+
+    @property
+    def endpoint(self) -> str:
+        """The URL under which peers on this machine reach the server."""
+        return f"http://{self._host}:{self._port}"
+
+    async def __aenter__(self) -> Self:
+        """Bind the port and begin to serve.
+
+        Raises:
+            UsageError: The port is taken or not allowed.
+        """
+        listening = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((self._host, self._port))
+        except OSError as error:
+            listening.close()
+            raise UsageError(
+                f"cannot listen on {self._host}:{self._port}: {error.strerror}",
+                hint="choose another port",
+            ) from error
+        self._port = listening.getsockname()[1]
+        config = uvicorn.Config(
+            self._app,
+            http=_ImpatientProtocol,
+            ws="none",
+            lifespan="off",
+            loop="none",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            limit_concurrency=512,
+            backlog=256,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=2,
+            h11_max_incomplete_event_size=16384,
+        )
+        self._server = _QuietServer(config)
+        self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
+        await self._server.is_listening.wait()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish what is being answered, for two seconds at most, and stop."""
+        if self._server is not None and self._task is not None:
+            self._server.should_exit = True
+            await self._task

@@ -1,0 +1,332 @@
+"""The worker's door for its peers: sealed requests over HTTP, refused when they are not right.
+
+Nothing is believed before it is authenticated: the path and the length are checked, then the
+225 bytes that begin the channel, then the first part, and only then is a handler called.
+Every wait has a time limit. Refusals before authentication are small plain JSON; after it they
+are sealed like any answer. What is not here: what the operations do (`peer_answers`), the
+process that listens (`peer_listener`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from pekanu.errors import InvalidMessage, PekanuError, ProtocolError, UsageError
+from pekanu.market.task import MarketDomain
+from pekanu.node import peer_routes as routes
+from pekanu.node.blobs import BlobStore
+from pekanu.node.channel import (
+    REQUEST_PREFIX_SIZE,
+    RESPONSE_PREFIX_SIZE,
+    ChannelLimits,
+    ChannelRefused,
+    ServerChannel,
+    ServerExchange,
+)
+from pekanu.node.channel_keys import ChannelIdentity
+from pekanu.node.channel_stream import HEADER_SIZE, PART_SIZE, get_sealed_size
+from pekanu.node.peer_answers import Answer, PeerRequest, Responder, Responders
+from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.peer_handler import PeerHandler
+from pekanu.node.peer_messages import Refusal
+from pekanu.node.peer_wire import decode_message, encode_message
+from pekanu.node.rations import Rations
+from pekanu.types import Hash32
+
+_LOG: Final = logging.getLogger(__name__)
+
+#: HTTP statuses of refusals in the clear, by code.
+STATUSES: Final = {
+    "malformed": 400,
+    "epoch": 401,
+    "time": 401,
+    "binding": 401,
+    "unknown": 404,
+    "slow": 408,
+    "replay": 409,
+    "length": 411,
+    "oversized": 413,
+    "busy": 503,
+    "quota": 429,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerLimits:
+    """What the server bounds, beyond the stored inputs (`BlobLimits`)."""
+
+    channel: ChannelLimits = field(default_factory=ChannelLimits)
+    #: Requests answered at once.
+    concurrent_requests: int = 64
+    #: Requests a second from one network address, and how many may come at once.
+    host_rate: float = 400.0
+    host_burst: float = 800.0
+    #: Requests a second from one wallet without a task, and how many may come at once.
+    stranger_rate: float = 20.0
+    stranger_burst: float = 100.0
+    #: Requests a second from one wallet with a task.
+    customer_rate: float = 200.0
+    customer_burst: float = 400.0
+    #: Seconds without a byte in either direction.
+    stall_seconds: float = 20.0
+    #: Seconds for a whole request, besides one for each 64 KiB of it.
+    request_seconds: float = 30.0
+    #: Seconds that a handler may think.
+    handler_seconds: float = 60.0
+
+
+def build_peer_app(
+    handler: PeerHandler,
+    identity: ChannelIdentity,
+    *,
+    domain: MarketDomain,
+    blobs: BlobStore,
+    limits: PeerLimits | None = None,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """Return the application that serves a worker's peers under `/peer/v1/`.
+
+    Args:
+        handler: The worker.
+        identity: The worker's channel key, the one that its announcement names.
+        domain: The market whose wallets are served.
+        blobs: Where inputs go.
+        limits: What to bound.
+        clock: Wall clock in seconds.
+    """
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    server = _PeerServer(
+        handler,
+        ServerChannel(identity, domain, clock=clock, limits=(limits or PeerLimits()).channel),
+        Responders(handler, blobs),
+        limits=limits or PeerLimits(),
+        clock=clock,
+    )
+    app.add_api_route(routes.IDENTITY_PATH, server.show_identity, methods=["GET"])
+    app.add_api_route(
+        routes.PREFIX + "/{operation}", server.answer, methods=["POST"], response_model=None
+    )
+    return app
+
+
+class _PeerServer:
+    def __init__(
+        self,
+        handler: PeerHandler,
+        channel: ServerChannel,
+        responders: Responders,
+        *,
+        limits: PeerLimits,
+        clock: Callable[[], float],
+    ) -> None:
+        self._handler, self._channel, self._table = handler, channel, responders.table
+        self._limits, self._clock, self._busy = limits, clock, 0
+        self._hosts = Rations(limits.host_rate, burst=limits.host_burst)
+        self._strangers = Rations(limits.stranger_rate, burst=limits.stranger_burst)
+        self._customers = Rations(limits.customer_rate, burst=limits.customer_burst)
+
+    async def show_identity(self) -> Response:
+        """Answer who the worker is."""
+        binding = self._channel.identity.binding
+        identity = routes.Identity(
+            owner=binding.owner,
+            key=Hash32(binding.key),
+            expiry=binding.expiry,
+            signature=binding.signature,
+            epoch=self._channel.epoch.hex(),
+        )
+        return Response(encode_message(identity), media_type="application/json")
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a sealed request; refusals before authentication are in the clear."""
+        if self._busy >= self._limits.concurrent_requests:
+            return _refuse("busy", "the worker answers too many requests")
+        self._busy += 1
+        try:
+            return await self._answer(request)
+        except ChannelRefused as refusal:
+            return _refuse(refusal.code, refusal.message)
+        except InvalidMessage as error:
+            return _refuse("malformed", error.message)
+        except ClientDisconnect:
+            return _refuse("malformed", "the request is cut off")
+        except TimeoutError:
+            return _refuse("slow", "the request came too slowly")
+        finally:
+            self._busy -= 1
+
+    async def _answer(self, request: Request) -> Response:
+        operation, responder, size = self._check_head(request)
+        limits = self._limits
+        patience = limits.request_seconds + limits.handler_seconds + size / 65536
+        async with asyncio.timeout(patience):
+            reader = _BodyReader(request, size, limits.stall_seconds)
+            exchange = self._channel.admit(await reader.read_prefix(), operation.context)
+            parts = reader.read_parts(exchange)
+            head = await anext(parts, None)
+            if head is None:
+                raise InvalidMessage("the request is cut off")
+            self._channel.confirm(exchange)
+            try:
+                self._check_ration(exchange)
+                message = decode_message(operation.request, head)
+                body = _check_body(parts, operation.upload_bytes)
+                if not operation.upload_bytes:
+                    async for _ in body:  # nothing may follow, and the end must be marked
+                        pass
+                asked = PeerRequest(peer=exchange.peer, message=message, body=body)
+                answer = await self._respond(responder, asked)
+            except PekanuError as error:
+                answer = Answer(head=_get_refusal(error))
+                await reader.skip_rest()
+        return SealedResponse(exchange, answer, stall_seconds=limits.stall_seconds)
+
+    async def _respond(self, responder: Responder, request: PeerRequest) -> Answer:
+        try:
+            return await responder(request)
+        except (PekanuError, TimeoutError, ClientDisconnect):
+            raise
+        except Exception as error:  # the outermost loop: a peer learns nothing of a bug here
+            _LOG.exception("a peer's request failed here")
+            raise PeerRefused("internal", "the worker failed to answer") from error
+
+    def _check_head(self, request: Request) -> tuple[routes.Operation[Any, Any], Responder, int]:
+        host = request.client.host if request.client else ""
+        if not self._hosts.take(host, self._clock()):
+            raise ChannelRefused("quota", "too many requests from this address")
+        if request.url.path not in self._table:
+            raise ChannelRefused("unknown", "there is no such operation")
+        operation, responder = self._table[request.url.path]
+        length = request.headers.get("content-length", "")
+        if not length.isdecimal() or len(length) > 12:
+            raise ChannelRefused("length", "the request does not say how long it is")
+        most = operation.upload_bytes
+        parts = [PART_SIZE] * (1 + -(-most // PART_SIZE)) if most else [PART_SIZE]
+        if int(length) > REQUEST_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(parts):
+            raise ChannelRefused("oversized", "the request is too long")
+        return operation, responder, int(length)
+
+    def _check_ration(self, exchange: ServerExchange) -> None:
+        is_customer = self._handler.is_customer(exchange.peer)
+        rations = self._customers if is_customer else self._strangers
+        if not rations.take(exchange.peer, self._clock()):
+            raise PeerRefused("quota", "you ask too often")
+
+
+class _BodyReader:
+    """Reads a request's body with a limit on each wait and on the whole."""
+
+    def __init__(self, request: Request, size: int, stall_seconds: float) -> None:
+        self._chunks, self._left, self._stall = request.stream(), size, stall_seconds
+        self._rest = b""
+
+    async def read_prefix(self) -> bytes:
+        data = bytearray()
+        while len(data) < REQUEST_PREFIX_SIZE:
+            chunk = await self._read_chunk()
+            if not chunk:
+                break
+            data += chunk
+        self._rest = bytes(data[REQUEST_PREFIX_SIZE:])
+        return bytes(data[:REQUEST_PREFIX_SIZE])
+
+    async def read_parts(self, exchange: ServerExchange) -> AsyncIterator[bytes]:
+        chunk = self._rest or await self._read_chunk()
+        while chunk:
+            for part in exchange.opener.feed(chunk):
+                yield part
+            chunk = await self._read_chunk()
+        exchange.opener.finish()
+
+    async def skip_rest(self) -> None:
+        """Take what the peer still sends, so that it comes to read the answer."""
+        while await self._read_chunk():
+            pass
+
+    async def _read_chunk(self) -> bytes:
+        while True:
+            async with asyncio.timeout(self._stall):
+                chunk = await anext(self._chunks, None)
+            if chunk is None:
+                return b""
+            if chunk:
+                self._left -= len(chunk)
+                if self._left < 0:
+                    raise InvalidMessage("the request is longer than it said")
+                return bytes(chunk)
+
+
+async def _check_body(parts: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    total = 0
+    async for part in parts:
+        total += len(part)
+        if total > most:
+            raise InvalidMessage("the request holds too much data")
+        if part:
+            yield part
+
+
+class SealedResponse(Response):
+    """An answer, sealed part by part as the peer takes it."""
+
+    def __init__(self, exchange: ServerExchange, answer: Answer, *, stall_seconds: float) -> None:
+        """Announce the length."""
+        super().__init__(media_type="application/octet-stream")
+        self._exchange, self._answer, self._stall = exchange, answer, stall_seconds
+        code = b"\x01" if isinstance(answer.head, Refusal) else b"\x00"
+        self._head = code + encode_message(answer.head)
+        whole, rest = divmod(answer.size, PART_SIZE)
+        sizes = [len(self._head)] + [PART_SIZE] * whole + ([rest] if rest else [])
+        length = RESPONSE_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(sizes)
+        self.headers["content-length"] = str(length)
+        self.headers["cache-control"] = "no-store"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; a peer that takes nothing for too long is cut off."""
+        _ = scope, receive
+        prefix, sealer = self._exchange.seal_response()
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        left = self._answer.size
+        data = prefix + sealer.seal(self._head, is_last=not left)
+        if self._answer.parts is not None:
+            async for part in self._answer.parts:
+                await self._send(send, data)
+                left -= len(part)
+                data = sealer.seal(part, is_last=not left)
+        await self._send(send, data, more=left > 0)
+
+    async def _send(self, send: Send, data: bytes, *, more: bool = True) -> None:
+        async with asyncio.timeout(self._stall):
+            await send({"type": "http.response.body", "body": data, "more_body": more})
+
+
+def _get_refusal(error: PekanuError) -> Refusal:
+    if isinstance(error, PeerRefused):
+        code = error.code
+    elif isinstance(error, InvalidMessage | UsageError):
+        code = "malformed"
+    elif isinstance(error, ProtocolError):
+        code = "terms"
+    else:
+        code = "busy"
+    return Refusal(code=code, message=error.message[:500], hint=(error.hint or "")[:500])
+
+
+def _refuse(code: str, message: str) -> Response:
+    # The connection ends: what is left of the request is not worth reading.
+    return JSONResponse(
+        {"code": code, "message": message},
+        status_code=STATUSES[code],
+        headers={"connection": "close"},
+    )
