@@ -67,9 +67,7 @@ class Account:
     def sign_transaction(self, fields: dict[str, Any]) -> SignedTransaction:
         """Return a transaction signed, from the fields of an EIP-1559 transaction."""
         signed = self._signer.sign_transaction(fields)
-        return SignedTransaction(
-            raw=bytes(signed.raw_transaction), hash=Hash32(bytes(signed.hash))
-        )
+        return SignedTransaction(raw=bytes(signed.raw_transaction), hash=Hash32(bytes(signed.hash)))
 
     def sign_typed_data(self, document: dict[str, Any]) -> bytes:
         """Return the 65 bytes r, s, v (27 or 28) of an EIP-712 document. Source: EIP-712."""

@@ -34,7 +34,7 @@ INTEGRITY: Final = {
 _ARCHITECTURES: Final = {"x86_64": "amd64", "amd64": "amd64", "arm64": "arm64", "aarch64": "arm64"}
 
 
-class AnvilMissing(ChainError):  # noqa: N818 - named like its siblings
+class AnvilMissing(ChainError):
     """The development chain's program is not on this machine."""
 
 
@@ -60,10 +60,10 @@ def find_anvil(given: str | Path | None = None) -> Path:
     """
     chosen = given or os.environ.get("PEKANU_ANVIL")
     if chosen:
-        path = shutil.which(chosen)
-        if path is None:
+        program = shutil.which(chosen)
+        if program is None:
             raise AnvilMissing(f"{str(chosen)!r} is not a program", hint="give the path of anvil")
-        return Path(path)
+        return Path(program)
     on_path = shutil.which("anvil")
     if on_path and not _is_script(Path(on_path)):
         return Path(on_path)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
 
-class Unreachable(ChainError):  # noqa: N818 - named like its siblings
+class Unreachable(ChainError):
     """The chain's node does not answer, or answers no JSON-RPC."""
 
 
@@ -92,8 +92,8 @@ class Connection:
         """
         if urlsplit(rpc).scheme not in {"http", "https"}:
             raise UsageError(f"{rpc!r} is not a URL of http or https")
-        from web3 import AsyncHTTPProvider  # noqa: PLC0415 - a second to import
         from aiohttp import ClientTimeout  # noqa: PLC0415
+        from web3 import AsyncHTTPProvider  # noqa: PLC0415 - a second to import
 
         chosen = options or ConnectionOptions()
         timeout = ClientTimeout(total=chosen.timeout_seconds)
@@ -190,8 +190,12 @@ class Connection:
 
     async def fetch_code_hash(self, address: Address) -> Hash32:
         """Return the Keccak-256 of the code at an address; that of nothing where there is none."""
+        return keccak256(await self.fetch_code(address))
+
+    async def fetch_code(self, address: Address) -> bytes:
+        """Return the code at an address; empty where there is none."""
         code = await self.request("eth_getCode", address, "latest")
-        return keccak256(bytes.fromhex(code[2:]))
+        return bytes.fromhex(code[2:])
 
     async def call(self, fields: Mapping[str, object], block: str = "latest") -> bytes:
         """Return what a call to a contract would return, without a transaction.

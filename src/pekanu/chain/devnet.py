@@ -227,16 +227,26 @@ class Devnet:
             self._http = httpx.Client(timeout=30.0, trust_env=False)
             try:
                 self._wait_until_ready(process, errors)
+                self._catch_up()
             except BaseException:
                 self.stop()
                 raise
+
+    def _catch_up(self) -> None:
+        """Go on from the time of a chain that was read from its file: time never goes back."""
+        head = self.request("eth_getBlockByNumber", "latest", False)
+        ahead = int(head["timestamp"], 16) - int(time.time())
+        if ahead > 0:
+            self.request("evm_increaseTime", ahead)
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         until = time.monotonic() + _START_SECONDS
         while time.monotonic() < until:
             if process.poll() is not None:
                 errors.seek(0)
-                lines = errors.read().decode(errors="replace").strip().splitlines() or ["no message"]
+                lines = errors.read().decode(errors="replace").strip().splitlines() or [
+                    "no message"
+                ]
                 raise ChainError(f"the development chain ended at once: {lines[-1].strip()}")
             with contextlib.suppress(ChainError):
                 if int(self.request("eth_chainId"), 16) == self.options.chain_id:

@@ -1,0 +1,137 @@
+"""Trying a call before it is sent: its gas, what it would cost, or why it would fail.
+
+Not here: sending it (`transactions`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+
+from pekanu.chain.connection import Connection, RpcError
+from pekanu.chain.pending import Call
+from pekanu.errors import InsufficientFunds, TransactionReverted
+from pekanu.types import Address, Wei, format_wei
+
+#: Highest gas limit of a transaction. Source: EIP-7825.
+MAX_GAS: Final = 1 << 24
+_ERROR: Final = bytes.fromhex("08c379a0")
+_PANIC: Final = bytes.fromhex("4e487b71")
+_INVALID_PARAMS: Final = -32602
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fees:
+    """What a transaction offers for each unit of gas. Source: EIP-1559."""
+
+    max_fee: Wei
+    tip: Wei
+
+    def bump(self, market: Fees) -> Fees:
+        """Return what replaces these: an eighth more at least, and what the market wants now."""
+        return Fees(
+            max_fee=Wei(max(market.max_fee, self.max_fee * 9 // 8 + 1)),
+            tip=Wei(max(market.tip, self.tip * 9 // 8 + 1)),
+        )
+
+
+async def fetch_fees(chain: Connection) -> Fees:
+    """Return fees that hold while the base fee doubles."""
+    block, tip = await asyncio.gather(chain.fetch_block("latest"), _fetch_tip(chain))
+    base = block.base_fee if block else 0
+    return Fees(max_fee=Wei(2 * base + tip), tip=tip)
+
+
+async def estimate_gas(chain: Connection, sender: Address, call: Call) -> int:
+    """Return a gas limit with a fifth to spare, after trying the call on the pending block.
+
+    The pending block, since the latest one's clock stands still on an idle development chain.
+
+    Raises:
+        TransactionReverted: It would fail; the contract's reason is kept.
+        InsufficientFunds: The sender's balance is below the value.
+    """
+    fields = build_fields(sender, call)
+    try:
+        try:
+            answer = await chain.request("eth_estimateGas", fields, "pending")
+        except RpcError as error:
+            if error.code != _INVALID_PARAMS:
+                raise
+            answer = await chain.request("eth_estimateGas", fields)
+    except RpcError as error:
+        raise await explain(chain, sender, call, error) from error
+    gas = int(answer, 16)
+    return max(gas, min(gas * 6 // 5, MAX_GAS))
+
+
+async def fetch_reason(chain: Connection, sender: Address, call: Call, block_number: int) -> str:
+    """Return why a transaction failed in a block, by trying it again before and after it."""
+    for number in (block_number - 1, block_number):
+        try:
+            await chain.call(build_fields(sender, call), hex(number))
+        except RpcError as error:
+            return get_reason(error)
+    return ""
+
+
+async def explain(
+    chain: Connection, sender: Address, call: Call, error: RpcError
+) -> TransactionReverted | InsufficientFunds | RpcError:
+    """Return the failure that a node's refusal stands for."""
+    text = error.text.lower()
+    if "insufficient funds" in text or "gas required exceeds" in text:
+        balance = await chain.get_balance(sender)
+        return build_insufficient_funds(sender, call, balance, call.value)
+    if error.data or "revert" in text:
+        return TransactionReverted(get_reason(error))
+    return error
+
+
+def build_insufficient_funds(
+    sender: Address, call: Call, balance: int, needed: int
+) -> InsufficientFunds:
+    """Return the failure that says what an account has and what a call needs."""
+    return InsufficientFunds(
+        f"{sender} has {format_wei(balance)} and {call.name} needs {format_wei(needed)} and gas",
+        hint="send money to this account first",
+    )
+
+
+def build_fields(sender: Address, call: Call) -> dict[str, object]:
+    """Return a call as JSON-RPC takes it."""
+    fields: dict[str, object] = {
+        "from": sender,
+        "data": "0x" + call.data.hex(),
+        "value": hex(call.value),
+    }
+    if call.to is not None:
+        fields["to"] = call.to
+    return fields
+
+
+def get_reason(error: RpcError) -> str:
+    """Return the contract's own words from a revert; empty when it gave none."""
+    selector, body = error.data[:4], error.data[4:]
+    try:
+        if selector == _ERROR:
+            return str(decode(["string"], body)[0])
+        if selector == _PANIC:
+            return f"panic {decode(['uint256'], body)[0]:#x}"
+    except (DecodingError, UnicodeDecodeError):
+        return f"0x{error.data[:32].hex()}"
+    if error.data:
+        return f"0x{error.data[:32].hex()}"
+    _, found, reason = error.text.partition("reverted: ")
+    return reason if found else ""
+
+
+async def _fetch_tip(chain: Connection) -> Wei:
+    try:
+        return Wei(int(await chain.request("eth_maxPriorityFeePerGas"), 16))
+    except RpcError:  # not every node has it
+        return Wei(10**9)
