@@ -10,21 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from mmap import mmap
+from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pekanu.crypto.keccak import hash_pairs, keccak256
 from pekanu.types import ZERO_HASH, Hash32
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    #: Rows of 32 bytes.
-    Nodes: TypeAlias = NDArray[np.uint8]
-
-#: Anything with contiguous bytes: bytes, bytearray, memoryview, mmap.
-Buffer: TypeAlias = "bytes | bytearray | memoryview"
+#: Rows of 32 bytes.
+Nodes: TypeAlias = NDArray[np.uint8]
+#: Anything with contiguous bytes.
+Buffer: TypeAlias = bytes | bytearray | memoryview | mmap
 
 #: Depth of the tree over an output or input region: 2^21 leaves, 64 MiB with the length leaf.
 REGION_DEPTH: Final = 21
@@ -157,17 +155,17 @@ def region_root(data: Buffer, depth: int = REGION_DEPTH) -> Hash32:
         message = f"{size} bytes do not fit a region of depth {depth}"
         raise ValueError(message)
     stripe = min(_STRIPE_DEPTH, get_depth(leaves))
-    roots = np.concatenate(
-        [
-            get_levels(get_region_leaves(data, first, min(leaves, first + (1 << stripe))))[-1]
-            if leaves > 1 << stripe
-            else get_levels(get_region_leaves(data, 0, leaves))[-1]
-            for first in range(0, leaves, 1 << stripe)
-        ]
-    )
-    root = get_levels(roots, height=stripe)[-1]
-    reached = stripe + get_depth(len(roots))
-    return Hash32(climb(root, reached, depth).tobytes())
+    roots = [
+        _get_stripe_root(get_region_leaves(data, first, min(leaves, first + (1 << stripe))), stripe)
+        for first in range(0, leaves, 1 << stripe)
+    ]
+    top = get_levels(np.concatenate(roots), height=stripe)[-1]
+    return Hash32(climb(top, stripe + get_depth(len(roots)), depth).tobytes())
+
+
+def _get_stripe_root(leaves: Nodes, depth: int) -> Nodes:
+    """Return the root, shape (1, 32), of a tree of some depth that begins with these leaves."""
+    return climb(get_levels(leaves)[-1], get_depth(len(leaves)), depth)
 
 
 def get_region_leaves(data: Buffer, first: int, stop: int) -> Nodes:
