@@ -1,0 +1,463 @@
+"""What a client does next with a task: a pure state machine, events in, instructions out.
+
+A task here is one try with one worker. Every instruction may be given again, after each look at
+the chain and after a restart; whoever performs them does each once at a time and knows what is
+done already. The clock comes with the events. What is not here: performing anything (`client`),
+the choice of a worker (`quotes`), the next worker after a failure (`client`).
+Source: design/market.md, "The two-transaction path" and "States".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, StrEnum
+from typing import TypeAlias, assert_never
+
+from pekanu.market.claim import Claim
+from pekanu.market.state import Status, TaskState
+from pekanu.node.peer_messages import BlobRef, Message
+from pekanu.node.peer_wire import (
+    U32,
+    U64,
+    U256,
+    AddressText,
+    ClaimHex,
+    Name,
+    TaskHex,
+    TermsHex,
+    WalletSignature,
+    Word,
+)
+from pekanu.types import Seconds
+
+
+class ClientStep(StrEnum):
+    """What the journal says of a client's task; each is written before it is taken."""
+
+    #: The terms are fixed: what the ledger lacks of the price is deposited.
+    FUNDING = "funding"
+    #: The price is in the ledger: the input goes to the worker and its acceptance is asked for.
+    ASKING = "asking"
+    #: The acceptance is held: the escrow is posted.
+    POSTING = "posting"
+    #: The escrow stands: the claim is waited for.
+    WAITING = "waiting"
+    #: The claim is held: the ciphertext is fetched.
+    FETCHING = "fetching"
+    #: The ciphertext is held: the key is asked for.
+    OPENING = "opening"
+    #: The key is held: the outputs are opened and verified.
+    VERIFYING = "verifying"
+    #: The outputs are verified: the approval is signed and given.
+    APPROVING = "approving"
+    #: The outputs are wrong but well sealed: never approved, the end is waited for.
+    REFUSED = "refused"
+    #: The worker did not deliver: the money is called back.
+    EXPIRING = "expiring"
+    #: The ciphertext did not come: it is demanded on chain, group by group.
+    DEMANDING_CHUNKS = "demanding_chunks"
+    #: The key did not come: it is demanded on chain.
+    DEMANDING_KEY = "demanding_key"
+    #: A demand went unanswered: price and stake are called for.
+    FORFEITING = "forfeiting"
+    #: The seal is wrong: the place is shown on chain.
+    COMPLAINING = "complaining"
+    #: Nothing was posted, and nothing can be any more.
+    ABANDONED = "abandoned"
+    #: The status on chain is final and never left.
+    FINISHED = "finished"
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether anything is left to do."""
+        return self not in {ClientStep.ABANDONED, ClientStep.FINISHED}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerRef(Message):
+    """Where a worker is reached."""
+
+    address: AddressText
+    endpoint: str
+    channel_key: Word
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClientTask(Message):
+    """All that a client must know to carry on with a task."""
+
+    step: ClientStep
+    task_id: Word
+    job_id: Name
+    task: TaskHex
+    terms: TermsHex
+    worker: WorkerRef
+    function: Name
+    input: BlobRef
+    #: What was to be deposited for it.
+    deposit: U256 = 0
+    #: Seconds after a delivery for which a silent worker is waited for.
+    patience: U32
+    #: The worker's acceptance.
+    expiry: U64 = 0
+    acceptance: WalletSignature | None = None
+    #: The claim that this client works on; its results lie beside the ciphertext.
+    claim: ClaimHex | None = None
+    #: The claim that stands on chain is this one.
+    is_claim_on_chain: bool = False
+    #: The whole ciphertext, of the claim's root, is held.
+    has_ciphertext: bool = False
+    key: U256 | None = None
+    blinding: U256 | None = None
+    #: The worker's node gave something that does not hold; it is asked no more.
+    is_distrusted: bool = False
+    #: The outputs were verified, or refused, under the policy.
+    is_verified: bool = False
+    #: What was verified and how, or what is wrong.
+    verdict: str = ""
+    #: Status at the end, by its name.
+    ending: str = ""
+
+
+class ClientCall(Enum):
+    """A transaction of the client's."""
+
+    #: Put the missing money into the ledger.
+    DEPOSIT = "deposit"
+    #: Lock price and stake.
+    POST_ACCEPTED = "post_accepted"
+    #: Take back price and stake.
+    EXPIRE = "expire"
+    #: Demand the key.
+    DEMAND_KEY = "demand_key"
+    #: Demand the next group of chunks.
+    DEMAND_CHUNKS = "demand_chunks"
+    #: Take price and stake for an unanswered demand.
+    FORFEIT = "forfeit"
+    #: Show the wrong place.
+    COMPLAIN = "complain"
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChainSeen:
+    """What the chain says of the task."""
+
+    state: TaskState
+    #: The status is final by the node's confirmation rule.
+    is_final: bool
+    now: Seconds
+    #: The claim that stands on chain, once one does.
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Funded:
+    """The ledger covers the price."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcceptanceHeld:
+    """The worker signed exactly this task."""
+
+    expiry: int
+    signature: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AcceptanceRefused:
+    """The worker does not sign, or the client does not want it any more."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimHeld:
+    """A claim came, and its results under its root; they are stored."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CiphertextHeld:
+    """The whole ciphertext is stored and has the claim's root; so are the results."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeyHeld:
+    """A key and blinding came that open the claim's commitment."""
+
+    key: int
+    blinding: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerLied:
+    """The worker's node gave what does not hold under its claim."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputVerified:
+    """The outputs are those of the claim, and right as far as the policy looks."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputRefused:
+    """The outputs are those of the claim, and wrong."""
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SealBroken:
+    """The opened seal does not lead to the claim's results; the place is known."""
+
+
+ClientEvent: TypeAlias = (
+    ChainSeen
+    | Funded
+    | AcceptanceHeld
+    | AcceptanceRefused
+    | ClaimHeld
+    | CiphertextHeld
+    | KeyHeld
+    | PeerLied
+    | OutputVerified
+    | OutputRefused
+    | SealBroken
+)
+
+
+# --- instructions ---------------------------------------------------------------------------------
+
+
+class Ask(Enum):
+    """Something to get, check and come back with."""
+
+    #: Upload the input; get the worker's acceptance.
+    ACCEPTANCE = "acceptance"
+    #: Get claim and results.
+    CLAIM = "claim"
+    #: Get the ciphertext.
+    CIPHERTEXT = "ciphertext"
+    #: Get the key.
+    KEY = "key"
+    #: Read the key that was opened on chain.
+    KEY_ON_CHAIN = "key on chain"
+    #: Open and verify the outputs.
+    VERDICT = "verdict"
+    #: Sign the approval and give it to the worker.
+    APPROVAL = "approval"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a transaction."""
+
+    call: ClientCall
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Give back what the task held here."""
+
+
+ClientInstruction: TypeAlias = Ask | Send | Close
+ClientMove: TypeAlias = tuple[ClientTask, list[ClientInstruction]]
+
+#: What the worker's node is asked in each step.
+_QUESTIONS = {
+    ClientStep.ASKING: Ask.ACCEPTANCE,
+    ClientStep.WAITING: Ask.CLAIM,
+    ClientStep.FETCHING: Ask.CIPHERTEXT,
+    ClientStep.OPENING: Ask.KEY,
+    ClientStep.VERIFYING: Ask.VERDICT,
+    ClientStep.APPROVING: Ask.APPROVAL,
+}
+
+
+def get_patience(audit_window: int) -> Seconds:
+    """Return how long after a delivery the worker's node may be silent before a demand."""
+    return Seconds(min(audit_window // 4, 60))
+
+
+def get_wake_times(task: ClientTask, state: TaskState) -> list[Seconds]:
+    """Return when to look at the chain again, should nothing happen before."""
+    if not state.status.is_bound:
+        return [Seconds(min(task.expiry, task.task.offered_until) + 1)]
+    times = [state.deadline + 1]
+    if state.status is Status.DELIVERED:
+        times.append(state.deadline - task.task.audit_window + task.patience)
+    return [Seconds(time) for time in times]
+
+
+def handle(task: ClientTask, event: ClientEvent) -> ClientMove:  # noqa: PLR0911 - one return a case
+    """Return the task after an event, and what to do; the task is journaled before it is done."""
+    if not task.step.is_live:
+        return task, []
+    match event:
+        case ChainSeen():
+            return _see_chain(task, event)
+        case Funded() | AcceptanceHeld() | AcceptanceRefused():
+            return _hear_before_escrow(task, event)
+        case PeerLied():
+            return replace(task, is_distrusted=True, verdict=event.message[:500]), []
+        case ClaimHeld() | CiphertextHeld() | KeyHeld():
+            return _take_delivery(task, event)
+        case OutputVerified() | OutputRefused() | SealBroken():
+            return _hear_verdict(task, event)
+        case _:
+            assert_never(event)
+
+
+def _go(task: ClientTask, step: ClientStep) -> ClientMove:
+    question = _QUESTIONS.get(step)
+    return replace(task, step=step), [question] if question else []
+
+
+def _hear_before_escrow(
+    task: ClientTask, event: Funded | AcceptanceHeld | AcceptanceRefused
+) -> ClientMove:
+    if task.step not in (ClientStep.FUNDING, ClientStep.ASKING):
+        return task, []
+    match event:
+        case Funded():
+            return _go(task, ClientStep.ASKING)
+        case AcceptanceHeld():
+            held = replace(
+                task, step=ClientStep.POSTING, expiry=event.expiry, acceptance=event.signature
+            )
+            return held, [Send(ClientCall.POST_ACCEPTED)]
+        case AcceptanceRefused():
+            ended = replace(task, step=ClientStep.ABANDONED, verdict=event.message[:500])
+            return ended, [Close()]
+        case _:
+            assert_never(event)
+
+
+def _take_delivery(task: ClientTask, event: ClaimHeld | CiphertextHeld | KeyHeld) -> ClientMove:
+    match event:
+        case ClaimHeld() if task.step is ClientStep.WAITING and task.claim in (None, event.claim):
+            return _go(replace(task, claim=event.claim), ClientStep.FETCHING)
+        case CiphertextHeld() if task.step in (ClientStep.FETCHING, ClientStep.DEMANDING_CHUNKS):
+            return _go(replace(task, has_ciphertext=True), ClientStep.OPENING)
+        case KeyHeld() if task.step in (ClientStep.OPENING, ClientStep.DEMANDING_KEY):
+            held = replace(task, key=event.key, blinding=event.blinding)
+            return _go(held, ClientStep.VERIFYING)
+        case _:
+            return task, []
+
+
+def _hear_verdict(
+    task: ClientTask, event: OutputVerified | OutputRefused | SealBroken
+) -> ClientMove:
+    if task.step is not ClientStep.VERIFYING:
+        return task, []
+    match event:
+        case OutputVerified():
+            verified = replace(task, is_verified=True, verdict=event.what[:500])
+            return _go(verified, ClientStep.APPROVING)
+        case OutputRefused():
+            return replace(task, step=ClientStep.REFUSED, verdict=event.what[:500]), []
+        case SealBroken():
+            # Said on chain once the claim stands there; a worker that delivers none expires.
+            calls: list[ClientInstruction] = []
+            if task.is_claim_on_chain:
+                calls = [Send(ClientCall.COMPLAIN)]
+            broken = "the sealed output is not the claimed one"
+            return replace(task, step=ClientStep.COMPLAINING, verdict=broken), calls
+        case _:
+            assert_never(event)
+
+
+def _see_chain(task: ClientTask, event: ChainSeen) -> ClientMove:  # noqa: PLR0911 - one return a case
+    status = event.state.status
+    if status.is_terminal:
+        if not event.is_final:
+            return task, []
+        ended = replace(task, step=ClientStep.FINISHED, ending=status.name.lower())
+        return ended, [Close()]
+    if not status.is_bound:
+        return _see_unposted(task, event)
+    if task.step in (ClientStep.FUNDING, ClientStep.ASKING, ClientStep.POSTING):
+        task = replace(task, step=ClientStep.WAITING)
+    if status is Status.ACCEPTED:
+        if event.now > event.state.deadline:
+            return replace(task, step=ClientStep.EXPIRING), [Send(ClientCall.EXPIRE)]
+        return task, _ask_peer(task)
+    task = _adopt_claim(task, event)
+    if status is Status.DEMANDED and event.now > event.state.deadline:
+        return replace(task, step=ClientStep.FORFEITING), [Send(ClientCall.FORFEIT)]
+    if task.step is ClientStep.COMPLAINING:
+        return task, [Send(ClientCall.COMPLAIN)]
+    if status is Status.DEMANDED:
+        # What the worker's own node gives meanwhile is as good.
+        return task, [] if task.step is ClientStep.DEMANDING_CHUNKS else _ask_peer(task)
+    return _see_delivered(task, event)
+
+
+def _see_unposted(task: ClientTask, event: ChainSeen) -> ClientMove:
+    if task.step is ClientStep.FUNDING:
+        return task, [Send(ClientCall.DEPOSIT)]
+    if task.step is ClientStep.ASKING:
+        return task, [Ask.ACCEPTANCE]
+    if event.now <= min(task.expiry, task.task.offered_until):
+        # In later steps a reorganization has taken the escrow back: it is posted again.
+        return task, [Send(ClientCall.POST_ACCEPTED)]
+    if not event.is_final:
+        return task, []
+    ended = replace(
+        task, step=ClientStep.ABANDONED, verdict=task.verdict or "the acceptance ran out"
+    )
+    return ended, [Close()]
+
+
+def _adopt_claim(task: ClientTask, event: ChainSeen) -> ClientTask:
+    """Return the task working on the claim that stands on chain; another one is dropped."""
+    if event.claim is None or (task.is_claim_on_chain and task.claim == event.claim):
+        return task
+    if task.claim == event.claim:
+        return replace(task, is_claim_on_chain=True)
+    return replace(
+        task,
+        step=ClientStep.WAITING,
+        claim=event.claim,
+        is_claim_on_chain=True,
+        has_ciphertext=False,
+        key=None,
+        blinding=None,
+        is_verified=False,
+        verdict="",
+    )
+
+
+def _see_delivered(task: ClientTask, event: ChainSeen) -> ClientMove:
+    state = event.state
+    silence = event.now - (state.deadline - task.task.audit_window)
+    is_out_of_patience = task.is_distrusted or silence >= task.patience
+    match task.step:
+        case ClientStep.WAITING | ClientStep.FETCHING if is_out_of_patience:
+            return replace(task, step=ClientStep.DEMANDING_CHUNKS), [Send(ClientCall.DEMAND_CHUNKS)]
+        case ClientStep.DEMANDING_CHUNKS:
+            return task, [Send(ClientCall.DEMAND_CHUNKS)]
+        case ClientStep.OPENING | ClientStep.DEMANDING_KEY if state.key_demanded:
+            return task, [Ask.KEY_ON_CHAIN]
+        case ClientStep.OPENING if is_out_of_patience:
+            return replace(task, step=ClientStep.DEMANDING_KEY), [Send(ClientCall.DEMAND_KEY)]
+        case ClientStep.DEMANDING_KEY:
+            return task, [Send(ClientCall.DEMAND_KEY)]
+        case _:
+            return task, _ask_peer(task)
+
+
+def _ask_peer(task: ClientTask) -> list[ClientInstruction]:
+    question = _QUESTIONS.get(task.step)
+    if question is None or (task.is_distrusted and question is not Ask.VERDICT):
+        return []
+    return [question]
