@@ -11,6 +11,7 @@ from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
+
 from pekanu.crypto.keccak import keccak256
 from pekanu.market.claim import Claim, Result
 from pekanu.market.task import MarketDomain, Task, Terms
@@ -37,9 +38,7 @@ from pekanu.node.peer_messages import (
 from pekanu.node.peer_server import PeerLimits, build_peer_app
 from pekanu.types import ZERO_HASH, Address, Hash32, Seconds, Wei
 
-DOMAIN = MarketDomain(
-    chain_id=31337, market=Address("0x5FbDB2315678afecb367f032d93F642f64180aa3")
-)
+DOMAIN = MarketDomain(chain_id=31337, market=Address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))
 PROGRAM = keccak256(b"pekanu native double v1")
 
 
@@ -139,9 +138,7 @@ class FakeWorker:
     async def fetch_claim(self, peer: Address, task_id: Hash32) -> Delivered:
         self._check(peer)
         claim = Claim(results_root=task_id, ciphertext_root=ZERO_HASH, key_x=1, key_y=2)
-        return Delivered(
-            claim=claim, results=self.results, ciphertext_size=len(self.ciphertext)
-        )
+        return Delivered(claim=claim, results=self.results, ciphertext_size=len(self.ciphertext))
 
     async def get_ciphertext_path(self, peer: Address, task_id: Hash32) -> Path:
         self._check(peer)
