@@ -104,11 +104,9 @@ def to_json(decoded: object) -> object:
 
 def _read_npy(path: Path) -> object:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")
     except (ValueError, EOFError, TypeError, OverflowError) as error:
         raise InvalidInput(f"{path} is no .npy file of numbers") from error
-    if not isinstance(array, np.ndarray):
-        raise InvalidInput(f"{path} is no .npy file of numbers")
     if array.nbytes > MAX_REGION_BYTES:
         raise InvalidInput(
             f"{path} holds {array.nbytes} bytes, more than the {MAX_REGION_BYTES} that fit"

@@ -21,6 +21,9 @@ from pekanu.errors import InvalidInput
 
 #: Bits of the largest of a list of integers.
 INTEGERS_BITS: Final = 128
+#: Bounds on decimal numbers, so that their exact fractions stay small.
+_FIXED_LIMIT: Final = 1 << 34
+_DECIMAL_PLACES: Final = 60
 _MASK64: Final = (1 << 64) - 1
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,4000}")
 
@@ -131,8 +134,10 @@ def _build_fixed(spec: InputSpec, given: object) -> Value:
         number = Decimal(str(given))
     except InvalidOperation as error:
         raise InvalidInput(f"{given!r} is not a number") from error
-    if not number.is_finite() or abs(number) >= 1 << 34:
+    if not number.is_finite() or not -_FIXED_LIMIT < number < _FIXED_LIMIT:
         raise InvalidInput(f"{given!r} is out of range")
+    if cast("int", number.as_tuple().exponent) < -_DECIMAL_PLACES:
+        raise InvalidInput(f"{_describe(given)} has more than {_DECIMAL_PLACES} decimal places")
     low, high = (bound / (1 << spec.fraction_bits) for bound in _get_fixed_range(spec))
     if not low <= number <= high:
         raise InvalidInput(f"{given} is not between {low:g} and {high:g}")
