@@ -9,8 +9,6 @@ import re
 from decimal import Decimal, InvalidOperation
 from typing import Final, NewType
 
-from eth_utils.address import is_address, to_checksum_address
-
 from pekanu.errors import InvalidAddress, InvalidAmount
 
 #: A checksummed 0x-address.
@@ -35,6 +33,9 @@ def parse_address(text: str) -> Address:
     Raises:
         InvalidAddress: It is not 20 bytes of hex, or its mixed-case checksum is wrong.
     """
+    # A sixth of a second to import.
+    from eth_utils.address import is_address, to_checksum_address  # noqa: PLC0415
+
     if not is_address(text) or not text.startswith("0x"):
         message = f"{text!r} is not an address"
         raise InvalidAddress(message, hint="an address is 0x and 40 hex digits")
