@@ -121,9 +121,7 @@ def build_proof(leaves: Sequence[bytes], index: int) -> list[Hash32]:
     return get_proof(get_levels(to_nodes(leaves)), index)
 
 
-def verify_proof(
-    root: bytes, leaf: bytes, index: int, count: int, proof: Sequence[bytes]
-) -> bool:
+def verify_proof(root: bytes, leaf: bytes, index: int, count: int, proof: Sequence[bytes]) -> bool:
     """Return whether `leaf` is leaf `index` of the `count` leaves under `root`."""
     if not 0 <= index < count or len(proof) != get_depth(count):
         return False

@@ -121,7 +121,9 @@ class _Writer:
 
     def _permutation(self) -> None:
         """Write KECCAK-f[1600] over the state in memory."""
-        self.lines += [f"define internal void @permute_{self.width}(ptr %state) noinline {{"]
+        self.lines += [
+            f"define internal void @permute_{self.width}(ptr %state) noinline alignstack(64) {{"
+        ]
         self.lines.append("entry:")
         lanes = [self._load_lane(lane) for lane in range(_LANES)]
         self.lines += ["  br label %round", "round:"]

@@ -28,8 +28,8 @@ class ScalarBackend:
 
     def hash_each(self, source: Bytes2D, target: Bytes2D) -> None:
         """Write to each row of `target` the hash of the same row of `source`."""
-        size, view = source.shape[1], memoryview(source.reshape(-1))
-        digests = memoryview(target.reshape(-1))
+        size, view = source.shape[1], source.reshape(-1).data
+        digests = target.reshape(-1).data
         for index in range(len(target)):
             message = bytes(view[size * index : size * (index + 1)])
             digests[32 * index : 32 * (index + 1)] = keccak256(message)
@@ -37,7 +37,7 @@ class ScalarBackend:
     def xor_pads(self, prefix: bytes, level: int, first: int, data: Bytes2D) -> None:
         """Xor into each row of `data` its pad, for consecutive indices from `first`."""
         start = prefix + level.to_bytes(32, "big")
-        view = memoryview(data.reshape(-1))
+        view = data.reshape(-1).data
         for row in range(len(data)):
             place = slice(32 * row, 32 * (row + 1))
             pad = keccak256(start + (first + row).to_bytes(32, "big"))

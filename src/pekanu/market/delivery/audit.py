@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from pekanu.crypto.merkle import REGION_DEPTH, Buffer, Nodes, climb, get_parents
 from pekanu.errors import InvalidProof
 from pekanu.market.claim import Result
 from pekanu.market.delivery import small
-from pekanu.market.delivery.layout import CHUNK_LEAVES, CHUNK_LEVEL, Layout, get_item_offsets
+from pekanu.market.delivery.layout import CHUNK_LEVEL, Layout, get_item_offsets
 from pekanu.market.delivery.pads import get_prefix
 from pekanu.market.delivery.rows import get_rows, get_sealed_leaves, get_stripes, take_data
 from pekanu.market.delivery.tree import reduce_rows
@@ -116,13 +117,13 @@ def audit_item(
     wrong = _open_chunks(prefix, layout, rows, levels[0], result.output_size, output)
     if wrong is not None:
         return Complaint(item=item, level=CHUNK_LEVEL, index=wrong)
-    for level, (below, nodes) in enumerate(zip(levels, levels[1:], strict=False), CHUNK_LEVEL + 1):
+    for level, (below, nodes) in enumerate(pairwise(levels), CHUNK_LEVEL + 1):
         wrong = _find_difference(get_parents(below, level - 1), nodes)
         if wrong is not None:
             return Complaint(item=item, level=level, index=wrong)
     if climb(levels[-1], layout.top, REGION_DEPTH).tobytes() != result.output_root:
         return Complaint(item=item, level=layout.top + 1, index=0)
-    return _trim(item, memoryview(output), result.output_size)
+    return _trim(item, output.data, result.output_size)
 
 
 def _open_chunks(

@@ -34,7 +34,7 @@ MAX_OUTPUT_SIZE: Final = MAX_REGION_SIZE
 BLOCK_SIZE: Final = 32
 
 
-class OutputTooLarge(InvalidInput):  # noqa: N818 - the tree's leaves are named by the fault
+class OutputTooLarge(InvalidInput):
     """An output does not fit its region, so that it cannot be claimed or sealed."""
 
 
@@ -102,7 +102,7 @@ class Layout:
         chunks = np.arange(first, stop, step, dtype=np.int64)
         before = np.maximum(chunks - 1, 0)
         nodes = self.top - CHUNK_LEVEL + 1 + 2 * before - np.bitwise_count(before)
-        rows = CHUNK_LEAVES * chunks - 1 + nodes
+        rows: NDArray[np.int64] = CHUNK_LEAVES * chunks - 1 + nodes
         rows[chunks == 0] = 0
         return rows
 

@@ -18,9 +18,9 @@ from pekanu.market.delivery.layout import BLOCK_SIZE, CHUNK_LEAVES, Layout
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Chunks that are worked on at a time: 1 MiB of data stays in the processor's cache.
-STRIPE_CHUNKS: Final = 1024
-_CHUNK_SIZE: Final = CHUNK_LEAVES * BLOCK_SIZE
+#: Chunks that are worked on at a time: 256 KiB of data stay in the processor's cache.
+STRIPE_CHUNKS: Final = 256
+_CHUNK: Final = np.dtype((np.void, CHUNK_LEAVES * BLOCK_SIZE))
 
 
 def get_rows(ciphertext: Buffer, row_count: int) -> Nodes:
@@ -56,7 +56,7 @@ def put_data(layout: Layout, rows: Nodes, first: int, leaves: Nodes) -> None:
         rows[there] = leaves[here]
     inner, starts = _get_inner(layout, first, stop)
     if len(starts):
-        _get_windows(rows)[starts] = leaves.reshape(-1, _CHUNK_SIZE)[inner]
+        _get_windows(rows)[starts] = _get_chunks(leaves)[inner]
 
 
 def take_data(layout: Layout, rows: Nodes, first: int, stop: int) -> Nodes:
@@ -64,7 +64,7 @@ def take_data(layout: Layout, rows: Nodes, first: int, stop: int) -> Nodes:
     leaves = np.empty(((stop - first) * CHUNK_LEAVES, BLOCK_SIZE), dtype=np.uint8)
     inner, starts = _get_inner(layout, first, stop)
     if len(starts):
-        leaves.reshape(-1, _CHUNK_SIZE)[inner] = _get_windows(rows)[starts]
+        _get_chunks(leaves)[inner] = _get_windows(rows)[starts]
     for there, here in _get_edges(layout, first, stop):
         leaves[here] = rows[there]
     _, sealed = get_sealed_leaves(layout, first, stop)
@@ -89,7 +89,12 @@ def _get_inner(layout: Layout, first: int, stop: int) -> tuple[slice, NDArray[np
     return slice(begin - first, end - first), layout.get_cell_rows(begin, end)
 
 
-def _get_windows(rows: Nodes) -> Nodes:
-    """Return a view in which entry i is the 32 rows from row i on."""
-    shape = (len(rows) - CHUNK_LEAVES + 1, _CHUNK_SIZE)
-    return np.lib.stride_tricks.as_strided(rows, shape=shape, strides=(BLOCK_SIZE, 1))
+def _get_windows(rows: Nodes) -> NDArray[np.void]:
+    """Return a view in which entry i is the 32 rows from row i on; NumPy moves each as one."""
+    count = len(rows) - CHUNK_LEAVES + 1
+    return np.ndarray((count,), dtype=_CHUNK, buffer=rows, strides=(BLOCK_SIZE,))
+
+
+def _get_chunks(leaves: Nodes) -> NDArray[np.void]:
+    """Return whole chunks of leaves, each as one value."""
+    return leaves.reshape(-1).view(_CHUNK)

@@ -87,7 +87,7 @@ def seal(
             output_roots[item] = Hash32(sealed.output_roots[place].tobytes())
             item_roots[item] = Hash32(sealed.item_roots[place].tobytes())
     return SealedBatch(
-        ciphertext=memoryview(rows.reshape(-1)),
+        ciphertext=rows.reshape(-1).data,
         item_roots=tuple(item_roots),
         output_roots=tuple(output_roots),
         output_sizes=tuple(sizes),
