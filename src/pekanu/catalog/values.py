@@ -188,8 +188,9 @@ def _validate_integers(spec: InputSpec, value: Value) -> None:
         raise InvalidInput("it is no list of integers")
     if value.shape[1] != 2:
         raise InvalidInput("its integers have not two words")
-    for number in get_integers(value):
-        _require_range(number, spec.minimum or 0, (1 << INTEGERS_BITS) - 1)
+    low = spec.minimum or 0
+    if np.any((value[:, 1] == 0) & (value[:, 0] < low)):
+        raise InvalidInput(f"an integer is below {low}")
 
 
 def _validate_integer(spec: InputSpec, value: Value) -> None:

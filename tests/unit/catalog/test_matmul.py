@@ -85,6 +85,21 @@ def test_get_digit_width__when_sums_are_extreme__then_stay_exact(inner: int) -> 
     assert width >= 15
 
 
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(1100, 3, 2), (2, 9000, 3), (3, 2, 2500), (600, 5000, 1100)]
+)
+def test_multiply__when_larger_than_a_tile__then_equals_numpy(m: int, k: int, n: int) -> None:
+    generator = np.random.default_rng(m)
+    a = generator.integers(-100, 100, (m, k), dtype=np.int8)
+    b = generator.integers(-(1 << 20), 1 << 20, (k, n))
+    shares: list[float] = []
+    # Sums stay below 2^53, so that the oracle may be a product of doubles.
+    expected = (a.astype(float) @ b.astype(float)).astype(np.int64)
+    assert np.array_equal(multiply(a, b, shares.append), expected)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
 def test_multiply__when_all_elements_are_the_least__then_wraps_exactly() -> None:
     a = np.full((9, 700), -(1 << 63), dtype=np.int64)
     b = np.full((700, 4), (1 << 64) - 1, dtype=np.uint64)

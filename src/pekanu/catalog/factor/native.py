@@ -18,6 +18,7 @@ from pekanu.catalog.function import Progress
 from pekanu.catalog.values import get_integers
 
 _TRIAL_LIMIT: Final = 1000
+_SMALL_PRIMES: Final = gmpy2.primorial(_TRIAL_LIMIT)
 #: Iterations of rho before curves: finds most factors below 2^28.
 _RHO_ITERATIONS: Final = 1 << 15
 _RHO_BATCH: Final = 128
@@ -43,7 +44,7 @@ def estimate_steps(values: Sequence[Value]) -> int:
     """Return the manifest's model."""
     total = 2000
     for number in get_integers(values[0]):
-        bits = int(_divide_small(mpz(number))[1]).bit_length()
+        bits = _strip_small(mpz(number)).bit_length()
         total += 20_000 + (2000 << bits // 4 if bits <= 64 else 4 * 10**10)
     return total
 
@@ -76,6 +77,13 @@ def _divide_small(number: mpz) -> tuple[list[mpz], mpz]:
             number //= prime
         prime = gmpy2.next_prime(prime)
     return primes, number
+
+
+def _strip_small(number: mpz) -> mpz:
+    """Return the number without its small prime factors."""
+    while (common := gmpy2.gcd(number, _SMALL_PRIMES)) != 1:
+        number //= common
+    return number
 
 
 def _factor_rest(number: mpz) -> list[mpz]:

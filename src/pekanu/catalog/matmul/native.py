@@ -18,11 +18,15 @@ from pekanu.catalog.function import Progress
 from pekanu.errors import InvalidInput
 
 Matrix: TypeAlias = npt.NDArray[np.int64]
+Words: TypeAlias = npt.NDArray[np.uint64]
+Digits: TypeAlias = list[npt.NDArray[np.float64]]
 
 #: Integers up to 2^53 are exact as doubles.
 _EXACT_BITS: Final = 53
-#: Rows that are multiplied at once: bounds memory, and says how often progress is told.
-_BLOCK_ROWS: Final = 256
+#: What is multiplied at once: bounds memory, and says how often progress is told.
+_TILE_ROWS: Final = 512
+_TILE_INNER: Final = 4096
+_TILE_COLUMNS: Final = 1024
 
 
 def validate(values: Sequence[Value]) -> None:
@@ -56,24 +60,30 @@ def estimate_output_size(values: Sequence[Value]) -> int:
 
 def multiply(a: IntegerArray, b: IntegerArray, progress: Progress | None = None) -> Matrix:
     """Return ``a @ b`` modulo 2^64 as int64, for integer matrices of any dtype."""
-    left, right = to_int64(a), to_int64(b)
-    m, k, n = *left.shape, right.shape[1]
+    m, k, n = len(a), len(b), int(b.shape[1])
     product = np.zeros((m, n), dtype=np.uint64)
-    if m == 0 or k == 0 or n == 0:
-        return product.view(np.int64)
-    width = get_digit_width(k)
-    right_digits = _split(right, width)
-    for start in range(0, m, _BLOCK_ROWS):
-        block = slice(start, start + _BLOCK_ROWS)
-        for i, digit in enumerate(_split(left[block], width)):
-            for j, other in enumerate(right_digits):
-                shift = width * (i + j)
-                if shift < 64:
-                    part = (digit @ other).astype(np.int64).view(np.uint64)
-                    product[block] += part << np.uint64(shift)
-        if progress is not None:
-            progress(min(1.0, (start + _BLOCK_ROWS) / m))
+    width = get_digit_width(min(k, _TILE_INNER))
+    tiles = [(inner, column) for inner in _cut(k, _TILE_INNER) for column in _cut(n, _TILE_COLUMNS)]
+    for done, (inner, column) in enumerate(tiles):
+        right = _split(to_int64(b[inner, column]), width)
+        for row in _cut(m, _TILE_ROWS):
+            _add_product(product[row, column], _split(to_int64(a[row, inner]), width), right, width)
+            if progress is not None:
+                progress((done + min(1.0, row.stop / m)) / len(tiles))
     return product.view(np.int64)
+
+
+def _add_product(total: Words, left: Digits, right: Digits, width: int) -> None:
+    for i, digit in enumerate(left):
+        for j, other in enumerate(right):
+            shift = width * (i + j)
+            if shift < 64:
+                part = (digit @ other).astype(np.int64).view(np.uint64)
+                total += part << np.uint64(shift)
+
+
+def _cut(length: int, size: int) -> list[slice]:
+    return [slice(start, start + size) for start in range(0, length, size)]
 
 
 def to_int64(array: IntegerArray) -> Matrix:
@@ -86,15 +96,15 @@ def get_digit_width(inner: int) -> int:
 
     Digits are balanced, |d| <= 2^(w-1), hence |sum| <= inner * 2^(2w-2) <= 2^53.
     """
-    return (_EXACT_BITS + 2 - (inner - 1).bit_length()) // 2
+    return (_EXACT_BITS + 2 - max(0, inner - 1).bit_length()) // 2
 
 
-def _split(matrix: Matrix, width: int) -> list[npt.NDArray[np.float64]]:
+def _split(matrix: Matrix, width: int) -> Digits:
     """Return balanced digits, lowest first: their weighted sum is the matrix modulo 2^64."""
     half = np.int64(1 << (width - 1))
     mask = np.int64((1 << width) - 1)
     rest = matrix
-    digits: list[npt.NDArray[np.float64]] = []
+    digits: Digits = []
     while len(digits) * width < 64 and (not digits or rest.any()):
         # Both sums may wrap; that changes the value by a multiple of 2^64 only.
         digit = ((rest + half) & mask) - half
