@@ -11,7 +11,7 @@ from pekanu.chain.deploy import AddressBook, Deployment, deploy
 from pekanu.chain.devnet import DEVNET_CHAIN_ID, Devnet, DevnetOptions
 from pekanu.chain.events import MarketEvent, TaskEvent, decode_event
 from pekanu.chain.keystore import Keystore, StoredAccount
-from pekanu.chain.market_contract import MarketContract, TaskView
+from pekanu.chain.market_contract import MarketContract
 from pekanu.chain.pending import (
     Attempt,
     Call,
@@ -55,7 +55,6 @@ __all__ = [
     "StoredAccount",
     "StreamOptions",
     "TaskEvent",
-    "TaskView",
     "Unreachable",
     "decode_event",
     "deploy",

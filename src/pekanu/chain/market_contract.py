@@ -6,35 +6,19 @@ Who may call what, when: design/market.md, "States".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
-from eth_utils.address import to_checksum_address
+import asyncio
+from dataclasses import replace
+from typing import Any, Final
 
 from pekanu import contracts
 from pekanu.chain.connection import Connection
 from pekanu.chain.pending import Call
 from pekanu.market.claim import Claim
-from pekanu.market.state import Status
+from pekanu.market.state import GROUP, MAX_CHUNKS, ChunkDemand, TaskState
 from pekanu.market.task import MarketDomain, Task
-from pekanu.types import Address, Hash32, Seconds, Wei
+from pekanu.types import Address, Hash32, Wei
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaskView:
-    """A task as the market holds it. Source: contracts/libraries/tasks.vy, State."""
-
-    #: NONE where the task was never seen.
-    status: Status
-    #: The zero address while open.
-    worker: Address
-    #: Last second of the move that is owed; zero while open, the task says it.
-    deadline: Seconds
-    #: Open challenges of the client and its agent.
-    client_challenges: int
-    #: Open challenges of everybody else.
-    other_challenges: int
-    flags: int
+_CURSOR_MASK: Final = (1 << 64) - 1
 
 
 class MarketContract:
@@ -181,27 +165,25 @@ class MarketContract:
 
     # Views.
 
-    async def fetch_task(self, task_id: bytes, block: str = "latest") -> TaskView:
-        """Return a task's state."""
-        status, worker, deadline, own, others, flags = (
-            await self._view("state_of", task_id, block=block)
-        )[0]
-        return TaskView(
-            status=Status(status),
-            worker=Address(to_checksum_address(worker)),
-            deadline=Seconds(deadline),
-            client_challenges=own,
-            other_challenges=others,
-            flags=flags,
+    async def fetch_task(self, task_id: bytes, block: str = "latest") -> TaskState:
+        """Return what the market keeps of a task, without its challenges.
+
+        Args:
+            task_id: The task's identity.
+            block: A tag or a number in 0x-hex, at which everything is read.
+        """
+        word, claim_hash, demand = await asyncio.gather(
+            self._view("states", task_id, block=block),
+            self._view("claims", task_id, block=block),
+            self._view("demands", task_id, block=block),
         )
-
-    async def fetch_claim_hash(self, task_id: bytes) -> Hash32:
-        """Return the hash of the delivered claim; zero where none was."""
-        return Hash32((await self._view("claims", task_id))[0])
-
-    async def fetch_demand(self, task_id: bytes) -> int:
-        """Return the packed last demand for chunks. Source: contracts/Market.vy, slot 3."""
-        return int((await self._view("demands", task_id))[0])
+        packed = int(demand[0])
+        return replace(
+            TaskState.from_word(int(word[0])),
+            claim_hash=Hash32(claim_hash[0]),
+            cursor=packed & _CURSOR_MASK,
+            demand=_unpack_demand(packed),
+        )
 
     async def fetch_ledger(self, account: Address) -> Wei:
         """Return an account's free money in the market."""
@@ -219,3 +201,16 @@ class MarketContract:
         function = self._functions[name]
         fields = {"to": self.address, "data": "0x" + function.encode(*arguments).hex()}
         return function.decode_output(await self.chain.call(fields, block))
+
+
+def _unpack_demand(packed: int) -> ChunkDemand | None:
+    """Return the open demand for chunks. Source: contracts/Market.vy, slot 3."""
+    cursor, count = packed & _CURSOR_MASK, packed >> 80 & 0xFF
+    if count == 0:
+        return None
+    return ChunkDemand(
+        item=(cursor - 1) // (MAX_CHUNKS // GROUP),
+        first=packed >> 64 & 0xFFFF,
+        count=count,
+        supplied=packed >> 96 & 0xFFFFFFFF,
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from pekanu.chain.pending import (
     PendingTransaction,
 )
 from pekanu.chain.simulation import (
+    MAX_GAS,
     Fees,
     build_insufficient_funds,
     estimate_gas,
@@ -39,6 +41,7 @@ from pekanu.types import Hash32
 _FIRST_POLL_SECONDS: Final = 0.02
 #: Tries to find a nonce that no other program of the same account takes first.
 _NONCE_ATTEMPTS: Final = 8
+_GAS_JITTER: Final = 1024
 #: Times in a row that a foreign transaction must be seen in the place of ours: nodes behind one
 #: URL can lag behind each other.
 _DROPPED_SIGHTINGS: Final = 3
@@ -153,6 +156,9 @@ class Sender:
             self.simulate(call), fetch_fees(self.chain), self.chain.get_balance(address)
         )
         fees = self._limit(fees)
+        # Two programs of one account that do the same at once would sign the same bytes, and each
+        # would take the other's transaction for its own.
+        gas = min(gas + secrets.randbelow(_GAS_JITTER), MAX_GAS)
         if balance < call.value + gas * fees.max_fee:
             raise build_insufficient_funds(address, call, balance, call.value)
         for _ in range(_NONCE_ATTEMPTS):
