@@ -136,6 +136,17 @@ def test_check__when_off_by_two_to_the_63__then_one_column_misses_half_the_time(
     assert 160 < missed < 240  # 400 fair coins: mean 200, standard deviation 10
 
 
+def test_check__when_columns_are_drawn_in_several_goes__then_still_refuses_the_half_chance(
+    rng: Rng, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pekanu.catalog.matmul.check._MOST_ELEMENTS", 60)
+    a = b = np.eye(8, dtype=np.int64)
+    wrong = np.eye(8, dtype=np.int64)
+    wrong[3, 4] ^= -(1 << 63)
+    assert check([a, b], a, rng).ok
+    assert not any(check([a, b], wrong, rng).ok for _ in range(50))
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_check__when_the_lie_is_structured__then_refuses(seed: int, rng: Rng) -> None:
     generator = np.random.default_rng(seed)

@@ -62,6 +62,13 @@ def test_execute__when_given_a_text__then_equals_pythons_sort_of_lines(
     assert verdict.ok
 
 
+def test_execute__when_a_text_has_many_lines__then_joins_its_parts() -> None:
+    lines = [b"%d" % (number * 7919 % 200_003) for number in range(200_003)]
+    sort = catalog.get("sort")
+    output = sort.execute(sort.parse_inputs({"records": b"\n".join(lines)}))
+    assert output == encode_value(b"".join(line + b"\n" for line in sorted(lines)))
+
+
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"])
 def test_execute__when_given_numbers_at_the_edges__then_sorts_by_value(dtype: str) -> None:
     info = np.iinfo(dtype)

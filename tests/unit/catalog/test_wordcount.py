@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pekanu import catalog
 from pekanu.catalog.framing import encode_value
+from pekanu.catalog.wordcount.native import MAX_TEXT_BYTES
 from pekanu.errors import InvalidInput
 
 
@@ -71,6 +72,13 @@ def test_parse_inputs__when_given_a_text_file__then_takes_its_bytes(tmp_path: Pa
     assert wordcount.parse_inputs({"text": path}) == wordcount.parse_inputs(
         {"text": b"\xffa b\r\n"}
     )
+
+
+def test_parse_inputs__when_the_text_is_too_long__then_refuses_before_counting() -> None:
+    wordcount = catalog.get("wordcount")
+    assert wordcount.parse_inputs({"text": b"a" * MAX_TEXT_BYTES})
+    with pytest.raises(InvalidInput, match="bytes are more than the 33554411 allowed"):
+        wordcount.parse_inputs({"text": b"a" * (MAX_TEXT_BYTES + 1)})
 
 
 @pytest.mark.parametrize("text", [1, [1], None, {"a": 1}])

@@ -51,7 +51,7 @@ def estimate_steps(values: Sequence[Value]) -> int:
 
 def estimate_output_size(values: Sequence[Value]) -> int:
     """Return a bound: 2^128 - 1 and 127 factors of one digit would be the longest line."""
-    return 8 + _LINE_BYTES * len(get_integers(values[0]))
+    return 8 + _LINE_BYTES * len(values[0])
 
 
 def format_lines(factored: Sequence[tuple[int, Sequence[int]]]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from pekanu.catalog.framing import IntegerArray, Value, get_value_size
 from pekanu.catalog.function import Progress
 from pekanu.catalog.values import get_integer
 from pekanu.errors import InvalidInput
+
+_PART_LINES: Final = 1 << 16
 
 
 def validate(values: Sequence[Value]) -> None:
@@ -29,7 +32,7 @@ def execute(values: Sequence[Value], progress: Progress) -> Value:
         lines = split_lines(records)
         lines.sort()
         progress(0.9)
-        return b"".join(line + b"\n" for line in lines)
+        return join_lines(lines)
     keys = get_keys(records, get_integer(values[1]))
     return records[np.argsort(keys, kind="stable")]
 
@@ -52,6 +55,15 @@ def split_lines(text: bytes) -> list[bytes]:
     if not lines[-1]:
         lines.pop()
     return lines
+
+
+def join_lines(lines: Sequence[bytes]) -> bytes:
+    """Return lines as a text in which each ends in a newline.
+
+    In parts, since joining takes 80 bytes of memory for each line at once.
+    """
+    parts = (lines[start : start + _PART_LINES] for start in range(0, len(lines), _PART_LINES))
+    return b"".join(b"\n".join(part) + b"\n" for part in parts)
 
 
 def get_keys(records: IntegerArray, column: int) -> IntegerArray:

@@ -6,8 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, cast
 
-from pekanu.catalog.framing import MAX_REGION_BYTES, Value, get_value_size
+from pekanu.catalog.framing import MAX_REGION_BYTES, Value
 from pekanu.catalog.function import Progress
+from pekanu.errors import InvalidInput
+
+#: A word of one byte takes two bytes of the text and four of the output.
+MAX_TEXT_BYTES: Final = (MAX_REGION_BYTES - 8) // 2 - 1
 
 
 def _fold(byte: int) -> int:
@@ -19,8 +23,13 @@ def _fold(byte: int) -> int:
 _FOLD: Final = bytes(map(_fold, range(256)))
 
 
-def validate(_values: Sequence[Value]) -> None:
-    """Refuse nothing: every text has its counts."""
+def validate(values: Sequence[Value]) -> None:
+    """Refuse a text so long that its counts might not fit the output region."""
+    if len(values[0]) > MAX_TEXT_BYTES:
+        raise InvalidInput(
+            f"input text: {len(values[0])} bytes are more than the {MAX_TEXT_BYTES} allowed",
+            hint="cut it between words, and buy the parts as one batch",
+        )
 
 
 def execute(values: Sequence[Value], progress: Progress) -> Value:
@@ -37,12 +46,9 @@ def estimate_steps(values: Sequence[Value]) -> int:
 
 
 def estimate_output_size(values: Sequence[Value]) -> int:
-    """Return a bound, or the exact size where the bound would not fit the region.
+    """Return a bound.
 
     A word of l bytes that occurs once takes l + 1 bytes of the text and l + 3 of the output, so
     the output is at most twice as long, for words of one byte; repetition only lowers that.
     """
-    bound = 8 + 2 * (len(values[0]) + 1)
-    if bound <= MAX_REGION_BYTES:
-        return bound
-    return get_value_size(execute(values, lambda _share: None))
+    return 8 + 2 * (len(values[0]) + 1)
