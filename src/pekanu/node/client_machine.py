@@ -297,7 +297,7 @@ def get_wake_times(task: ClientTask, state: TaskState) -> list[Seconds]:
     return [Seconds(time) for time in times]
 
 
-def handle(task: ClientTask, event: ClientEvent) -> ClientMove:  # noqa: PLR0911 - one return a case
+def handle(task: ClientTask, event: ClientEvent) -> ClientMove:
     """Return the task after an event, and what to do; the task is journaled before it is done."""
     if not task.step.is_live:
         return task, []

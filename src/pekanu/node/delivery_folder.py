@@ -1,0 +1,212 @@
+"""A task's delivery on disk: results, ciphertext and outputs, on either side.
+
+Files appear whole or not at all, and everything can be made again from what the journal holds.
+Its methods block for as long as hashing takes: call them from threads. What is not here: the
+bytes' meaning (`pekanu.market.delivery`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Final
+
+from eth_abi.abi import decode, encode
+
+from pekanu.crypto import pedersen
+from pekanu.crypto.merkle import get_root
+from pekanu.errors import InvalidMessage, InvalidProof
+from pekanu.market import delivery
+from pekanu.market.claim import RESULT_ABI, Claim, Result
+from pekanu.node.batch_file import join_items, split_items
+from pekanu.node.peer_messages import pack_results, unpack_results
+from pekanu.types import Hash32
+
+#: Chunks that one transaction can supply. Source: contracts/SealCheck.vy, MAX_SUPPLY.
+SUPPLY_CHUNKS: Final = 4
+_RESULT_ABI: Final = (RESULT_ABI, "bytes32[]")
+_SUPPLY_ABI: Final = (RESULT_ABI, "bytes32[]", "uint256", f"{delivery.FULL_CELL_ABI}[]")
+
+
+class DeliveryFolder:
+    """The files of one task.
+
+    Args:
+        folder: Made when something is written.
+        task_id: Whose delivery it is.
+        count: Items of the task.
+    """
+
+    def __init__(self, folder: Path, task_id: Hash32, count: int) -> None:
+        self.folder, self._task_id, self._count = folder, task_id, count
+        self.output = folder / "output"
+        self.ciphertext = folder / "ciphertext"
+        self._results = folder / "results"
+
+    def create(self) -> None:
+        """Make the folder, for its owner alone."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def remove(self) -> None:
+        """Delete everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- the worker's side ------------------------------------------------------------------------
+
+    def seal(self, key: int, blinding: int) -> tuple[Claim, int]:
+        """Return the claim on the outputs after sealing them, and the ciphertext's size."""
+        outputs = split_items(self.output.read_bytes(), self._count)
+        sealed = delivery.seal(self._task_id, key, outputs)
+        results = [
+            Result(output_root=root, output_size=size)
+            for root, size in zip(sealed.output_roots, sealed.output_sizes, strict=True)
+        ]
+        _write(self._results, [pack_results(results)])
+        _write(self.ciphertext, [sealed.ciphertext])
+        key_x, key_y = pedersen.commit(key, blinding)
+        claim = Claim(
+            results_root=get_root([result.leaf() for result in results]),
+            ciphertext_root=sealed.root,
+            key_x=key_x,
+            key_y=key_y,
+        )
+        return claim, len(sealed.ciphertext)
+
+    def build_supply(self, item: int, first: int, count: int) -> bytes:
+        """Return the evidence that supplies some demanded chunks."""
+        results = self.load_results()
+        with self._open_ciphertext() as ciphertext:
+            tree = delivery.CiphertextTree([one.output_size for one in results], ciphertext)
+            return delivery.encode_supply_evidence(tree, results, item, first, count)
+
+    # --- the client's side ------------------------------------------------------------------------
+
+    def has_results(self) -> bool:
+        """Return whether the results are stored."""
+        return self._results.exists()
+
+    def load_results(self) -> tuple[Result, ...]:
+        """Return the stored results."""
+        return unpack_results(self._results.read_bytes(), self._count)
+
+    def store_results(self, claim: Claim, results: tuple[Result, ...]) -> None:
+        """Keep the results of a claim.
+
+        Raises:
+            InvalidProof: They do not lie under the claim's root.
+        """
+        if get_root([result.leaf() for result in results]) != claim.results_root:
+            raise InvalidProof("the worker's results are not those of its claim")
+        self.create()
+        _write(self._results, [pack_results(results)])
+
+    def get_ciphertext_size(self) -> int:
+        """Return the bytes of the ciphertext that the results ask for."""
+        return delivery.get_item_offsets([one.output_size for one in self.load_results()])[-1]
+
+    def check_ciphertext(self, claim: Claim) -> None:
+        """Check the stored ciphertext against the claim.
+
+        Raises:
+            InvalidProof: Its root is another.
+        """
+        sizes = [one.output_size for one in self.load_results()]
+        with self._open_ciphertext() as ciphertext:
+            if delivery.get_ciphertext_root(sizes, ciphertext) != claim.ciphertext_root:
+                raise InvalidProof("the worker's ciphertext is not that of its claim")
+
+    def audit(self, key: int) -> list[bytes] | delivery.Complaint:
+        """Return all outputs, exactly as claimed, or the first wrong place.
+
+        Raises:
+            ProtocolError: The claim is wrong in a way that no complaint can show.
+        """
+        with self._open_ciphertext() as ciphertext:
+            return delivery.audit(self._task_id, key, self.load_results(), ciphertext)
+
+    def build_complaint(self, key: int, blinding: int) -> bytes:
+        """Return the evidence of the first wrong place.
+
+        Raises:
+            InvalidMessage: There is none.
+        """
+        found = self.audit(key)
+        if not isinstance(found, delivery.Complaint):
+            raise InvalidMessage("the seal is right everywhere")
+        results = self.load_results()
+        with self._open_ciphertext() as ciphertext:
+            tree = delivery.CiphertextTree([one.output_size for one in results], ciphertext)
+            evidence = delivery.build_complaint_evidence(tree, results, found)
+        return evidence.encode(key, blinding)
+
+    def store_outputs(self, outputs: Sequence[bytes]) -> None:
+        """Keep verified outputs in the output file."""
+        _write(self.output, join_items(outputs))
+
+    def load_outputs(self) -> list[bytes]:
+        """Return the stored outputs."""
+        return [bytes(item) for item in split_items(self.output.read_bytes(), self._count)]
+
+    # --- rebuilding from the chain ----------------------------------------------------------------
+
+    def rebuild(self, supplied: Sequence[tuple[int, bytes]]) -> tuple[int, int, int, bytes] | None:
+        """Write results and ciphertext from what was supplied on chain.
+
+        Args:
+            supplied: Item and evidence of each `ChunksSupplied`, in order.
+
+        Returns:
+            The next group that is missing: item, first chunk, number of chunks (0 when not
+            known) and the evidence that its demand needs; None when everything is there.
+        """
+        results: dict[int, Result] = {}
+        proofs: dict[int, list[bytes]] = {}
+        cells: dict[tuple[int, int], tuple[Sequence[bytes], Sequence[bytes]]] = {}
+        for item, evidence in supplied:
+            fields, proof, first, found = decode(_SUPPLY_ABI, evidence)
+            results[item] = Result(**dict(zip(Result.__dataclass_fields__, fields, strict=True)))
+            proofs[item] = list(proof)
+            for place, (data, nodes, _, _) in enumerate(found):
+                cells[item, first + place] = data, nodes
+        for item in range(self._count):
+            if item not in results:
+                return item, 0, 0, b""
+            chunks = delivery.Layout.from_size(results[item].output_size).chunk_count
+            for chunk in range(chunks):
+                if (item, chunk) not in cells:
+                    first = chunk // 32 * 32
+                    shown = encode(_RESULT_ABI, (results[item].to_abi(), proofs[item]))
+                    return item, first, min(32, chunks - first), shown if first else b""
+        ordered = [results[item] for item in range(self._count)]
+        sizes = [one.output_size for one in ordered]
+        offsets = delivery.get_item_offsets(sizes)
+        whole = memoryview(bytearray(offsets[-1]))
+        for (item, chunk), (data, nodes) in cells.items():
+            part = whole[offsets[item] : offsets[item + 1]]
+            delivery.place_cell(part, sizes[item], chunk, data, nodes)
+        self.create()
+        _write(self._results, [pack_results(ordered)])
+        _write(self.ciphertext, [whole])
+        return None
+
+    @contextmanager
+    def _open_ciphertext(self) -> Iterator[mmap | bytes]:
+        if self.ciphertext.stat().st_size == 0:
+            yield b""
+            return
+        with self.ciphertext.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
+            yield view
+
+
+def _write(path: Path, parts: Iterator[bytes] | Sequence[bytes | memoryview]) -> None:
+    draft = path.with_name(path.name + ".new")
+    with draft.open("wb") as file:
+        for part in parts:
+            file.write(part)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

@@ -1,0 +1,137 @@
+"""A node's desk at the market: it looks up tasks and money, and sends an account's transactions.
+
+What is not here: what to send (`client_machine`, `worker_machine`), the calls (`pekanu.chain`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pekanu.chain import Account, AddressBook, Call, Connection, MarketContract, Receipt, Sender
+from pekanu.chain.transactions import SenderOptions
+from pekanu.errors import TransactionDropped, TransactionReverted
+from pekanu.market.state import TaskState
+from pekanu.market.task import MarketDomain
+from pekanu.node.journal import Cost, Journal
+from pekanu.node.watch import ChainWatch
+from pekanu.types import Address, Hash32, Wei
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sighting:
+    """A task's state on chain."""
+
+    state: TaskState
+    #: The status is the same as deep as the node waits for.
+    is_final: bool
+
+
+class MarketDesk:
+    """One account's dealings with the market; made by `open_desk`.
+
+    Args:
+        chain: The chain.
+        account: Who signs.
+        journal: The account's.
+        market: The contract.
+        watch: Follows it.
+    """
+
+    def __init__(
+        self,
+        chain: Connection,
+        account: Account,
+        journal: Journal,
+        market: MarketContract,
+        watch: ChainWatch,
+    ) -> None:
+        self.chain, self.account, self.journal = chain, account, journal
+        self.market, self.watch = market, watch
+        self.sender = Sender(
+            chain,
+            account,
+            journal.build_sends(chain.chain_id),
+            SenderOptions(confirmations=watch.confirmations),
+        )
+        self._failures: dict[str, int] = {}
+
+    @property
+    def address(self) -> Address:
+        """The account's address."""
+        return self.account.address
+
+    @property
+    def domain(self) -> MarketDomain:
+        """The domain of the market's digests."""
+        return self.market.domain
+
+    async def fetch_sighting(self, task_id: Hash32) -> Sighting:
+        """Return where a task stands, and whether that can still be reorganized away."""
+        state = await self.market.fetch_task(task_id)
+        is_final = True
+        if self.watch.confirmations > 1:
+            head = await self.chain.fetch_block_number()
+            deep = max(0, head - self.watch.confirmations + 1)
+            is_final = (await self.market.fetch_task(task_id, hex(deep))).status is state.status
+        return Sighting(state=state, is_final=is_final)
+
+    async def fetch_ledger(self, account: Address | None = None) -> Wei:
+        """Return an account's free money in the market, by default one's own."""
+        return await self.market.fetch_ledger(account or self.address)
+
+    async def send(self, call: Call, *, task_id: Hash32, name: str) -> Receipt:
+        """Send a transaction of a task, once for its name, and note what it cost.
+
+        A transaction that failed on chain is not sent again under its name but under a new one.
+
+        Raises:
+            ChainError: As `Sender.send` says.
+        """
+        act = f"{task_id.hex()}:{name}"
+        key = f"{act}:{self._failures.get(act, 0)}"
+        try:
+            receipt = await self.sender.send(call, key=key)
+        except TransactionReverted as error:
+            if error.transaction is not None:
+                self._failures[act] = self._failures.get(act, 0) + 1
+            raise
+        except TransactionDropped:
+            self._failures[act] = self._failures.get(act, 0) + 1
+            raise
+        self.journal.record_cost(
+            task_id,
+            Cost(
+                call=call.name.removeprefix("market."),
+                transaction=receipt.transaction,
+                gas_used=receipt.gas_used,
+                fee=receipt.fee,
+            ),
+        )
+        return receipt
+
+
+@asynccontextmanager
+async def open_desk(
+    chain: Connection,
+    account: Account,
+    journal: Journal,
+    book: AddressBook,
+    *,
+    confirmations: int = 1,
+) -> AsyncIterator[MarketDesk]:
+    """Yield a desk at the market of an address book; the code on chain is checked first.
+
+    Raises:
+        NotDeployed: Other code stands at the book's address.
+    """
+    await book.verify(chain)
+    market = MarketContract(chain, book.market.address)
+    watch = ChainWatch(
+        chain, market.address, first_block=book.market.block_number, confirmations=confirmations
+    )
+    desk = MarketDesk(chain, account, journal, market, watch)
+    await desk.sender.recover()
+    async with watch.running():
+        yield desk

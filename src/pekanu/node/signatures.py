@@ -1,0 +1,22 @@
+"""Checking a wallet's signature of a typed document.
+
+What is not here: contract wallets (EIP-1271), whose word counts only on chain.
+"""
+
+from __future__ import annotations
+
+from eth_account import Account
+from eth_account.messages import SignableMessage
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
+
+from pekanu.types import Address
+
+
+def is_signed_by(signer: Address, document: SignableMessage, signature: bytes) -> bool:
+    """Return whether a wallet signed a document."""
+    try:
+        found = Account.recover_message(document, signature=signature)
+    except (BadSignature, ValidationError, ValueError, TypeError):
+        return False
+    return str(found) == signer

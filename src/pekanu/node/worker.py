@@ -1,0 +1,417 @@
+"""The worker's node: it announces, quotes, accepts, computes, delivers and is paid.
+
+What is not here: what a task asks for next (`worker_machine`), how that is done (`worker_role`),
+prices and refusals (`worker_terms`), HTTP (`peer_server`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pekanu.catalog import get, names
+from pekanu.errors import InvalidInput
+from pekanu.market.state import Status
+from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
+from pekanu.node import worker_machine as machine
+from pekanu.node.blobs import BlobStore
+from pekanu.node.channel_keys import ChannelIdentity
+from pekanu.node.executors import Executor
+from pekanu.node.input_facts import find_facts
+from pekanu.node.market_desk import MarketDesk
+from pekanu.node.market_index import WORKER_ROLE
+from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.peer_handler import Delivered
+from pekanu.node.peer_listener import PeerListener
+from pekanu.node.peer_messages import (
+    Acceptance,
+    AcceptanceRequest,
+    ApprovalNotice,
+    BlobRef,
+    Info,
+    KeyOpening,
+    Phase,
+    Quote,
+    QuoteRequest,
+    TaskStatus,
+)
+from pekanu.node.peer_server import build_peer_app
+from pekanu.node.peer_wire import decode_message
+from pekanu.node.signatures import is_signed_by
+from pekanu.node.task_driver import TaskDriver
+from pekanu.node.worker_machine import WorkerStep, WorkerTask
+from pekanu.node.worker_role import ROLE, WorkerRole, Workshop
+from pekanu.node.worker_terms import (
+    Load,
+    WorkerTerms,
+    build_offers,
+    build_quote,
+    check_load,
+    check_task,
+    get_expiry,
+)
+from pekanu.types import Address, Hash32, Wei
+from pekanu.version import __version__
+
+_LOG: Final = logging.getLogger(__name__)
+
+_Driver = TaskDriver[WorkerTask, machine.WorkerEvent, machine.WorkerInstruction]
+
+#: What a client is told in each step.
+_PHASES: Final = {
+    WorkerStep.ACCEPTING: Phase.ACCEPTED,
+    WorkerStep.EXECUTING: Phase.EXECUTING,
+    WorkerStep.SEALING: Phase.SEALING,
+    WorkerStep.SHOWING: Phase.SEALED,
+    WorkerStep.SETTLING: Phase.SEALED,
+    WorkerStep.FAILED: Phase.FAILED,
+    WorkerStep.LAPSED: Phase.FINISHED,
+    WorkerStep.FINISHED: Phase.FINISHED,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerOptions:
+    """How a worker's node runs."""
+
+    terms: WorkerTerms = field(default_factory=WorkerTerms)
+    #: Where it listens.
+    host: str = "127.0.0.1"
+    #: 0 takes a free one.
+    port: int = 0
+    #: What it announces, when that is not where it listens.
+    endpoint: str = ""
+    #: Take the announcement back at the end.
+    retracts: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Earnings:
+    """What a worker's tasks brought on this chain."""
+
+    settled: int
+    #: Ended against the worker, or not delivered.
+    lost: int
+    live: int
+    earned_wei: Wei
+    lost_wei: Wei
+    gas_wei: Wei
+    ledger_wei: Wei
+
+
+class WorkerNode:
+    """A worker, which is also the `PeerHandler` of its server.
+
+    Args:
+        desk: The account's desk at the market.
+        executor: Runs what is sold.
+        home: The node's folder.
+        options: Terms and addresses.
+        draw: Gives secret bytes.
+    """
+
+    def __init__(
+        self,
+        desk: MarketDesk,
+        executor: Executor,
+        home: Path,
+        options: WorkerOptions | None = None,
+        *,
+        draw: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.desk, self.options = desk, options or WorkerOptions()
+        self.terms = self.options.terms
+        self.endpoint = ""
+        name = desk.address.lower()
+        self.blobs = BlobStore(home / "cache" / name, clock=time.time)
+        self._key_file = home / "keystore" / "channels" / f"{name}.key"
+        self._shop = Workshop(
+            desk=desk,
+            blobs=self.blobs,
+            executor=executor,
+            folder=home / "work" / name,
+            draw=draw,
+        )
+        self.role = WorkerRole(self._shop, self._set_progress)
+        self._executor = executor
+        self._drivers: dict[Hash32, _Driver] = {}
+        self._runs: set[asyncio.Task[WorkerTask]] = set()
+        self._progress: dict[Hash32, float] = {}
+        self._accepting = asyncio.Lock()
+        sold = self.terms.functions or tuple(names())
+        self._programs = {name: get(name).program_id for name in sold}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve, and carry on with what the journal holds, while the context is open."""
+        identity = ChannelIdentity.load(
+            self._key_file, self.desk.account, self.desk.domain, now=time.time()
+        )
+        app = build_peer_app(self, identity, domain=self.desk.domain, blobs=self.blobs)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._stop)
+            self._resume()
+            listener = await stack.enter_async_context(
+                PeerListener(app, host=self.options.host, port=self.options.port)
+            )
+            self.endpoint = self.options.endpoint or listener.endpoint
+            await self._announce(self.endpoint, identity.binding.key)
+            if self.options.retracts:
+                stack.push_async_callback(self._retract)
+            yield
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with self.running():
+            await asyncio.Event().wait()
+
+    def list_tasks(self, *, live_only: bool = True) -> list[WorkerTask]:
+        """Return this worker's tasks, oldest first."""
+        found = self.desk.journal.load_states(
+            ROLE, chain_id=self.desk.domain.chain_id, live_only=live_only
+        )
+        return [decode_message(WorkerTask, text.encode()) for text in found]
+
+    async def fetch_earnings(self) -> Earnings:
+        """Return what the tasks in the journal brought."""
+        tasks = self.list_tasks(live_only=False)
+        paid = [one for one in tasks if one.message == Status.SETTLED.name.lower()]
+        bad = {status.name.lower() for status in (Status.EXPIRED, Status.FORFEITED, Status.REFUTED)}
+        lost = [one for one in tasks if one.message in bad]
+        costs = [cost for one in tasks for cost in self.desk.journal.load_costs(one.task_id)]
+        return Earnings(
+            settled=len(paid),
+            lost=len(lost),
+            live=sum(one.step.is_live for one in tasks),
+            earned_wei=Wei(sum(one.task.price for one in paid)),
+            lost_wei=Wei(sum(one.task.stake for one in lost)),
+            gas_wei=Wei(sum(cost.fee for cost in costs)),
+            ledger_wei=await self.desk.fetch_ledger(),
+        )
+
+    # --- what peers ask ---------------------------------------------------------------------------
+
+    def is_customer(self, peer: Address) -> bool:
+        """Return whether a peer has a live task here."""
+        return any(driver.task.task.client == peer for driver in self._drivers.values())
+
+    async def fetch_info(self) -> Info:
+        """Return what is sold here."""
+        return Info(
+            worker=self.desk.address,
+            chain_id=self.desk.domain.chain_id,
+            market=self.desk.domain.market,
+            version=__version__,
+            functions=build_offers(self.terms, self._programs),
+            capacity=max(0, self.terms.capacity - len(self._drivers)),
+            max_input_bytes=self.terms.max_input_bytes,
+        )
+
+    async def fetch_quote(self, peer: Address, request: QuoteRequest) -> Quote:
+        """Return a price for a computation."""
+        if self._programs.get(request.function) != request.program_id:
+            raise PeerRefused("terms", f"{request.function} of this program is not sold here")
+        load = await self._fetch_load(peer)
+        return build_quote(self.terms, request, load, self.desk.watch.now)
+
+    async def check_input(self, peer: Address, blob: BlobRef) -> None:
+        """Refuse an input that is too large, or from somebody who could not pay."""
+        if blob.size > self.terms.max_input_bytes:
+            raise PeerRefused("quota", f"inputs have at most {self.terms.max_input_bytes} bytes")
+        if (
+            not self.is_customer(peer)
+            and await self.desk.fetch_ledger(peer) < self.terms.base_price
+        ):
+            raise PeerRefused(
+                "funds", "the client has no money in the market", hint="deposit into it first"
+            )
+
+    async def accept(self, peer: Address, request: AcceptanceRequest) -> Acceptance:
+        """Return the signed acceptance of a task whose input is held."""
+        task_id = request.task.id(self.desk.domain)
+        if request.task.client != peer:
+            raise PeerRefused("terms", "the task is another client's")
+        async with self._accepting:
+            known = self._find(task_id)
+            if known is None:
+                await self._check(peer, request)
+                known = self._begin(task_id, request)
+        if known.step is not WorkerStep.ACCEPTING:
+            raise PeerRefused("terms", "the task was accepted before")
+        document = build_acceptance(self.desk.domain, known.task, self.desk.address, known.expiry)
+        return Acceptance(
+            worker=self.desk.address,
+            expiry=known.expiry,
+            signature=self.desk.account.sign_typed_data(document),
+        )
+
+    async def fetch_status(self, peer: Address, task_id: Hash32) -> TaskStatus:
+        """Return where a task stands."""
+        return self._get_status(self._get(peer, task_id))
+
+    async def fetch_claim(self, peer: Address, task_id: Hash32) -> Delivered:
+        """Return the claim of a sealed task."""
+        task = self._get(peer, task_id)
+        if task.step is WorkerStep.ACCEPTING:
+            self.desk.watch.wake(task_id)  # the client knows earlier that the escrow stands
+        if task.claim is None:
+            raise PeerRefused("early", f"the task is {task.step.value}")
+        folder = self._shop.get_folder(task)
+        results = await asyncio.to_thread(folder.load_results)
+        return Delivered(claim=task.claim, results=results, ciphertext_size=task.ciphertext_size)
+
+    async def get_ciphertext_path(self, peer: Address, task_id: Hash32) -> Path:
+        """Return the finished ciphertext."""
+        task = self._get(peer, task_id)
+        if task.claim is None:
+            raise PeerRefused("early", f"the task is {task.step.value}")
+        return self._shop.get_folder(task).ciphertext
+
+    async def fetch_key(self, peer: Address, task_id: Hash32) -> KeyOpening:
+        """Return the seal's key, once a reorganization cannot erase the escrow."""
+        task = self._get(peer, task_id)
+        if task.claim is None or task.key is None or task.blinding is None:
+            raise PeerRefused("early", f"the task is {task.step.value}")
+        seen = await self.desk.fetch_sighting(task_id)
+        if not (seen.state.status.is_bound and seen.is_final):
+            raise PeerRefused("early", "the escrow is not final yet")
+        return KeyOpening(key=task.key, blinding=task.blinding)
+
+    async def approve(self, peer: Address, notice: ApprovalNotice) -> TaskStatus:
+        """Take the client's approval, which must be of the claim that was made here."""
+        task = self._get(peer, notice.task_id)
+        if task.claim is None:
+            raise PeerRefused("early", f"the task is {task.step.value}")
+        if task.claim.hash(task.task_id, self.desk.address) != notice.claim_hash:
+            raise PeerRefused("terms", "the approval is of another claim")
+        document = build_approval(self.desk.domain, task.task, notice.claim_hash)
+        if not is_signed_by(peer, get_signable(document), notice.signature):
+            raise PeerRefused("terms", "the client did not sign this approval")
+        driver = self._drivers.get(task.task_id)
+        if driver is not None:
+            driver.feed(machine.ApprovalTaken(signature=notice.signature))
+            task = driver.task
+        return self._get_status(task)
+
+    # --- within -----------------------------------------------------------------------------------
+
+    async def _check(self, peer: Address, request: AcceptanceRequest) -> None:
+        if self._programs.get(request.function) != request.terms.program_id:
+            raise PeerRefused("terms", f"{request.function} of this program is not sold here")
+        path = self.blobs.get_path(request.input.blob_id)
+        try:
+            facts = await asyncio.to_thread(
+                find_facts, get(request.function), path, request.task.count
+            )
+        except InvalidInput as error:
+            raise PeerRefused("terms", error.message) from error
+        now = await self.desk.watch.refresh()
+        check_task(self.terms, request.task, request.terms, facts, now)
+        check_load(self.terms, request.task, await self._fetch_load(peer))
+
+    def _begin(self, task_id: Hash32, request: AcceptanceRequest) -> WorkerTask:
+        """Reserve and journal a task, before its acceptance is signed."""
+        task = WorkerTask(
+            step=WorkerStep.ACCEPTING,
+            task_id=task_id,
+            task=request.task,
+            terms=request.terms,
+            worker=self.desk.address,
+            function=request.function,
+            input=request.input,
+            expiry=get_expiry(self.terms, self.desk.watch.now),
+        )
+        self.blobs.hold(request.input.blob_id, task_id.hex())
+        self.role.record(task)
+        self._drive(task)
+        return task
+
+    def _resume(self) -> None:
+        for task in self.list_tasks():
+            with contextlib.suppress(PeerRefused):
+                self.blobs.hold(task.input.blob_id, task.task_id.hex())
+            self._drive(task)
+
+    def _drive(self, task: WorkerTask) -> None:
+        driver: _Driver = TaskDriver(task, task.task_id, self.role, self.desk.watch)
+        self._drivers[task.task_id] = driver
+        run = asyncio.create_task(driver.run())
+        self._runs.add(run)
+
+        def forget(_: object) -> None:
+            self._runs.discard(run)
+            self._drivers.pop(task.task_id, None)
+            self._progress.pop(task.task_id, None)
+            if not run.cancelled() and (error := run.exception()) is not None:
+                _LOG.error("task %s is stuck", task.task_id.hex(), exc_info=error)
+
+        run.add_done_callback(forget)
+
+    async def _stop(self) -> None:
+        for run in self._runs:
+            run.cancel()
+        await asyncio.gather(*self._runs, return_exceptions=True)
+
+    async def _announce(self, endpoint: str, key: bytes) -> None:
+        found = self.desk.watch.index.find_worker(self.desk.address)
+        digest = self.terms.hash()
+        if found is not None and (found.endpoint, found.channel_key, found.terms_hash) == (
+            endpoint,
+            key,
+            digest,
+        ):
+            return
+        call = self.desk.market.announce(WORKER_ROLE, endpoint, key, digest)
+        await self.desk.sender.send(call, key=f"announce:{secrets.token_hex(16)}")
+
+    async def _retract(self) -> None:
+        call = self.desk.market.announce(WORKER_ROLE, "", bytes(32), bytes(32))
+        await self.desk.sender.send(call, key=f"retract:{secrets.token_hex(16)}")
+
+    async def _fetch_load(self, client: Address) -> Load:
+        tasks = [driver.task for driver in self._drivers.values()]
+        waiting = [one for one in tasks if one.step is WorkerStep.ACCEPTING]
+        mine, theirs = await asyncio.gather(
+            self.desk.fetch_ledger(), self.desk.fetch_ledger(client)
+        )
+        return Load(
+            tasks=len(tasks),
+            client_tasks=sum(one.task.client == client for one in tasks),
+            reserved_stake=Wei(sum(one.task.stake for one in waiting)),
+            client_reserved_price=Wei(
+                sum(one.task.price for one in waiting if one.task.client == client)
+            ),
+            ledger=mine,
+            client_ledger=theirs,
+        )
+
+    def _find(self, task_id: Hash32) -> WorkerTask | None:
+        driver = self._drivers.get(task_id)
+        if driver is not None:
+            return driver.task
+        text = self.desk.journal.load_state(ROLE, task_id)
+        return None if text is None else decode_message(WorkerTask, text.encode())
+
+    def _get(self, peer: Address, task_id: Hash32) -> WorkerTask:
+        task = self._find(task_id)
+        if task is None or task.task.client != peer:
+            raise PeerRefused("unknown", "there is no such task of yours here")
+        return task
+
+    def _set_progress(self, task_id: Hash32, progress: float) -> None:
+        self._progress[task_id] = progress
+
+    def _get_status(self, task: WorkerTask) -> TaskStatus:
+        phase = _PHASES.get(task.step, Phase.DELIVERED)
+        progress = self._progress.get(task.task_id, 0.0) if task.claim is None else 1.0
+        if phase is Phase.EXECUTING and progress == 0 and not self._executor.free_slots:
+            phase = Phase.QUEUED
+        return TaskStatus(phase=phase, progress=round(progress * 1_000_000), message=task.message)

@@ -1,0 +1,176 @@
+"""On what terms a worker works: its prices, its windows, and what it signs.
+
+Pure: the facts of a request come as arguments. What is not here: finding them out (`worker`).
+Source: design/market.md, "The two-transaction path".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Final
+
+from pekanu.crypto.keccak import keccak256
+from pekanu.market.pricing import get_price
+from pekanu.market.task import Task, Terms
+from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.peer_messages import FunctionOffer, Quote, QuoteRequest
+from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei
+
+#: Longest time for which collateral and machine time are reserved.
+MAX_ACCEPTANCE_SECONDS: Final = 300
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerTerms:
+    """What a worker asks, and what it takes upon itself."""
+
+    #: Wei for any task, however small.
+    base_price: Wei = Wei(10**14)
+    #: Wei for a thousand million steps.
+    gigastep_price: Wei = Wei(10**15)
+    #: Collateral for a task: this, or the price if that is more.
+    stake: Wei = Wei(10**15)
+    compute_window: Seconds = Seconds(600)
+    audit_window: Seconds = Seconds(600)
+    response_window: Seconds = Seconds(600)
+    #: Covers the gas of publishing a chunk.
+    chunk_fee: Wei = Wei(2 * 10**14)
+    #: Tasks at once, reserved ones included.
+    capacity: int = 4
+    #: Of one client at once.
+    client_capacity: int = 2
+    max_input_bytes: int = 1 << 28
+    max_count: int = 1 << 20
+    #: Steps of one task; more would not be done within the window.
+    max_steps: int = 10**13
+    quote_seconds: Seconds = Seconds(120)
+    acceptance_seconds: Seconds = Seconds(120)
+    #: Functions sold, by name; empty sells the whole catalog.
+    functions: tuple[str, ...] = ()
+    #: Referees whose code is known, beside none at all.
+    referees: frozenset[Address] = frozenset()
+
+    def hash(self) -> Hash32:
+        """Return what an announcement carries of the terms."""
+        return keccak256(repr(astuple(self)).encode())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """What a worker has promised so far."""
+
+    #: Tasks that hold a slot.
+    tasks: int
+    #: Those of the client that asks.
+    client_tasks: int
+    #: Stakes of acceptances that are not used yet.
+    reserved_stake: Wei
+    #: Prices of the asking client's acceptances that are not used yet.
+    client_reserved_price: Wei
+    #: The worker's free money in the market.
+    ledger: Wei
+    #: The client's free money in the market.
+    client_ledger: Wei
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputFacts:
+    """What the worker found out of an input that it holds."""
+
+    program_id: Hash32
+    inputs_root: Hash32
+    #: Its own estimate over all items.
+    steps: int
+
+
+def build_offers(terms: WorkerTerms, programs: Mapping[str, Hash32]) -> tuple[FunctionOffer, ...]:
+    """Return what is sold, and for how much."""
+    return tuple(
+        FunctionOffer(
+            name=name,
+            program_id=program_id,
+            base_price=terms.base_price,
+            gigastep_price=terms.gigastep_price,
+        )
+        for name, program_id in programs.items()
+    )
+
+
+def build_quote(terms: WorkerTerms, request: QuoteRequest, load: Load, now: Seconds) -> Quote:
+    """Return a price; raises PeerRefused when the task is too large."""
+    _check_size(terms, request.count, request.input_bytes, request.steps)
+    price = get_price(request.steps, terms.gigastep_price, terms.base_price * request.count)
+    return Quote(
+        price=price,
+        stake=max(price, terms.stake),
+        compute_window=terms.compute_window,
+        audit_window=terms.audit_window,
+        response_window=terms.response_window,
+        chunk_fee=terms.chunk_fee,
+        expiry=now + terms.quote_seconds,
+        capacity=max(0, terms.capacity - load.tasks),
+    )
+
+
+def get_expiry(terms: WorkerTerms, now: Seconds) -> Seconds:
+    """Return until when an acceptance that is signed now holds."""
+    return Seconds(now + min(terms.acceptance_seconds, MAX_ACCEPTANCE_SECONDS))
+
+
+def check_task(
+    terms: WorkerTerms, task: Task, computation: Terms, facts: InputFacts, now: Seconds
+) -> None:
+    """Refuse a task whose terms are not this worker's, or not those of its input.
+
+    Raises:
+        PeerRefused: With code ``terms``.
+    """
+    price = get_price(facts.steps, terms.gigastep_price, terms.base_price * task.count)
+    rules = {
+        "the referee is not known here": task.referee == ZERO_ADDRESS
+        or task.referee in terms.referees,
+        "the task is not for these terms": task.terms == computation.hash(),
+        "the program is another one": computation.program_id == facts.program_id,
+        "the input is another one": computation.inputs_root == facts.inputs_root,
+        "bond and clocks are of no use without a referee": task.referee != ZERO_ADDRESS
+        or not any(astuple(computation)[3:]),
+        "the program may need more steps": computation.max_steps >= facts.steps,
+        f"the price is {price} wei": task.price >= price,
+        f"the fee for a chunk is {terms.chunk_fee} wei": task.chunk_fee >= terms.chunk_fee,
+        "the stake is too high": task.stake <= max(task.price, terms.stake),
+        "the compute window is too short": task.compute_window >= terms.compute_window,
+        "the audit window is too long": task.audit_window <= terms.audit_window,
+        "the response window is too short": task.response_window >= terms.response_window,
+        "the offer is over": task.offered_until > now,
+    }
+    for reason, holds in rules.items():
+        if not holds:
+            raise PeerRefused("terms", reason)
+
+
+def check_load(terms: WorkerTerms, task: Task, load: Load) -> None:
+    """Refuse a task for which there is no room, no collateral, or no money of the client's.
+
+    Raises:
+        PeerRefused: With code ``busy`` or ``funds``.
+    """
+    if load.tasks >= terms.capacity or load.client_tasks >= terms.client_capacity:
+        raise PeerRefused("busy", "the worker has no free slot", hint="try again later")
+    if load.ledger - load.reserved_stake < task.stake:
+        raise PeerRefused("busy", "the worker has no collateral left", hint="try again later")
+    if load.client_ledger - load.client_reserved_price < task.price:
+        raise PeerRefused(
+            "funds",
+            "the client's ledger balance does not cover the price",
+            hint="deposit into the market first",
+        )
+
+
+def _check_size(terms: WorkerTerms, count: int, input_bytes: int, steps: int) -> None:
+    if not 0 < count <= terms.max_count:
+        raise PeerRefused("terms", f"a batch has 1 to {terms.max_count} items here")
+    if input_bytes > terms.max_input_bytes:
+        raise PeerRefused("terms", f"an input has at most {terms.max_input_bytes} bytes here")
+    if steps > terms.max_steps:
+        raise PeerRefused("terms", f"a task takes at most {terms.max_steps} steps here")
