@@ -152,9 +152,7 @@ class PeerClient:
             body = bytearray()
             async with self._line.call(routes.CLAIM, query) as call:
                 if call.head.count != count:
-                    raise InvalidMessage(
-                        f"the worker claims {call.head.count} results, not {count}"
-                    )
+                    raise InvalidMessage(f"the worker claims {call.head.count} items, not {count}")
                 async for part in call.read_body(call.head.count * RESULT_SIZE):
                     body += part
                 return Delivered(

@@ -1,0 +1,168 @@
+"""Transfers that are broken in the middle and carried on, to the byte."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from pekanu.crypto.keccak import keccak256
+from pekanu.node.blobs import BlobStore
+from pekanu.node.peer_client import PeerPatience
+from pekanu.node.peer_errors import PeerUnreachable
+from pekanu.node.peer_messages import BlobRef
+from support.peers import DOMAIN, World, build_task
+
+TASK = build_task().id(DOMAIN)
+SIZE = 40_000_000
+DATA = os.urandom(SIZE)
+BLOB = BlobRef(blob_id=keccak256(DATA), size=SIZE)
+
+
+class Line:
+    """A relay on loopback that breaks each connection after some bytes, as often as told."""
+
+    def __init__(self, target: int, *, cut_after: int, cuts: int) -> None:
+        self._target, self._cut_after, self._cuts = target, cut_after, cuts
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> str:
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        port = self._server.sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}"
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        left = self._cut_after if self._cuts > 0 else 1 << 60
+        self._cuts -= 1
+
+        async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            nonlocal left
+            while left > 0 and (data := await source.read(65536)):
+                left -= len(data)
+                sink.write(data)
+                await sink.drain()
+
+        copies = [
+            asyncio.create_task(copy(reader, far_writer)),
+            asyncio.create_task(copy(far_reader, writer)),
+        ]
+        try:
+            await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in copies:
+                one.cancel()
+            await asyncio.gather(*copies, return_exceptions=True)
+            writer.transport.abort()
+            far_writer.transport.abort()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+async def transfer(
+    world: World, direction: str, endpoint: str, progress: Callable[[int, int], None]
+) -> None:
+    patience = PeerPatience(patience_seconds=15)
+    async with world.dial(endpoint, patience=patience) as client:
+        if direction == "up":
+            await client.upload_input(BLOB, io.BytesIO(DATA), progress=progress)
+            assert world.blobs.get_path(BLOB.blob_id).read_bytes() == DATA
+        else:
+            target = world.folder / "got"
+            await client.download_ciphertext(TASK, SIZE, target, progress=progress)
+            assert target.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+async def test_transfer__when_the_line_breaks_again_and_again__then_it_ends_all_the_same(
+    world: World, direction: str
+) -> None:
+    world.worker.ciphertext = DATA
+    seen: list[int] = []
+    async with (
+        world.serve() as server,
+        Line(server.port, cut_after=5_000_000, cuts=6) as endpoint,
+    ):
+        await transfer(world, direction, endpoint, lambda done, _: seen.append(done))
+    assert seen == sorted(seen)
+    assert seen[-1] == SIZE
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+async def test_transfer__when_the_server_restarts_in_the_middle__then_it_goes_on(
+    world: World, direction: str
+) -> None:
+    world.worker.ciphertext = DATA
+    middle = asyncio.Event()
+
+    def note(done: int, _: int) -> None:
+        if done > SIZE // 3:
+            middle.set()
+
+    async with world.serve() as server:
+        port = server.port
+        running = asyncio.create_task(transfer(world, direction, server.endpoint, note))
+        await middle.wait()
+    assert not running.done()
+    # As a restarted process would: all that it knows is on disk.
+    world.blobs = BlobStore(world.folder / "store", clock=world.clock)
+    async with world.serve(port=port):
+        await running
+
+
+async def test_download__when_the_client_restarts__then_it_fetches_the_rest_only(
+    world: World,
+) -> None:
+    world.worker.ciphertext = DATA
+    target = world.folder / "got"
+    target.write_bytes(DATA[: SIZE - 10])
+    seen: list[int] = []
+    async with world.serve() as server:
+        await transfer(world, "down", server.endpoint, lambda done, _: seen.append(done))
+    assert seen == [SIZE]
+
+
+async def test_upload__when_it_is_made_again__then_nothing_is_sent(world: World) -> None:
+    seen: list[int] = []
+    async with world.serve() as server:
+        for _ in range(2):
+            await transfer(world, "up", server.endpoint, lambda done, _: seen.append(done))
+    assert seen.count(SIZE) == 1
+
+
+async def test_transfer__when_the_line_never_holds__then_unreachable_in_time(
+    world: World,
+) -> None:
+    async def attempt(call: Callable[[], Awaitable[None]]) -> float:
+        start = time.monotonic()
+        with pytest.raises(PeerUnreachable):
+            await call()
+        return time.monotonic() - start
+
+    patience = PeerPatience(patience_seconds=1)
+    async with (
+        world.serve() as server,
+        Line(server.port, cut_after=3000, cuts=1000) as endpoint,
+        world.dial(endpoint, patience=patience) as client,
+    ):
+        taken = await attempt(lambda: client.upload_input(BLOB, io.BytesIO(DATA)))
+    assert taken < 10
