@@ -102,17 +102,23 @@ def get_root(leaves: Sequence[bytes]) -> Hash32:
     return Hash32(get_levels(to_nodes(leaves))[-1].tobytes())
 
 
-def get_proof(levels: Sequence[Nodes], index: int) -> list[Hash32]:
-    """Return the siblings on the way up from a leaf, given all levels over the leaves."""
+def get_proof(levels: Sequence[Nodes], index: int, *, height: int = 0) -> list[Hash32]:
+    """Return the siblings on the way up from a node.
+
+    Args:
+        levels: As `get_levels` gives them.
+        index: The node's place in the lowest of them.
+        height: The height at which the lowest stands in a bigger tree.
+    """
     count = len(levels[0])
     if not 0 <= index < count:
         message = f"leaf {index} is not among {count}"
         raise ValueError(message)
     siblings = []
-    for height, nodes in enumerate(levels[:-1]):
-        place = (index >> height) ^ 1
+    for step, nodes in enumerate(levels[:-1]):
+        place = (index >> step) ^ 1
         inside = place < len(nodes)
-        siblings.append(Hash32(nodes[place].tobytes()) if inside else zero_root(height))
+        siblings.append(Hash32(nodes[place].tobytes()) if inside else zero_root(height + step))
     return siblings
 
 

@@ -147,7 +147,7 @@ class CiphertextTree:
         words = [Hash32(row.tobytes()) for row in rows[start:stop]]
         levels, data_roots = self._get_cell_levels(item, layout, rows)
         mask, siblings = _compress(
-            (CELL_LEVEL, get_proof(levels, chunk), CELL_DEPTH),
+            (CELL_LEVEL, get_proof(levels, chunk, height=CELL_LEVEL), CELL_DEPTH),
             (0, get_proof(self._levels, item), len(self._levels) - 1),
         )
         return Cell(
