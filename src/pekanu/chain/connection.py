@@ -20,7 +20,9 @@ from pekanu.errors import ChainError, UsageError, WrongChain
 from pekanu.types import Address, Hash32, Seconds, Wei
 
 if TYPE_CHECKING:
-    from web3 import AsyncHTTPProvider
+    from web3 import AsyncWeb3
+
+    from pekanu.chain.provider import SessionProvider
 
 _LOOPBACK: Final = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
@@ -62,7 +64,7 @@ class Connection:
     """A chain at a URL; made by `Connection.open`."""
 
     def __init__(
-        self, rpc: str, provider: AsyncHTTPProvider, options: ConnectionOptions, chain_id: int
+        self, rpc: str, provider: SessionProvider, options: ConnectionOptions, chain_id: int
     ) -> None:
         self.rpc = rpc
         self.chain_id = chain_id
@@ -92,14 +94,10 @@ class Connection:
         """
         if urlsplit(rpc).scheme not in {"http", "https"}:
             raise UsageError(f"{rpc!r} is not a URL of http or https")
-        from aiohttp import ClientTimeout  # noqa: PLC0415
-        from web3 import AsyncHTTPProvider  # noqa: PLC0415 - a second to import
+        from pekanu.chain.provider import SessionProvider  # noqa: PLC0415 - web3 takes a second
 
         chosen = options or ConnectionOptions()
-        timeout = ClientTimeout(total=chosen.timeout_seconds)
-        provider = AsyncHTTPProvider(
-            rpc, request_kwargs={"timeout": timeout}, exception_retry_configuration=None
-        )
+        provider = SessionProvider(rpc, chosen.timeout_seconds)
         chain = cls(rpc, provider, chosen, chain_id=0)
         try:
             chain.chain_id = int(await chain.request("eth_chainId"), 16)
@@ -111,6 +109,13 @@ class Connection:
             yield chain
         finally:
             await provider.disconnect()
+
+    @property
+    def web3(self) -> AsyncWeb3[SessionProvider]:
+        """The same connection as web3.py offers it, for what has no method here."""
+        from web3 import AsyncWeb3  # noqa: PLC0415 - loaded by `open`
+
+        return AsyncWeb3(self._provider)
 
     @property
     def name(self) -> str:

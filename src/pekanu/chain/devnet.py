@@ -31,6 +31,7 @@ from pekanu.errors import ChainError
 DEVNET_CHAIN_ID: Final = 0x50454B
 _START_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 15.0
+_ANSWER_SECONDS: Final = 30.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -224,9 +225,11 @@ class Devnet:
                 preexec_fn=_build_death_pact(),  # noqa: PLW1509 - two system calls, no lock
             )
             self._process = process
-            self._http = httpx.Client(timeout=30.0, trust_env=False)
+            # A stranger on the port may take the connection and never answer.
+            self._http = httpx.Client(timeout=0.5, trust_env=False)
             try:
                 self._wait_until_ready(process, errors)
+                self._http.timeout = httpx.Timeout(_ANSWER_SECONDS)
                 self._catch_up()
             except BaseException:
                 self.stop()
