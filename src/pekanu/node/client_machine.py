@@ -174,6 +174,13 @@ class AcceptanceRefused:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PostRefused:
+    """The chain refuses the escrow, and nothing of it can be mined any more."""
+
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimHeld:
     """A claim came, and its results under its root; they are stored."""
 
@@ -224,6 +231,7 @@ ClientEvent: TypeAlias = (
     | Funded
     | AcceptanceHeld
     | AcceptanceRefused
+    | PostRefused
     | ClaimHeld
     | CiphertextHeld
     | KeyHeld
@@ -304,7 +312,7 @@ def handle(task: ClientTask, event: ClientEvent) -> ClientMove:
     match event:
         case ChainSeen():
             return _see_chain(task, event)
-        case Funded() | AcceptanceHeld() | AcceptanceRefused():
+        case Funded() | AcceptanceHeld() | AcceptanceRefused() | PostRefused():
             return _hear_before_escrow(task, event)
         case PeerLied():
             return replace(task, is_distrusted=True, verdict=event.message[:500]), []
@@ -322,9 +330,12 @@ def _go(task: ClientTask, step: ClientStep) -> ClientMove:
 
 
 def _hear_before_escrow(
-    task: ClientTask, event: Funded | AcceptanceHeld | AcceptanceRefused
+    task: ClientTask, event: Funded | AcceptanceHeld | AcceptanceRefused | PostRefused
 ) -> ClientMove:
-    if task.step not in (ClientStep.FUNDING, ClientStep.ASKING):
+    is_asking = task.step in (ClientStep.FUNDING, ClientStep.ASKING)
+    if is_asking is isinstance(event, PostRefused) or (
+        isinstance(event, PostRefused) and task.step is not ClientStep.POSTING
+    ):
         return task, []
     match event:
         case Funded():
@@ -334,7 +345,7 @@ def _hear_before_escrow(
                 task, step=ClientStep.POSTING, expiry=event.expiry, acceptance=event.signature
             )
             return held, [Send(ClientCall.POST_ACCEPTED)]
-        case AcceptanceRefused():
+        case AcceptanceRefused() | PostRefused():
             ended = replace(task, step=ClientStep.ABANDONED, verdict=event.message[:500])
             return ended, [Close()]
         case _:

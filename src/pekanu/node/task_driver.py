@@ -86,7 +86,7 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
         watch: ChainWatch,
     ) -> None:
         self.task = task
-        self.changed = asyncio.Event()
+        self._changed = asyncio.Event()
         self._task_id, self._role, self._watch = task_id, role, watch
         self._running: dict[InstructionT, asyncio.Task[None]] = {}
         self._pauses: dict[InstructionT, tuple[float, float]] = {}
@@ -115,7 +115,8 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
         if task != self.task:
             self._role.record(task)
             self.task = task
-            self.changed.set()
+            self._changed.set()
+            self._changed = asyncio.Event()
             self._pauses.clear()
         for instruction in instructions:
             self._begin(instruction)
@@ -165,7 +166,6 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
         return min([_IDLE_SECONDS, *pauses])
 
     async def wait_changed(self, timeout_seconds: float | None = None) -> None:
-        """Return when the task's state changed since the last call."""
+        """Return at the next change of the task's state."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.changed.wait(), timeout_seconds)
-        self.changed.clear()
+            await asyncio.wait_for(self._changed.wait(), timeout_seconds)

@@ -211,7 +211,7 @@ class WorkerNode:
             market=self.desk.domain.market,
             version=__version__,
             functions=build_offers(self.terms, self._programs),
-            capacity=max(0, self.terms.capacity - len(self._drivers)),
+            capacity=max(0, self.terms.capacity - self._count_busy()),
             max_input_bytes=self.terms.max_input_bytes,
         )
 
@@ -378,13 +378,14 @@ class WorkerNode:
 
     async def _fetch_load(self, client: Address) -> Load:
         tasks = [driver.task for driver in self._drivers.values()]
+        busy = [one for one in tasks if one.claim is None and one.step is not WorkerStep.FAILED]
         waiting = [one for one in tasks if one.step is WorkerStep.ACCEPTING]
         mine, theirs = await asyncio.gather(
             self.desk.fetch_ledger(), self.desk.fetch_ledger(client)
         )
         return Load(
-            tasks=len(tasks),
-            client_tasks=sum(one.task.client == client for one in tasks),
+            tasks=len(busy),
+            client_tasks=sum(one.task.client == client for one in busy),
             reserved_stake=Wei(sum(one.task.stake for one in waiting)),
             client_reserved_price=Wei(
                 sum(one.task.price for one in waiting if one.task.client == client)
@@ -392,6 +393,9 @@ class WorkerNode:
             ledger=mine,
             client_ledger=theirs,
         )
+
+    def _count_busy(self) -> int:
+        return sum(driver.task.claim is None for driver in self._drivers.values())
 
     def _find(self, task_id: Hash32) -> WorkerTask | None:
         driver = self._drivers.get(task_id)

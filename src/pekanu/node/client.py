@@ -1,0 +1,267 @@
+"""The client's node: it buys a computation, start to end, and goes on with the next worker.
+
+What is not here: what a try asks for next (`client_machine`), how that is done (`client_role`),
+how workers are found and ranked (`offers`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+from pekanu import catalog
+from pekanu.errors import InsufficientFunds, UsageError
+from pekanu.market.task import Terms
+from pekanu.node import client_machine as machine
+from pekanu.node.batch_file import join_items
+from pekanu.node.blobs import BlobStore
+from pekanu.node.channel_keys import ChannelIdentity
+from pekanu.node.client_handle import Confirm, JobHandle
+from pekanu.node.client_job import ClientJob, JobRequest
+from pekanu.node.client_machine import ClientStep, ClientTask, WorkerRef
+from pekanu.node.client_role import ROLE, UNBOUND, ClientRole, Office
+from pekanu.node.input_facts import get_inputs_root
+from pekanu.node.market_desk import MarketDesk
+from pekanu.node.offers import Demand, Offer, draft_task, fetch_offers
+from pekanu.node.peer_client import PeerClient, PeerPatience
+from pekanu.node.peer_line import PeerAddress
+from pekanu.node.peer_messages import BlobRef, QuoteRequest
+from pekanu.node.peer_wire import decode_message, encode_message
+from pekanu.types import Hash32, Wei, format_wei
+
+#: A worker on the network answers within seconds or is not there.
+_PATIENCE: Final = PeerPatience(connect_seconds=3.0, read_seconds=30.0, patience_seconds=3.0)
+
+
+class ClientNode:
+    """A client; made by `open_client`.
+
+    Args:
+        desk: The account's desk at the market.
+        home: The node's folder.
+        identity: The client's channel key.
+        draw: Gives bytes that nobody can foresee.
+    """
+
+    def __init__(
+        self,
+        desk: MarketDesk,
+        home: Path,
+        identity: ChannelIdentity,
+        *,
+        draw: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.desk = desk
+        name = desk.address.lower()
+        self.office = Office(
+            desk=desk,
+            blobs=BlobStore(home / "cache" / name, clock=time.time),
+            folder=home / "work" / name,
+            draw=draw,
+            connect=self.connect,
+        )
+        self._identity = identity
+        self._peers: dict[WorkerRef, PeerClient] = {}
+        self._stack = AsyncExitStack()
+        self._handles: list[JobHandle] = []
+        self._drafting = asyncio.Lock()
+
+    async def fetch_offers(self, job: ClientJob) -> list[Offer]:
+        """Return what workers that have not failed ask for a job, the best first."""
+        found = [
+            WorkerRef(
+                address=one.account,
+                endpoint=one.endpoint,
+                channel_key=Hash32(one.channel_key),
+            )
+            for one in self.desk.watch.index.list_workers()
+            if one.account not in job.tried
+            and one.account != self.desk.address
+            and job.worker in (None, one.account)
+        ]
+        watch = self.desk.watch
+        return await fetch_offers(
+            self._get_demand(job), found, watch.index, self.connect, await watch.refresh()
+        )
+
+    async def quote(self, request: JobRequest) -> list[Offer]:
+        """Return what workers ask for a computation; nothing is kept or signed."""
+        return await self.fetch_offers(await asyncio.to_thread(self._build_job, request))
+
+    async def submit(self, request: JobRequest, *, confirm: Confirm | None = None) -> JobHandle:
+        """Return a job that was journaled and begun.
+
+        Args:
+            request: What is wanted.
+            confirm: Shown each offer (price, risk, longest duration) before anything is signed.
+
+        Raises:
+            InvalidInput: The input does not fit the function.
+            InvalidPolicy: The function cannot be verified so.
+        """
+        job = await asyncio.to_thread(self._build_job, request)
+        self.record_job(job)
+        return self._start(job, confirm)
+
+    async def resume(self, *, confirm: Confirm | None = None) -> list[JobHandle]:
+        """Return the jobs that a former process left unfinished, begun again.
+
+        Tries of finished jobs that have not ended on chain are watched to their end too.
+        """
+        found = [decode_message(ClientJob, text.encode()) for text in self._load_jobs(live=False)]
+        watched = [
+            job
+            for job in found
+            if not job.is_done or any(one.step.is_live for one in self.load_tasks(job.job_id))
+        ]
+        return [self._start(job, confirm) for job in watched]
+
+    def load_tasks(self, job_id: str | None = None, *, live_only: bool = False) -> list[ClientTask]:
+        """Return this client's tries, oldest first."""
+        found = self.desk.journal.load_states(
+            ROLE, chain_id=self.desk.domain.chain_id, live_only=live_only, job_id=job_id
+        )
+        return [decode_message(ClientTask, text.encode()) for text in found]
+
+    def record_job(self, job: ClientJob) -> None:
+        """Write a job to the journal."""
+        self.desk.journal.record_job(
+            job.job_id,
+            encode_message(job).decode(),
+            self.desk.watch.now,
+            is_live=not job.is_done,
+        )
+
+    async def draft(self, job: ClientJob, offer: Offer) -> ClientTask:
+        """Return a try with a worker, journaled before anything is done for it.
+
+        Raises:
+            InsufficientFunds: Ledger and wallet together do not cover the price.
+        """
+        async with self._drafting:
+            task = draft_task(
+                self._get_demand(job),
+                offer.quote,
+                now=await self.desk.watch.refresh(),
+                salt=Hash32(secrets.token_bytes(32)),
+            )
+            deposit = await self._get_missing(offer.price)
+            task_id = task.id(self.desk.domain)
+            drafted = ClientTask(
+                step=ClientStep.FUNDING if deposit else ClientStep.ASKING,
+                task_id=task_id,
+                job_id=job.job_id,
+                task=task,
+                terms=self._get_demand(job).terms,
+                worker=offer.worker,
+                function=job.function,
+                input=job.input,
+                deposit=deposit,
+                patience=machine.get_patience(task.audit_window),
+            )
+            self.office.blobs.hold(job.input.blob_id, task_id.hex())
+            self.office.get_folder(drafted).create()
+            ClientRole(self.office, job, lambda _: None).record(drafted)
+            return drafted
+
+    async def connect(self, worker: WorkerRef) -> PeerClient:
+        """Return the line to a worker, kept open."""
+        if worker not in self._peers:
+            address = PeerAddress(
+                endpoint=worker.endpoint,
+                worker=worker.address,
+                channel_key=worker.channel_key,
+                domain=self.desk.domain,
+            )
+            peer = PeerClient(address, self._identity, patience=_PATIENCE)
+            self._peers[worker] = await self._stack.enter_async_context(peer)
+        return self._peers[worker]
+
+    async def close(self) -> None:
+        """Stop following all jobs; the journal keeps where they stand."""
+        for handle in self._handles:
+            await handle.stop()
+        await self._stack.aclose()
+
+    def _start(self, job: ClientJob, confirm: Confirm | None) -> JobHandle:
+        handle = JobHandle(self, job, confirm)
+        self._handles.append(handle)
+        return handle
+
+    def _load_jobs(self, *, live: bool) -> list[str]:
+        return self.desk.journal.load_jobs(live_only=live)
+
+    def _build_job(self, request: JobRequest) -> ClientJob:
+        function = catalog.get(request.function)
+        if not request.items:
+            raise UsageError("a job has at least one item")
+        for item in request.items:
+            function.parse_frame(item)
+        file = b"".join(join_items(request.items))
+        blob_id = self.office.blobs.put_file(BytesIO(file), self.desk.address)
+        return ClientJob(
+            job_id=secrets.token_hex(16),
+            function=function.name,
+            program_id=function.program_id,
+            input=BlobRef(blob_id=blob_id, size=len(file)),
+            count=len(request.items),
+            inputs_root=get_inputs_root(request.items),
+            steps=sum(function.estimate_steps(item) for item in request.items),
+            output_bytes=max(function.estimate_output_size(item) for item in request.items),
+            policy=str(request.policy),
+            max_price=request.max_price,
+            worker=request.worker,
+        )
+
+    def _get_demand(self, job: ClientJob) -> Demand:
+        return Demand(
+            client=self.desk.address,
+            request=QuoteRequest(
+                function=job.function,
+                program_id=job.program_id,
+                count=job.count,
+                input_bytes=job.input.size,
+                steps=job.steps,
+                output_bytes=job.output_bytes * job.count,
+            ),
+            # The estimate is rough; the limit only has to stop what never ends.
+            terms=Terms(
+                program_id=job.program_id, inputs_root=job.inputs_root, max_steps=4 * job.steps
+            ),
+            output_sizes=(job.output_bytes,) * job.count,
+        )
+
+    async def _get_missing(self, price: Wei) -> Wei:
+        """Return what must be deposited, beside what other tries have reserved."""
+        reserved = sum(
+            one.task.price for one in self.load_tasks(live_only=True) if one.step in UNBOUND
+        )
+        address = self.desk.address
+        ledger, wallet = await asyncio.gather(
+            self.desk.fetch_ledger(), self.desk.chain.get_balance(address)
+        )
+        missing = Wei(max(0, price - max(0, ledger - reserved)))
+        if missing and wallet <= missing:
+            raise InsufficientFunds(
+                f"{address} has {format_wei(wallet)} and {format_wei(ledger)} in the market, "
+                f"which does not cover {format_wei(price)} and gas",
+                hint="fund the account, or lower the price",
+            )
+        return missing
+
+
+@asynccontextmanager
+async def open_client(desk: MarketDesk, home: Path) -> AsyncIterator[ClientNode]:
+    """Yield a client's node; jobs that are left unfinished wait for `resume`."""
+    identity = ChannelIdentity.from_wallet(desk.account, desk.domain, now=time.time())
+    node = ClientNode(desk, home, identity)
+    try:
+        yield node
+    finally:
+        await node.close()

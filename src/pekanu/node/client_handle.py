@@ -1,0 +1,274 @@
+"""A job under way: one try after the other, until an output is verified or nobody is left.
+
+What is not here: a single try (`client_machine`), offers and new tries (`client`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from pekanu.errors import InsufficientFunds, NoWorker, PekanuError, UsageError, WorkerFault
+from pekanu.node import client_machine as machine
+from pekanu.node.client_job import ClientJob, JobReceipt
+from pekanu.node.client_machine import ClientStep, ClientTask
+from pekanu.node.client_role import ClientRole
+from pekanu.node.offers import Offer, choose
+from pekanu.node.task_driver import TaskDriver
+from pekanu.types import Wei, format_wei
+
+if TYPE_CHECKING:
+    from pekanu.node.client import ClientNode
+
+#: Asked with each offer before anything is signed.
+Confirm: TypeAlias = Callable[[Offer], bool | Awaitable[bool]]
+
+_Driver = TaskDriver[ClientTask, machine.ClientEvent, machine.ClientInstruction]
+
+_LOST: Final = frozenset({"expired", "forfeited", "refuted"})
+
+
+class Declined(UsageError):
+    """The user did not want the offer; nothing was signed."""
+
+
+class JobHandle:
+    """A job under way.
+
+    Args:
+        node: Who runs it.
+        job: What is wanted.
+        confirm: Asked with each offer; None takes what the price limit allows.
+    """
+
+    def __init__(self, node: ClientNode, job: ClientJob, confirm: Confirm | None) -> None:
+        self.job = job
+        self._node, self._desk, self._confirm = node, node.desk, confirm
+        self._progress = 0.0
+        self._driver: _Driver | None = None
+        self._role = ClientRole(node.office, job, self._set_progress)
+        self._watching: set[asyncio.Task[ClientTask]] = set()
+        self._is_cancelled = False
+        self._run = asyncio.create_task(self._drive())
+        self._run.add_done_callback(_ignore_failure)
+
+    @property
+    def task(self) -> ClientTask | None:
+        """Return the try that is under way, or was last."""
+        return self._driver.task if self._driver else None
+
+    def get_progress(self) -> float:
+        """Return how far the worker's execution is, 0 to 1."""
+        return self._progress
+
+    async def result(self) -> list[bytes]:
+        """Return the verified outputs, as soon as they are.
+
+        Raises:
+            WorkerFault: A worker failed and there is no next one within the price limit.
+            NoWorker: Nobody sells it on these terms.
+            InsufficientFunds: The account cannot pay.
+            Declined: The offer was not confirmed.
+        """
+        return await asyncio.shield(self._run)
+
+    async def wait_final(self) -> JobReceipt:
+        """Return what it cost once every try has ended on chain."""
+        with contextlib.suppress(PekanuError):
+            await self.result()
+        while self._watching:
+            await asyncio.wait(self._watching)
+        return self.get_receipt()
+
+    async def wait_changed(self, timeout_seconds: float) -> None:
+        """Return when the try's state changed, or after a time."""
+        if self._driver is None:
+            await asyncio.wait({self._run}, timeout=min(timeout_seconds, 0.1))
+        else:
+            await self._driver.wait_changed(timeout_seconds)
+
+    def get_receipt(self) -> JobReceipt:
+        """Return what the job cost so far."""
+        tasks = self._node.load_tasks(self.job.job_id)
+        ends = [(one, one.ending) for one in tasks]
+        costs = [cost for one in tasks for cost in self._desk.journal.load_costs(one.task_id)]
+        paid = sum(
+            one.task.price
+            for one, end in ends
+            if end == "settled" or (not end and one.step is ClientStep.APPROVING)
+        )
+        return JobReceipt(
+            tasks=tuple(tasks),
+            costs=tuple(costs),
+            paid_wei=Wei(paid),
+            won_wei=Wei(sum(one.task.stake for one, end in ends if end in _LOST)),
+        )
+
+    async def cancel(self) -> bool:
+        """Return whether the job was stopped; once the escrow stands it cannot be."""
+        task = self.task
+        if self._run.done() or (
+            task is not None and task.step not in (ClientStep.FUNDING, ClientStep.ASKING)
+        ):
+            return False
+        self._is_cancelled = True
+        if self._driver is not None:
+            self._driver.feed(machine.AcceptanceRefused(message="cancelled by the client"))
+        else:
+            self._run.cancel()
+        self._finish()
+        return True
+
+    async def stop(self) -> None:
+        """Stop following; the journal keeps where it stands."""
+        for running in (self._run, *self._watching):
+            running.cancel()
+        await asyncio.gather(self._run, *self._watching, return_exceptions=True)
+
+    # --- within -----------------------------------------------------------------------------------
+
+    async def _drive(self) -> list[bytes]:
+        if self.job.is_done:
+            return await self._watch_out()
+        for task in self._node.load_tasks(self.job.job_id):
+            driver = self._begin(task) if task.step.is_live else self._build_driver(task)
+            if task.worker.address not in self.job.tried:
+                self._driver = driver
+        fault: WorkerFault | None = None
+        while True:
+            if self._driver is None:
+                self._driver = self._begin(await self._draft(fault))
+            outputs, fault = await self._follow()
+            if outputs is not None:
+                return outputs
+            self._driver = None
+
+    async def _watch_out(self) -> list[bytes]:
+        """Follow the tries of a finished job to their ends on chain."""
+        tasks = self._node.load_tasks(self.job.job_id)
+        for task in tasks:
+            if task.step.is_live:
+                self._driver = self._begin(task)
+        for task in reversed(tasks):
+            if task.is_verified:
+                return self._node.office.get_folder(task).load_outputs()
+        if self._watching:
+            await asyncio.wait(self._watching)
+        tasks = self._node.load_tasks(self.job.job_id)
+        raise build_fault(tasks[-1]) if tasks else Declined("the job was never begun")
+
+    async def _follow(self) -> tuple[list[bytes] | None, WorkerFault | None]:
+        """Return the verified outputs of the try under way, or how it failed."""
+        driver = self._driver
+        if driver is None:
+            return None, None
+        while True:
+            task = driver.task
+            if task.is_verified:
+                self._finish()
+                return self._node.office.get_folder(task).load_outputs(), None
+            if task.step is ClientStep.REFUSED or not task.step.is_live:
+                break
+            await driver.wait_changed(1.0)
+        if self._role.failure is not None or self._is_cancelled:
+            self._finish()
+            raise self._role.failure or Declined("the job was cancelled")
+        return None, self._note_failure(task)
+
+    def _note_failure(self, task: ClientTask) -> WorkerFault:
+        fault = build_fault(task)
+        job = replace(
+            self.job,
+            tried=(*self.job.tried, task.worker.address),
+            lost=self.job.lost + fault.lost_wei,
+        )
+        self._save(job)
+        return fault
+
+    async def _draft(self, fault: WorkerFault | None) -> ClientTask:
+        """Return the next try, with the best worker that is left."""
+        job = self.job
+        if fault is not None and fault.lost_wei and job.max_price is None:
+            # Nobody allowed to pay a second price.
+            self._finish()
+            raise fault
+        limit = None if job.max_price is None else Wei(job.max_price - job.lost)
+        try:
+            offers = await self._node.fetch_offers(job)
+            offer = choose(offers, max_price=limit)
+            await self._ask_user(offer)
+            return await self._node.draft(job, offer)
+        except NoWorker as error:
+            self._finish()
+            if fault is not None and fault.recovered_wei + fault.lost_wei:
+                raise fault from error
+            if fault is not None:
+                raise NoWorker(f"{fault.message}, and nobody else can do it") from error
+            raise
+        except (UsageError, InsufficientFunds):
+            self._finish()
+            raise
+
+    async def _ask_user(self, offer: Offer) -> None:
+        confirmed = self.job.confirmed_price
+        if confirmed is not None and offer.price <= confirmed:
+            return
+        if self._confirm is not None:
+            answer = self._confirm(offer)
+            if not (await answer if inspect.isawaitable(answer) else answer):
+                raise Declined(f"the offer of {format_wei(offer.price)} was declined")
+        self._save(replace(self.job, confirmed_price=offer.price))
+
+    def _begin(self, task: ClientTask) -> _Driver:
+        driver = self._build_driver(task)
+        run = asyncio.create_task(driver.run())
+        self._watching.add(run)
+        run.add_done_callback(self._watching.discard)
+        run.add_done_callback(_ignore_failure)
+        return driver
+
+    def _build_driver(self, task: ClientTask) -> _Driver:
+        return TaskDriver(task, task.task_id, self._role, self._desk.watch)
+
+    def _finish(self) -> None:
+        self._save(replace(self.job, is_done=True))
+
+    def _save(self, job: ClientJob) -> None:
+        self.job = job
+        self._node.record_job(job)
+
+    def _set_progress(self, progress: float) -> None:
+        self._progress = max(progress, self._progress)
+
+
+def build_fault(task: ClientTask) -> WorkerFault:
+    """Return what a worker did, and what it cost or brought its client."""
+    who, price, stake = task.worker.address, task.task.price, task.task.stake
+    if task.step is ClientStep.REFUSED or task.ending == "settled":
+        return WorkerFault(
+            f"{who} delivered a wrong result ({task.verdict or 'not verified in time'})",
+            lost_wei=price,
+            hint="until referees exist it is paid after the audit all the same; "
+            "see SECURITY.md, and choose workers by their record",
+        )
+    reasons = {
+        "expired": "delivered nothing in time",
+        "forfeited": task.verdict or "did not answer a demand in time",
+        "refuted": "was ruled against by the referee",
+    }
+    if task.ending in reasons:
+        return WorkerFault(
+            f"{who}: {reasons[task.ending]}; price and stake came back",
+            recovered_wei=price + stake,
+        )
+    return WorkerFault(f"{who} did not take the task ({task.verdict or 'no answer'})")
+
+
+def _ignore_failure(task: asyncio.Task[object]) -> None:
+    """Keep the loop from complaining about a failure that nobody asks for."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,77 @@
+"""What a client wants computed, over all tries with one worker each.
+
+What is not here: a single try (`client_machine`), running any of them (`client`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pekanu.node.client_machine import ClientTask
+from pekanu.node.journal import Cost
+from pekanu.node.peer_messages import BlobRef, Message
+from pekanu.node.peer_wire import U32, U64, U256, AddressText, Name, Word
+from pekanu.types import Address, Wei
+
+if TYPE_CHECKING:
+    from pekanu.catalog import Policy
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRequest:
+    """A computation to buy."""
+
+    function: str
+    #: The framed input of each item (`Function.parse_inputs`), at least one.
+    items: tuple[bytes, ...]
+    policy: Policy
+    #: Most that may be spent on prices, over all tries; None leaves it to the confirmation.
+    max_price: Wei | None = None
+    #: The only worker to ask; None asks all.
+    worker: Address | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClientJob(Message):
+    """A job as the journal keeps it."""
+
+    job_id: Name
+    function: Name
+    program_id: Word
+    input: BlobRef
+    count: U32
+    inputs_root: Word
+    #: The client's estimate over all items.
+    steps: U64
+    #: Bytes of each output, as estimated: the largest.
+    output_bytes: U64
+    #: As `parse_policy` reads it.
+    policy: Name
+    max_price: U256 | None = None
+    worker: AddressText | None = None
+    #: The highest price that was confirmed.
+    confirmed_price: U256 | None = None
+    #: Workers that failed.
+    tried: tuple[AddressText, ...] = ()
+    #: Prices that went to workers for wrong outputs, or will.
+    lost: U256 = 0
+    is_done: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobReceipt:
+    """What a job cost."""
+
+    #: Each try, the last one last.
+    tasks: tuple[ClientTask, ...]
+    costs: tuple[Cost, ...]
+    #: Paid to workers, or bound to be.
+    paid_wei: Wei
+    #: Stakes that came to the client.
+    won_wei: Wei
+
+    @property
+    def gas_wei(self) -> Wei:
+        """Return the fees of all transactions."""
+        return Wei(sum(cost.fee for cost in self.costs))

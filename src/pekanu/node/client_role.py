@@ -1,0 +1,369 @@
+"""Performing what a client's machine says: ask the worker, verify, send.
+
+What is not here: what to do next (`client_machine`), which worker (`offers`, `client`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar, assert_never
+
+from pekanu import catalog
+from pekanu.catalog import Verdict
+from pekanu.chain import Call
+from pekanu.chain.events import ChunksSupplied
+from pekanu.crypto import pedersen
+from pekanu.errors import (
+    InsufficientFunds,
+    InvalidMessage,
+    InvalidProof,
+    JournalError,
+    PekanuError,
+    ProtocolError,
+    TransactionReverted,
+    UsageError,
+)
+from pekanu.market import delivery
+from pekanu.market.state import GROUP
+from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
+from pekanu.node import client_machine as machine
+from pekanu.node.batch_file import split_items
+from pekanu.node.blobs import BlobStore
+from pekanu.node.client_job import ClientJob
+from pekanu.node.client_machine import Ask, ClientCall, ClientStep, ClientTask, WorkerRef
+from pekanu.node.delivery_folder import DeliveryFolder
+from pekanu.node.journal import Entry
+from pekanu.node.market_desk import MarketDesk
+from pekanu.node.peer_client import PeerClient
+from pekanu.node.peer_errors import PeerRefused, PeerUnreachable
+from pekanu.node.peer_messages import AcceptanceRequest, ApprovalNotice
+from pekanu.node.peer_wire import encode_message
+from pekanu.node.signatures import is_signed_by
+from pekanu.node.task_driver import Look
+from pekanu.types import Wei
+
+ROLE: Final = "client"
+#: Steps in which no escrow stands yet.
+UNBOUND: Final = (ClientStep.FUNDING, ClientStep.ASKING, ClientStep.POSTING)
+#: The ledger covers the price, so that nothing goes with the call.
+_NOTHING: Final = Wei(0)
+_FIRST_PAUSE: Final = 0.02
+_LONGEST_PAUSE: Final = 1.0
+AnswerT = TypeVar("AnswerT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Office:
+    """What a client works with."""
+
+    desk: MarketDesk
+    blobs: BlobStore
+    #: A folder for each task.
+    folder: Path
+    #: Gives bytes that nobody can foresee.
+    draw: Callable[[int], bytes]
+    connect: Callable[[WorkerRef], Awaitable[PeerClient]]
+
+    def get_folder(self, task: ClientTask) -> DeliveryFolder:
+        """Return where a task's delivery lies."""
+        return DeliveryFolder(self.folder / task.task_id.hex(), task.task_id, task.task.count)
+
+
+class ClientRole:
+    """The client's side of a `TaskDriver`, for one job.
+
+    Args:
+        office: What it works with.
+        job: Whose tries these are.
+        set_progress: Told how far the worker is, 0 to 1.
+    """
+
+    def __init__(
+        self, office: Office, job: ClientJob, set_progress: Callable[[float], None]
+    ) -> None:
+        self._office, self._desk, self._job = office, office.desk, job
+        self._set_progress = set_progress
+        #: Why a try ended that no other worker can help.
+        self.failure: PekanuError | None = None
+
+    def handle(
+        self, task: ClientTask, event: machine.ClientEvent
+    ) -> tuple[ClientTask, Sequence[machine.ClientInstruction]]:
+        """Return the machine's move."""
+        return machine.handle(task, event)
+
+    def record(self, task: ClientTask) -> None:
+        """Write a task to the journal."""
+        domain = self._desk.domain
+        entry = Entry(
+            role=ROLE,
+            task_id=task.task_id,
+            chain_id=domain.chain_id,
+            market=domain.market,
+            step=task.step.value,
+            is_live=task.step.is_live,
+            state=encode_message(task).decode(),
+            job_id=task.job_id,
+        )
+        self._desk.journal.record(entry, self._desk.watch.now)
+
+    async def look(self, task: ClientTask) -> Look[machine.ClientEvent]:
+        """Return what the chain says of a task."""
+        seen = await self._desk.fetch_sighting(task.task_id)
+        event = machine.ChainSeen(
+            state=seen.state,
+            is_final=seen.is_final,
+            now=self._desk.watch.now,
+            claim=self._desk.watch.index.find_claim(task.task_id),
+        )
+        return Look(event=event, times=machine.get_wake_times(task, seen.state))
+
+    def is_live(self, task: ClientTask) -> bool:
+        """Return whether anything is left to do."""
+        return task.step.is_live
+
+    def is_droppable(self, instruction: machine.ClientInstruction) -> bool:
+        """Return whether it is given up when nobody asks for it any more."""
+        return isinstance(instruction, Ask)
+
+    async def perform(  # noqa: PLR0911 - one return a case
+        self, task: ClientTask, instruction: machine.ClientInstruction
+    ) -> machine.ClientEvent | None:
+        """Do what the machine says; return what came of it."""
+        match instruction:
+            case machine.Send(call):
+                return await self._send(task, call)
+            case machine.Close():
+                self._office.blobs.release(task.input.blob_id, task.task_id.hex())
+                return None
+            case Ask.ACCEPTANCE:
+                return await self._ask_acceptance(task)
+            case Ask.KEY_ON_CHAIN:
+                found = self._desk.watch.index.find_key(task.task_id)
+                return machine.KeyHeld(key=found.key, blinding=found.blinding) if found else None
+            case Ask.VERDICT:
+                return await asyncio.to_thread(self._judge, task)
+            case Ask.APPROVAL:
+                await self._approve(task)
+                return None
+            case Ask.CLAIM | Ask.CIPHERTEXT | Ask.KEY:
+                return await self._fetch(task, instruction)
+            case _:
+                assert_never(instruction)
+
+    # --- the worker's node ------------------------------------------------------------------------
+
+    async def _ask_acceptance(self, task: ClientTask) -> machine.ClientEvent:
+        path = self._office.blobs.get_path(task.input.blob_id)
+        request = AcceptanceRequest(
+            task=task.task, terms=task.terms, function=task.function, input=task.input
+        )
+        try:
+            peer = await self._office.connect(task.worker)
+            with path.open("rb") as source:
+                await peer.upload_input(task.input, source)
+            found = await peer.accept(request)
+        except ProtocolError as error:
+            return machine.AcceptanceRefused(message=error.message)
+        document = build_acceptance(self._desk.domain, task.task, task.worker.address, found.expiry)
+        if found.worker != task.worker.address or not is_signed_by(
+            task.worker.address, get_signable(document), found.signature
+        ):
+            return machine.AcceptanceRefused(message="the worker's acceptance is not signed")
+        return machine.AcceptanceHeld(expiry=found.expiry, signature=found.signature)
+
+    async def _fetch(self, task: ClientTask, question: Ask) -> machine.ClientEvent | None:
+        """Get a part of the delivery; what does not hold under the claim is the worker's lie."""
+        peer = await self._office.connect(task.worker)
+        fetch = {
+            Ask.CLAIM: self._fetch_claim,
+            Ask.CIPHERTEXT: self._fetch_ciphertext,
+            Ask.KEY: self._fetch_key,
+        }[question]
+        try:
+            return await fetch(task, peer)
+        except (PeerUnreachable, PeerRefused):
+            raise
+        except (ProtocolError, UsageError) as error:
+            return machine.PeerLied(message=error.message)
+
+    async def _fetch_claim(self, task: ClientTask, peer: PeerClient) -> machine.ClientEvent:
+        async def report() -> None:
+            self._set_progress((await peer.fetch_status(task.task_id)).progress / 1_000_000)
+
+        found = await _wait_for(
+            lambda: peer.fetch_claim(task.task_id, task.task.count), between=report
+        )
+        if task.claim is not None and found.claim != task.claim:
+            raise InvalidProof("the worker shows another claim than the one on chain")
+        folder = self._office.get_folder(task)
+        await asyncio.to_thread(folder.store_results, found.claim, found.results)
+        return machine.ClaimHeld(claim=found.claim)
+
+    async def _fetch_ciphertext(self, task: ClientTask, peer: PeerClient) -> machine.ClientEvent:
+        folder = self._office.get_folder(task)
+        if task.claim is None:
+            raise JournalError("a ciphertext is to be fetched before there is a claim")
+        size = folder.get_ciphertext_size()
+        await peer.download_ciphertext(task.task_id, size, folder.ciphertext)
+        try:
+            await asyncio.to_thread(folder.check_ciphertext, task.claim)
+        except (InvalidProof, InvalidMessage):
+            folder.ciphertext.unlink(missing_ok=True)
+            raise
+        return machine.CiphertextHeld()
+
+    async def _fetch_key(self, task: ClientTask, peer: PeerClient) -> machine.ClientEvent:
+        if task.claim is None:
+            raise JournalError("a key is to be fetched before there is a claim")
+        found = await _wait_for(lambda: peer.fetch_key(task.task_id))
+        point = (task.claim.key_x, task.claim.key_y)
+        # Through a thread: two multiplications on the curve.
+        if not await asyncio.to_thread(pedersen.is_opening, point, found.key, found.blinding):
+            raise InvalidProof("the worker's key does not open its commitment")
+        return machine.KeyHeld(key=found.key, blinding=found.blinding)
+
+    async def _approve(self, task: ClientTask) -> None:
+        if task.claim is None or not task.is_verified:
+            raise JournalError("an approval is to be signed before the output is verified")
+        digest = task.claim.hash(task.task_id, task.worker.address)
+        document = build_approval(self._desk.domain, task.task, digest)
+        notice = ApprovalNotice(
+            task_id=task.task_id,
+            claim_hash=digest,
+            signature=self._desk.account.sign_typed_data(document),
+        )
+        peer = await self._office.connect(task.worker)
+        await peer.approve(notice)
+
+    # --- verification -----------------------------------------------------------------------------
+
+    def _judge(self, task: ClientTask) -> machine.ClientEvent:
+        """Open the outputs and verify them under the job's policy; blocks."""
+        if task.key is None:
+            raise JournalError("an output is to be opened without a key")
+        folder = self._office.get_folder(task)
+        try:
+            outputs = folder.audit(task.key)
+        except (ProtocolError, UsageError) as error:
+            return machine.OutputRefused(what=error.message)
+        if isinstance(outputs, delivery.Complaint):
+            return machine.SealBroken()
+        verdict = self._verify(outputs)
+        if not verdict.ok:
+            return machine.OutputRefused(what=verdict.what)
+        folder.store_outputs(outputs)
+        return machine.OutputVerified(what=verdict.what)
+
+    def _verify(self, outputs: Sequence[bytes]) -> Verdict:
+        job, draw = self._job, self._office.draw
+        function, policy = catalog.get(job.function), catalog.parse_policy(job.policy)
+        path = self._office.blobs.get_path(job.input.blob_id)
+        items = split_items(path.read_bytes(), job.count)
+        verdict = Verdict(ok=True, what="nothing was verified")
+        for item in catalog.choose_items(job.count, policy, draw):
+            verdict = catalog.verify(function, bytes(items[item]), outputs[item], policy, draw)
+            if not verdict.ok:
+                return verdict
+        return verdict
+
+    # --- the chain --------------------------------------------------------------------------------
+
+    async def _send(self, task: ClientTask, call: ClientCall) -> machine.ClientEvent | None:
+        if call is ClientCall.DEPOSIT:
+            return await self._deposit(task)
+        if call is ClientCall.POST_ACCEPTED:
+            return await self._post(task)
+        if call is ClientCall.DEMAND_CHUNKS:
+            return await self._demand_chunks(task)
+        await self._send_built(task, await self._build(task, call), call.value)
+        return None
+
+    async def _build(self, task: ClientTask, call: ClientCall) -> Call:
+        market, claim = self._desk.market, task.claim
+        if call is ClientCall.EXPIRE:
+            return market.expire(task.task)
+        if claim is None:
+            raise JournalError(f"{call.value} is to be sent before there is a claim")
+        match call:
+            case ClientCall.DEMAND_KEY:
+                return market.demand_key(task.task, claim)
+            case ClientCall.FORFEIT:
+                return market.forfeit(task.task, claim)
+            case ClientCall.COMPLAIN:
+                folder = self._office.get_folder(task)
+                evidence = await asyncio.to_thread(
+                    folder.build_complaint, task.key or 0, task.blinding or 0
+                )
+                return market.complain(task.task, claim, evidence)
+            case _:
+                raise JournalError(f"{call.value} is not built here")
+
+    async def _deposit(self, task: ClientTask) -> machine.ClientEvent:
+        if task.deposit:
+            call = self._desk.market.deposit(Wei(task.deposit))
+            try:
+                await self._send_built(task, call, ClientCall.DEPOSIT.value)
+            except InsufficientFunds as error:
+                self.failure = error
+                return machine.AcceptanceRefused(message=error.message)
+        return machine.Funded()
+
+    async def _post(self, task: ClientTask) -> machine.ClientEvent | None:
+        call = self._desk.market.post_accepted(
+            task.task, task.worker.address, task.expiry, task.acceptance or b"", value=_NOTHING
+        )
+        try:
+            await self._send_built(task, call, ClientCall.POST_ACCEPTED.value)
+        except InsufficientFunds as error:
+            self.failure = error
+            return machine.PostRefused(message=error.message)
+        except TransactionReverted as error:
+            if "task used" in error.reason:
+                return None  # it stands already
+            return machine.PostRefused(message=error.message)
+        return None
+
+    async def _demand_chunks(self, task: ClientTask) -> machine.ClientEvent | None:
+        if task.claim is None:
+            raise JournalError("chunks are to be demanded before there is a claim")
+        folder = self._office.get_folder(task)
+        events = self._desk.watch.index.iterate(task.task_id, ChunksSupplied)
+        supplied = [(event.item, event.evidence) for event in events]
+        missing = await asyncio.to_thread(folder.rebuild, supplied)
+        if missing is None:
+            return machine.CiphertextHeld()
+        item, first, count, evidence = missing
+        if not count:
+            layout = delivery.Layout.from_size(self._job.output_bytes)
+            count = min(GROUP, layout.chunk_count)
+        call = self._desk.market.demand_chunks(
+            task.task, task.claim, item=item, first=first, count=count, evidence=evidence
+        )
+        await self._send_built(task, call, f"{ClientCall.DEMAND_CHUNKS.value}:{item}:{first}")
+        return None
+
+    async def _send_built(self, task: ClientTask, call: Call, name: str) -> None:
+        await self._desk.send(call, task_id=task.task_id, name=name)
+
+
+async def _wait_for(
+    ask: Callable[[], Awaitable[AnswerT]],
+    *,
+    between: Callable[[], Awaitable[None]] | None = None,
+) -> AnswerT:
+    """Ask again and again while the answer is that it is too early."""
+    pause = _FIRST_PAUSE
+    while True:
+        try:
+            return await ask()
+        except PeerRefused as refusal:
+            if refusal.code != "early":
+                raise
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.3, _LONGEST_PAUSE)
+        if between is not None and pause > 5 * _FIRST_PAUSE:
+            await between()

@@ -1,0 +1,129 @@
+"""Finding workers and choosing among their offers.
+
+Workers announce themselves on chain; all are asked at once. What is not here: the talk with one
+of them (`peer_client`), the task that follows (`client`).
+Source: design/product.md, "Node, discovery, channel".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pekanu.errors import NoWorker, ProtocolError
+from pekanu.market.delivery import Layout
+from pekanu.market.lifecycle import MAX_WINDOW, MIN_WINDOW
+from pekanu.market.pricing import Risk, get_risk
+from pekanu.market.task import Task, Terms
+from pekanu.node.client_machine import WorkerRef
+from pekanu.node.market_index import MarketIndex, Record
+from pekanu.node.peer_client import PeerClient
+from pekanu.node.peer_messages import Quote, QuoteRequest
+from pekanu.types import Address, Hash32, Seconds, Wei, format_wei
+
+_LOG: Final = logging.getLogger(__name__)
+#: Seconds that a client gives itself to get a signed task onto the chain.
+OFFER_SECONDS: Final = 600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """What one worker asks, and what each side risks; shown before anything is signed."""
+
+    worker: WorkerRef
+    quote: Quote
+    record: Record
+    risk: Risk
+
+    @property
+    def price(self) -> Wei:
+        """Return what the worker is paid on success."""
+        return Wei(self.quote.price)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demand:
+    """What a client wants quoted."""
+
+    client: Address
+    request: QuoteRequest
+    terms: Terms
+    #: Bytes of each item's output, as estimated.
+    output_sizes: tuple[int, ...]
+
+
+def draft_task(demand: Demand, quote: Quote, *, now: Seconds, salt: Hash32) -> Task:
+    """Return the task that a quote leads to."""
+    return Task(
+        client=demand.client,
+        terms=demand.terms.hash(),
+        count=demand.request.count,
+        price=Wei(quote.price),
+        stake=Wei(quote.stake),
+        offered_until=Seconds(now + OFFER_SECONDS),
+        compute_window=Seconds(quote.compute_window),
+        audit_window=Seconds(quote.audit_window),
+        response_window=Seconds(quote.response_window),
+        chunk_fee=Wei(quote.chunk_fee),
+        salt=salt,
+    )
+
+
+async def fetch_offers(
+    demand: Demand,
+    workers: Sequence[WorkerRef],
+    index: MarketIndex,
+    connect: Callable[[WorkerRef], Awaitable[PeerClient]],
+    now: Seconds,
+) -> list[Offer]:
+    """Return the offers of those workers that make one, the best first."""
+
+    async def ask(worker: WorkerRef) -> Offer | None:
+        try:
+            peer = await connect(worker)
+            quote = await peer.fetch_quote(demand.request)
+        except ProtocolError as error:
+            _LOG.info("%s makes no offer: %s", worker.address, error)
+            return None
+        windows = (quote.compute_window, quote.audit_window, quote.response_window)
+        if not all(MIN_WINDOW <= window <= MAX_WINDOW for window in windows):
+            return None
+        draft = draft_task(demand, quote, now=now, salt=Hash32(bytes(32)))
+        chunks = [Layout.from_size(size).chunk_count for size in demand.output_sizes]
+        return Offer(
+            worker=worker,
+            quote=quote,
+            record=index.get_record(worker.address),
+            risk=get_risk(draft, chunks),
+        )
+
+    found = await asyncio.gather(*map(ask, workers))
+    return sorted((offer for offer in found if offer is not None), key=_rank)
+
+
+def choose(offers: Sequence[Offer], *, max_price: Wei | None) -> Offer:
+    """Return the best offer that is not too dear.
+
+    Raises:
+        NoWorker: There is none.
+    """
+    if not offers:
+        raise NoWorker(
+            "nobody sells this computation now", hint="start a worker, or try again later"
+        )
+    for offer in offers:
+        if max_price is None or offer.price <= max_price:
+            return offer
+    cheapest = min(offer.price for offer in offers)
+    raise NoWorker(
+        f"the cheapest offer is {format_wei(cheapest)}, more than {format_wei(max_price or 0)}",
+        hint=f"offer --max-price {format_wei(cheapest)!r} or more",
+    )
+
+
+def _rank(offer: Offer) -> tuple[bool, float, int]:
+    """Free workers first, then by price over how often the worker kept its word."""
+    return offer.quote.capacity == 0, offer.price / offer.record.score, -offer.quote.capacity
