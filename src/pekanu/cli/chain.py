@@ -8,6 +8,9 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -56,16 +59,27 @@ def _devnet(
         anvil=_find_or_fetch(anvil, is_agreed=fetch),
         block_seconds=BLOCK_SECONDS,
     )
-    stop = {signal.SIGINT, signal.SIGTERM}
-    # Blocked before the chain starts, so that a signal waits until it is all there to be stopped.
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, stop)
-    try:
-        with Devnet(options) as devnet:
-            _print_devnet(session, devnet)
-            signal.sigwait(stop)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+    with _stopped_by_signals(), Devnet(options) as devnet:
+        _print_devnet(session, devnet)
+        while True:
+            time.sleep(1)
+            devnet.request("eth_chainId")  # raises when the chain died by itself
     note("the development chain has stopped")
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Leave the block at Ctrl-C and at SIGTERM alike."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _find_or_fetch(given: Path | None, *, is_agreed: bool) -> Path:

@@ -113,6 +113,6 @@ def find_task(records: Iterable[TaskRecord], text: str) -> TaskRecord:
     wanted = text.lower().removeprefix("0x")
     found = [record for record in records if wanted and record.task_id.hex().startswith(wanted)]
     if len(found) != 1:
-        count = "no task" if not found else f"{len(found)} tasks"
-        raise UsageError(f"{count} here begin with {text!r}", hint="`pekanu tasks` lists them")
+        count = "no task's id begins" if not found else f"the ids of {len(found)} tasks begin"
+        raise UsageError(f"{count} with {text!r}", hint="`pekanu tasks` lists them")
     return found[0]

@@ -7,6 +7,7 @@ NO_COLOR. Not here: failures (`failures`).
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: Whoever reads a pipe is no terminal of 80 columns; a hash and its neighbours stay on one line.
+PIPE_COLUMNS: Final = 200
 STYLES: Final = {
     "error": "bold red",
     "hint": "cyan",
@@ -39,7 +42,10 @@ def _make_console(*, to_stderr: bool) -> Console:
     from rich.console import Console
     from rich.theme import Theme
 
-    return Console(stderr=to_stderr, theme=Theme(STYLES), highlight=False)
+    console = Console(stderr=to_stderr, theme=Theme(STYLES), highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_COLUMNS
+    return console
 
 
 def print_json(document: Any) -> None:

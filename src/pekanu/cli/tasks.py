@@ -28,8 +28,9 @@ from pekanu.errors import UsageError
 from pekanu.types import Seconds, format_wei
 
 if TYPE_CHECKING:
-    from pekanu.chain import Call, MarketEvent, TaskView
+    from pekanu.chain import Call, MarketEvent
     from pekanu.market.moves import Outlook
+    from pekanu.market.state import TaskState
 
 
 class Move(StrEnum):
@@ -46,7 +47,7 @@ class _Found:
     """A task with what the market says of it now."""
 
     record: TaskRecord
-    view: TaskView
+    view: TaskState
     outlook: Outlook
     now: Seconds
 

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.shell import Shell
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    np.save(folder / "a.npy", np.arange(21).reshape(7, 3))
+    np.save(folder / "b.npy", np.arange(15).reshape(3, 5))
+    np.save(folder / "floats.npy", np.ones((3, 5)))
+    (folder / "words.txt").write_text("one two two\n")
+    (folder / "bad.csv").write_text("1,2\n3,x\n")
+    return folder
+
+
+def test_matmul__of_two_files__is_the_exact_product(shell: Shell, files: Path) -> None:
+    out = files / "c.npy"
+    inputs = ("--input", f"a={files}/a.npy", "--input", f"b={files}/b.npy")
+    told = shell("run", "matmul", "--local", *inputs, "--out", out, "--json").json
+    a, b = np.load(files / "a.npy"), np.load(files / "b.npy")
+    assert np.array_equal(np.load(out), a @ b)
+    assert told["function"] == "matmul"
+
+
+def test_wordcount__without_a_file_for_the_output__is_shown(shell: Shell, files: Path) -> None:
+    run = shell("run", "wordcount", "--local", "--input", f"text={files}/words.txt")
+    assert run.code == 0
+    assert "two" in run.out
+    assert "computed here" in run.err
+
+
+def test_wordcount__with_json__prints_one_document(shell: Shell, files: Path) -> None:
+    command = ("run", "wordcount", "--local", "--input", f"text={files}/words.txt", "--json")
+    assert "two" in json.dumps(shell(*command).json["output"])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "sentence"),
+    [
+        (("a=a.npy", "b=missing.npy"), "there is no file"),
+        (("a=a.npy", "b=a.npy"), "3"),
+        (("a=a.npy", "b=floats.npy"), "float64"),
+        (("a=a.npy", "b=bad.csv"), "line 2: 'x' stands where an integer belongs"),
+        (("a=a.npy", "b=words.txt"), "b"),
+        (("a=a.npy",), "matmul needs input b"),
+        (("a=a.npy", "b=b.npy", "c=b.npy"), "no input 'c'"),
+        (("a=a.npy", "a=b.npy"), "given twice"),
+        (("a.npy",), "is not name=FILE"),
+    ],
+)
+def test_matmul__of_what_does_not_fit__is_refused_and_writes_nothing(
+    shell: Shell, files: Path, inputs: tuple[str, ...], sentence: str
+) -> None:
+    given = [part for text in inputs for part in ("--input", text.replace("=", f"={files}/"))]
+    run = shell("run", "matmul", "--local", *given, "--out", files / "c.npy")
+    run.assert_refused(2, sentence)
+    assert not (files / "c.npy").exists()
+
+
+def test_run__of_an_unknown_function__is_refused(shell: Shell) -> None:
+    shell("run", "alchemy", "--local").assert_refused(2, "alchemy")
+
+
+def test_run__with_an_output_that_has_no_folder__is_refused_first(
+    shell: Shell, files: Path
+) -> None:
+    inputs = ("--input", f"a={files}/a.npy", "--input", f"b={files}/b.npy")
+    run = shell("run", "matmul", "--local", *inputs, "--out", files / "no" / "c.npy")
+    run.assert_refused(2, "there is no folder")
+
+
+def test_functions__listed__have_what_a_form_needs(shell: Shell) -> None:
+    listed = shell("functions", "--json").json
+    names = {function["name"] for function in listed}
+    assert {"matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount"} <= names
+    for function in listed:
+        assert function["program_id"].startswith("0x")
+        assert all("schema" in given for given in function["inputs"])
+
+
+def test_functions__by_name__explain_inputs_and_check(shell: Shell) -> None:
+    run = shell("functions", "matmul")
+    assert run.code == 0
+    assert "Freivalds" in run.out
+
+
+def test_functions__by_an_unknown_name__are_refused(shell: Shell) -> None:
+    shell("functions", "alchemy").assert_refused(2, "alchemy")
