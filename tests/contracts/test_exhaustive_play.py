@@ -228,7 +228,7 @@ def test_play__when_the_challenger_is_honest__then_nobody_can_bait_it() -> None:
     lie = act.Deliver(sender=WORKER, claim_hash=play.claim_hash(WRONG_RESULT))
     play.must(lie, WRONG_RESULT)
     play.explore(others, challenge_lies, rule_truly, judge)
-    hold_to_coverage(play, 100, {"RuleAgainstWorker", "Settle", "Resolve", "CloseChallenge"})
+    hold_to_coverage(play, 50, {"RuleAgainstWorker", "Settle", "Resolve", "CloseChallenge"})
 
 
 def hold_to_coverage(play: Play, positions: int, actions: set[str]) -> None:
