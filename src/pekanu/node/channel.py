@@ -17,7 +17,8 @@ signed by wallets, not by channel keys.
 
 A request goes through at most once: `epoch` names the worker's running process, e is
 remembered while its time is acceptable. Before a client is authenticated the worker spends one
-box on 225 bytes; on a wallet that it does not know, one signature check from a rationed supply.
+box on some 250 bytes, and on a wallet that it does not know one signature check from a rationed
+supply.
 What is not here: HTTP (`peer_server`, `peer_client`).
 """
 
@@ -59,6 +60,8 @@ REQUEST_PREFIX_SIZE: Final = (
     len(MAGIC) + EPOCH_SIZE + _KEY_SIZE + _CLAIMS.size + _TAG_SIZE + HEADER_SIZE
 )
 RESPONSE_PREFIX_SIZE: Final = _KEY_SIZE + HEADER_SIZE
+#: Bytes of a request's first part, its message: little, for it is held before it is authenticated.
+MESSAGE_SIZE: Final = 1 << 16
 
 
 class ChannelRefused(InvalidMessage):
@@ -161,7 +164,7 @@ class ServerExchange:
         self.peer = peer
         self._key, self.fresh_key, self._static_key = keys
         #: Opens the request's parts.
-        self.opener = StreamOpener(_hash(b"request", self._key), header)
+        self.opener = StreamOpener(_hash(b"request", self._key), header, first_size=MESSAGE_SIZE)
 
     def seal_response(self) -> tuple[bytes, StreamSealer]:
         """Return the response's prefix and what seals its parts; to be called once."""

@@ -23,8 +23,8 @@ from pekanu.market.task import DOMAIN_NAME, DOMAIN_VERSION, MarketDomain
 from pekanu.market.typed_data import get_signable
 from pekanu.types import Address
 
-#: Seconds for which a fresh binding is signed.
-BINDING_LIFETIME: Final = 7 * 24 * 3600
+#: Seconds for which a fresh binding is signed: a year; a node signs anew at each start.
+BINDING_LIFETIME: Final = 365 * 24 * 3600
 
 
 class WalletSigner(Protocol):

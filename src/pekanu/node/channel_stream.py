@@ -68,10 +68,12 @@ class StreamOpener:
     Args:
         key: The stream's key.
         header: The stream's header.
+        first_size: Bytes of plain data in the first part, at most.
     """
 
-    def __init__(self, key: bytes, header: bytes) -> None:
+    def __init__(self, key: bytes, header: bytes, *, first_size: int = PART_SIZE) -> None:
         """Begin to read."""
+        self._most = first_size + OVERHEAD
         self._state = crypto_secretstream_xchacha20poly1305_state()
         try:
             crypto_secretstream_xchacha20poly1305_init_pull(self._state, header, key)
@@ -92,7 +94,7 @@ class StreamOpener:
         parts = []
         while len(self._buffer) >= _LENGTH_SIZE:
             size = int.from_bytes(self._buffer[:_LENGTH_SIZE], "little")
-            if not OVERHEAD <= size <= PART_SIZE + OVERHEAD:
+            if not OVERHEAD <= size <= self._most:
                 raise InvalidMessage(f"the peer sent a part of {size} bytes")
             if len(self._buffer) < _LENGTH_SIZE + size:
                 break
@@ -119,5 +121,6 @@ class StreamOpener:
             part, tag = crypto_secretstream_xchacha20poly1305_pull(self._state, sealed, None)
         except CryptoError as error:
             raise InvalidMessage("the peer's stream is forged or damaged") from error
+        self._most = PART_SIZE + OVERHEAD
         self.is_finished = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL
         return bytes(part)

@@ -110,7 +110,8 @@ class Responders:
     async def _accept(self, request: PeerRequest) -> Answer:
         message: AcceptanceRequest = request.message
         blob = message.input
-        if not self._blobs.has(blob.blob_id):
+        path = self._blobs.get_path(blob.blob_id)
+        if not path.exists() or path.stat().st_size != blob.size:
             raise PeerRefused("unknown", "the input is not held here")
         return Answer(head=await self._handler.accept(request.peer, message))
 

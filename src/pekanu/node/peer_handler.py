@@ -59,7 +59,10 @@ class PeerHandler(Protocol):
         ...
 
     async def accept(self, peer: Address, request: AcceptanceRequest) -> Acceptance:
-        """Return a signed acceptance of a task whose input is held already."""
+        """Return a signed acceptance of a task whose input is complete in the store.
+
+        To keep it from eviction, `BlobStore.hold` it before signing.
+        """
         ...
 
     async def fetch_status(self, peer: Address, task_id: Hash32) -> TaskStatus:

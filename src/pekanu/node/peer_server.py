@@ -1,7 +1,7 @@
 """The worker's door for its peers: sealed requests over HTTP, refused when they are not right.
 
 Nothing is believed before it is authenticated: the path and the length are checked, then the
-225 bytes that begin the channel, then the first part, and only then is a handler called.
+bytes that begin the channel, then the first part, and only then is a handler called.
 Every wait has a time limit. Refusals before authentication are small plain JSON; after it they
 are sealed like any answer. What is not here: what the operations do (`peer_answers`), the
 process that listens (`peer_listener`).
@@ -26,6 +26,7 @@ from pekanu.market.task import MarketDomain
 from pekanu.node import peer_routes as routes
 from pekanu.node.blobs import BlobStore
 from pekanu.node.channel import (
+    MESSAGE_SIZE,
     REQUEST_PREFIX_SIZE,
     RESPONSE_PREFIX_SIZE,
     ChannelLimits,
@@ -66,7 +67,7 @@ class PeerLimits:
     """What the server bounds, beyond the stored inputs (`BlobLimits`)."""
 
     channel: ChannelLimits = field(default_factory=ChannelLimits)
-    #: Requests answered at once.
+    #: Authenticated requests answered at once.
     concurrent_requests: int = 64
     #: Requests a second from one network address, and how many may come at once.
     host_rate: float = 400.0
@@ -79,10 +80,12 @@ class PeerLimits:
     customer_burst: float = 400.0
     #: Seconds without a byte in either direction.
     stall_seconds: float = 20.0
-    #: Seconds for a whole request, besides one for each 64 KiB of it.
-    request_seconds: float = 30.0
-    #: Seconds that a handler may think.
+    #: Seconds for a request to be authenticated.
+    greeting_seconds: float = 10.0
+    #: Seconds for the rest of a request and its handler, besides the time for its length.
     handler_seconds: float = 60.0
+    #: Bytes a second that a peer must send.
+    least_rate: int = 1 << 16
 
 
 def build_peer_app(
@@ -149,9 +152,6 @@ class _PeerServer:
 
     async def answer(self, request: Request) -> Response:
         """Answer a sealed request; refusals before authentication are in the clear."""
-        if self._busy >= self._limits.concurrent_requests:
-            return _refuse("busy", "the worker answers too many requests")
-        self._busy += 1
         try:
             return await self._answer(request)
         except ChannelRefused as refusal:
@@ -162,22 +162,23 @@ class _PeerServer:
             return _refuse("malformed", "the request is cut off")
         except TimeoutError:
             return _refuse("slow", "the request came too slowly")
-        finally:
-            self._busy -= 1
 
     async def _answer(self, request: Request) -> Response:
         operation, responder, size = self._check_head(request)
         limits = self._limits
-        patience = limits.request_seconds + limits.handler_seconds + size / 65536
-        async with asyncio.timeout(patience):
-            reader = _BodyReader(request, size, limits.stall_seconds)
+        reader = _BodyReader(request, size, limits.stall_seconds)
+        async with asyncio.timeout(limits.greeting_seconds):
             exchange = self._channel.admit(await reader.read_prefix(), operation.context)
             parts = reader.read_parts(exchange)
             head = await anext(parts, None)
-            if head is None:
-                raise InvalidMessage("the request is cut off")
-            self._channel.confirm(exchange)
-            try:
+        if head is None:
+            raise InvalidMessage("the request is cut off")
+        self._channel.confirm(exchange)
+        if self._busy >= limits.concurrent_requests:
+            raise ChannelRefused("busy", "the worker answers too many requests")
+        self._busy += 1
+        try:
+            async with asyncio.timeout(limits.handler_seconds + size / limits.least_rate):
                 self._check_ration(exchange)
                 message = decode_message(operation.request, head)
                 body = _check_body(parts, operation.upload_bytes)
@@ -186,9 +187,12 @@ class _PeerServer:
                         pass
                 asked = PeerRequest(peer=exchange.peer, message=message, body=body)
                 answer = await self._respond(responder, asked)
-            except PekanuError as error:
-                answer = Answer(head=_get_refusal(error))
+        except PekanuError as error:
+            answer = Answer(head=_get_refusal(error))
+            async with asyncio.timeout(limits.stall_seconds + size / limits.least_rate):
                 await reader.skip_rest()
+        finally:
+            self._busy -= 1
         return SealedResponse(exchange, answer, stall_seconds=limits.stall_seconds)
 
     async def _respond(self, responder: Responder, request: PeerRequest) -> Answer:
@@ -210,8 +214,7 @@ class _PeerServer:
         length = request.headers.get("content-length", "")
         if not length.isdecimal() or len(length) > 12:
             raise ChannelRefused("length", "the request does not say how long it is")
-        most = operation.upload_bytes
-        parts = [PART_SIZE] * (1 + -(-most // PART_SIZE)) if most else [PART_SIZE]
+        parts = [MESSAGE_SIZE] + [PART_SIZE] * -(-operation.upload_bytes // PART_SIZE)
         if int(length) > REQUEST_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(parts):
             raise ChannelRefused("oversized", "the request is too long")
         return operation, responder, int(length)

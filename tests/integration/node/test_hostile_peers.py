@@ -13,15 +13,15 @@ import pytest
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.node import peer_listener, peer_routes
-from pekanu.node.channel import REQUEST_PREFIX_SIZE, ChannelContext, ClientExchange
+from pekanu.node.channel import MESSAGE_SIZE, REQUEST_PREFIX_SIZE, ChannelContext, ClientExchange
 from pekanu.node.channel_keys import ChannelIdentity
-from pekanu.node.channel_stream import PART_SIZE
 from pekanu.node.peer_client import PeerPatience
 from pekanu.node.peer_errors import PeerUnreachable
 from pekanu.node.peer_listener import PeerListener
 from pekanu.node.peer_messages import (
     BlobRef,
     CiphertextRange,
+    Info,
     InfoRequest,
     InputPart,
     Message,
@@ -33,7 +33,7 @@ from pekanu.types import Hash32
 from support.peers import CLIENT, DOMAIN, WORKER, World, build_task
 
 TASK = build_task().id(DOMAIN)
-IMPATIENT = PeerLimits(stall_seconds=0.3, request_seconds=1, handler_seconds=0)
+IMPATIENT = PeerLimits(stall_seconds=0.3, greeting_seconds=1, handler_seconds=1)
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ async def test_request__when_http_is_wrong__then_refused(
     assert len(answer) < 1000
 
 
-@pytest.mark.parametrize("length", [PART_SIZE + 1000, 10**11, 10**18])
+@pytest.mark.parametrize("length", [MESSAGE_SIZE + 1000, 10**11, 10**18])
 async def test_request__when_it_announces_too_much__then_refused_unread(
     server: PeerListener, length: int
 ) -> None:
@@ -305,6 +305,30 @@ async def test_server__when_hundreds_of_connections_hang__then_others_are_served
             assert (await client.fetch_info()).worker == WORKER.address
         for _, writer in hung:
             writer.transport.abort()
+
+
+async def test_server__when_all_slots_are_taken__then_busy_until_one_is_free(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, fetch_info = asyncio.Event(), world.worker.fetch_info
+
+    async def wait() -> Info:
+        await gate.wait()
+        return await fetch_info()
+
+    monkeypatch.setattr(world.worker, "fetch_info", wait)
+    limits = PeerLimits(concurrent_requests=1)
+    async with world.serve(limits=limits) as server, world.dial(server.endpoint) as client:
+        first = asyncio.create_task(client.fetch_info())
+        await asyncio.sleep(0.2)
+        exchange = await begin(world, server, peer_routes.TASK)
+        message = encode_message(TaskQuery(task_id=TASK))
+        body = exchange.prefix + exchange.sealer.seal(message, is_last=True)
+        assert get_refusal(await send(server, build_post("/peer/v1/task", body))) == (503, "busy")
+        second = asyncio.create_task(client.fetch_status(TASK))
+        await asyncio.sleep(0.2)
+        gate.set()
+        await asyncio.gather(first, second)  # the client tried again by itself
 
 
 async def test_upload__when_an_offset_leaps_ahead__then_refused(

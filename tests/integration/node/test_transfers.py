@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import os
 import time
@@ -31,6 +32,7 @@ class Line:
         self._target, self._cut_after, self._cuts = target, cut_after, cuts
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._transports: list[asyncio.WriteTransport] = []
 
     async def __aenter__(self) -> str:
         self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
@@ -40,24 +42,26 @@ class Line:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for transport in self._transports:
+            transport.abort()
+        await asyncio.gather(*self._tasks)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        self._transports += [writer.transport, far_writer.transport]
         left = self._cut_after if self._cuts > 0 else 1 << 60
         self._cuts -= 1
 
         async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
             nonlocal left
-            while left > 0 and (data := await source.read(65536)):
-                left -= len(data)
-                sink.write(data)
-                await sink.drain()
+            with contextlib.suppress(ConnectionError):
+                while left > 0 and (data := await source.read(65536)):
+                    left -= len(data)
+                    sink.write(data)
+                    await sink.drain()
 
         copies = [
             asyncio.create_task(copy(reader, far_writer)),
@@ -68,7 +72,7 @@ class Line:
         finally:
             for one in copies:
                 one.cancel()
-            await asyncio.gather(*copies, return_exceptions=True)
+            await asyncio.wait(copies)
             writer.transport.abort()
             far_writer.transport.abort()
 
