@@ -1,0 +1,7 @@
+"""The project's benchmarks: what `pekanu bench` measures.
+
+    gas        what each call of the contracts costs, from receipts of a development chain
+    sealing    how fast outputs are sealed and opened, beside plain hashing
+
+Not here: how results are printed (`pekanu.cli`). A benchmark is never a test.
+"""
