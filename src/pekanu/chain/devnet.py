@@ -70,6 +70,7 @@ class Devnet:
         self._process: subprocess.Popen[bytes] | None = None
         self._accounts: tuple[Account, ...] | None = None
         self._http: httpx.Client | None = None
+        self._base_fees: dict[str, str] = {}
 
     @property
     def chain_id(self) -> int:
@@ -180,7 +181,11 @@ class Devnet:
 
     def snapshot(self) -> str:
         """Return the name of the state as it is now."""
-        return str(self.request("evm_snapshot"))
+        name = str(self.request("evm_snapshot"))
+        self._base_fees[name] = self.request("eth_feeHistory", "0x1", "latest", [])[
+            "baseFeePerGas"
+        ][-1]
+        return name
 
     def revert(self, snapshot: str) -> None:
         """Return the chain to a snapshot, which is used up.
@@ -190,6 +195,9 @@ class Devnet:
         """
         if not self.request("evm_revert", snapshot):
             raise ChainError(f"the development chain has no snapshot {snapshot}")
+        # anvil leaves the next block's fee where it was.
+        if snapshot in self._base_fees:
+            self.request("anvil_setNextBlockBaseFeePerGas", self._base_fees.pop(snapshot))
 
     def __enter__(self) -> Self:
         return self.start()

@@ -41,8 +41,7 @@ class Fees:
 
 async def fetch_fees(chain: Connection) -> Fees:
     """Return fees that hold while the base fee doubles."""
-    block, tip = await asyncio.gather(chain.fetch_block("latest"), _fetch_tip(chain))
-    base = block.base_fee if block else 0
+    base, tip = await asyncio.gather(_fetch_base_fee(chain), _fetch_tip(chain))
     return Fees(max_fee=Wei(2 * base + tip), tip=tip)
 
 
@@ -128,6 +127,12 @@ def get_reason(error: RpcError) -> str:
         return f"0x{error.data[:32].hex()}"
     _, found, reason = error.text.partition("reverted: ")
     return reason if found else ""
+
+
+async def _fetch_base_fee(chain: Connection) -> Wei:
+    """Return the next block's base fee."""
+    history = await chain.request("eth_feeHistory", "0x1", "latest", [])
+    return Wei(int(history["baseFeePerGas"][-1], 16))
 
 
 async def _fetch_tip(chain: Connection) -> Wei:

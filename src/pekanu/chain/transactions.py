@@ -36,10 +36,10 @@ from pekanu.chain.simulation import (
     fetch_reason,
 )
 from pekanu.errors import ChainError, TransactionDropped, TransactionReverted, UsageError
-from pekanu.types import Hash32
+from pekanu.types import Hash32, Wei
 
 _FIRST_POLL_SECONDS: Final = 0.02
-#: Tries to find a nonce that no other program of the same account takes first.
+#: Tries to find a nonce that no other program of the same account takes first, and its fees.
 _NONCE_ATTEMPTS: Final = 8
 _GAS_JITTER: Final = 1024
 #: Times in a row that a foreign transaction must be seen in the place of ours: nodes behind one
@@ -182,10 +182,13 @@ class Sender:
                 raise await explain(self.chain, address, call, error) from error
             if answer is _Answer.TAKEN:
                 return pending
-            # Another program of this account was faster; these bytes can never be mined.
+            # Another program of this account was faster, or the fees have risen; the node keeps
+            # nothing of these bytes.
             self._store.remove(key)
+            fees = self._limit(await fetch_fees(self.chain))
         raise ChainError(
-            f"other programs take every nonce of {address}", hint="run one node an account"
+            f"the chain's node takes no transaction of {address}: nonce or fees are never right",
+            hint="run one node an account, or allow higher fees",
         )
 
     async def _fetch_nonce(self) -> int:
@@ -216,7 +219,7 @@ class Sender:
         limit = self.options.max_fee
         if limit is None or fees.max_fee <= limit:
             return fees
-        return Fees(max_fee=type(fees.max_fee)(limit), tip=min(fees.tip, type(fees.tip)(limit)))
+        return Fees(max_fee=Wei(limit), tip=Wei(min(fees.tip, limit)))
 
     async def _broadcast(self, raw: bytes) -> _Answer:
         """Hand a signed transaction to the chain's node.
@@ -233,7 +236,7 @@ class Sender:
                 return _Answer.TAKEN
             if "nonce too low" in text or "nonce is too low" in text:
                 return _Answer.NONCE_USED
-            if "underpriced" in text:
+            if "underpriced" in text or "less than block base fee" in text:
                 return _Answer.UNDERPRICED
             raise
         return _Answer.TAKEN
