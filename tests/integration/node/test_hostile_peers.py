@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,26 @@ async def send(server: PeerListener, *pieces: bytes, pause: float = 0.0) -> byte
         return b""
     finally:
         writer.transport.abort()
+
+
+@asynccontextmanager
+async def listen(
+    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[str]:
+    """Give the endpoint of something that is no worker."""
+    ends: list[tuple[asyncio.StreamWriter, asyncio.Task[None] | None]] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append((writer, asyncio.current_task()))
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            await talk(reader, writer)
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for writer, _ in ends:
+            writer.transport.abort()
+        await asyncio.gather(*(task for _, task in ends if task))
 
 
 def build_post(path: str, body: bytes, *, length: int | None = None, close: bool = True) -> bytes:
@@ -363,10 +385,8 @@ async def test_client__when_the_line_forges_or_cuts_the_answer__then_unreachable
         writer.close()
         far_writer.transport.abort()
 
-    middle = await asyncio.start_server(relay, "127.0.0.1", 0)
-    endpoint = f"http://127.0.0.1:{middle.sockets[0].getsockname()[1]}"
     patience = PeerPatience(patience_seconds=0.5)
-    async with middle, world.dial(endpoint, patience=patience) as client:
+    async with listen(relay) as endpoint, world.dial(endpoint, patience=patience) as client:
         with pytest.raises(PeerUnreachable, match="forged"):
             await client.fetch_info()
 
@@ -390,10 +410,8 @@ async def test_client__when_something_else_answers__then_unreachable(
         writer.write(answer)
         writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     patience = PeerPatience(patience_seconds=0.3)
-    async with server, world.dial(endpoint, patience=patience) as client:
+    async with listen(talk) as endpoint, world.dial(endpoint, patience=patience) as client:
         with pytest.raises(PeerUnreachable):
             await client.fetch_info()
 
@@ -403,11 +421,9 @@ async def test_client__when_the_worker_is_silent__then_unreachable_in_time(world
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(hang, "127.0.0.1", 0)
-    endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     patience = PeerPatience(patience_seconds=0.3, read_seconds=0.3)
     start = time.monotonic()
-    async with server, world.dial(endpoint, patience=patience) as client:
+    async with listen(hang) as endpoint, world.dial(endpoint, patience=patience) as client:
         with pytest.raises(PeerUnreachable):
             await client.upload_input(BlobRef(blob_id=Hash32(bytes(32)), size=1), io.BytesIO(b"x"))
     assert time.monotonic() - start < 5
