@@ -88,25 +88,35 @@ def climb(
             sibling = siblings[taken]
             taken += 1
         if position % 2 == 0:
-            node = self.hash_pair(node, sibling)
+            node = keccak256(abi_encode(node, sibling))
         else:
-            node = self.hash_pair(sibling, node)
-        position //= 2
-        hole = self.hash_pair(hole, hole)
+            node = keccak256(abi_encode(sibling, node))
+        position = position >> 1
+        hole = keccak256(abi_encode(hole, hole))
     assert position == 0, "merkle: index out of range"
     return node, taken
 
 
 @internal
 @pure
-def fold(row: bytes32[32]) -> bytes32:
+def fold(row: bytes32[32], used: uint256) -> bytes32:
     """
-    @notice The root of 32 leaves.
+    @notice The root of 32 leaves of which only the first `used` are not empty.
+    @dev Hashes the occupied part of each level alone.
+    @param used At most 32.
     """
     nodes: bytes32[32] = row
-    width: uint256 = 16
+    width: uint256 = used
+    hole: bytes32 = empty(bytes32)
     for level: uint256 in range(5):
+        if width % 2 == 1:
+            nodes[width] = hole
+            width = unsafe_add(width, 1)
+        width = width // 2
         for i: uint256 in range(width, bound=16):
-            nodes[i] = self.hash_pair(nodes[2 * i], nodes[2 * i + 1])
-        width //= 2
+            left: uint256 = unsafe_mul(2, i)
+            nodes[i] = keccak256(abi_encode(nodes[left], nodes[unsafe_add(left, 1)]))
+        hole = keccak256(abi_encode(hole, hole))
+    if width == 0:
+        return hole
     return nodes[0]

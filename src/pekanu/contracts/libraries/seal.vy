@@ -190,7 +190,7 @@ def data_root(chunk: uint256, data: DynArray[bytes32, MAX_BLOCKS]) -> bytes32:
     for sealed: bytes32 in data:
         row[place] = sealed
         place += 1
-    return merkle.fold(row)
+    return merkle.fold(row, place)
 
 
 @internal
@@ -207,7 +207,7 @@ def is_cell(anchor: Anchor, chunk: uint256, chunks: uint256, cell: Cell) -> bool
     for sealed: bytes32 in cell.nodes:
         row[place] = sealed
         place += 1
-    node: bytes32 = merkle.hash_pair(cell.data_root, merkle.fold(row))
+    node: bytes32 = merkle.hash_pair(cell.data_root, merkle.fold(row, place))
     depth: uint256 = merkle.depth_of(anchor.count)
     if (cell.mask >> (CELL_LEVELS + depth)) != 0:
         return False
@@ -243,10 +243,25 @@ def is_wrong_chunk(
     if chunk == 0:
         row[0] = self.length_leaf(size)
         place = 1
+    task_id: bytes32 = key_of.task_id
+    key: uint256 = key_of.key
+    item: uint256 = key_of.item
+    first: uint256 = 32 * chunk
+    zero: uint256 = 0  # the blocks' level
     for sealed: bytes32 in data:
-        row[place] = self.opened(key_of, sealed, 0, 32 * chunk + place)
-        place += 1
-    return merkle.fold(row) != self.opened(key_of, cell.nodes[0], CHUNK_LEVEL, chunk)
+        # As `opened`, without a call for each of 32 blocks.
+        row[place] = convert(
+            convert(sealed, uint256)
+            ^ convert(
+                keccak256(
+                    abi_encode(SEAL_TAG, task_id, key, item, zero, unsafe_add(first, place))
+                ),
+                uint256,
+            ),
+            bytes32,
+        )
+        place = unsafe_add(place, 1)
+    return merkle.fold(row, place) != self.opened(key_of, cell.nodes[0], CHUNK_LEVEL, chunk)
 
 
 @internal
