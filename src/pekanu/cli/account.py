@@ -116,7 +116,7 @@ async def _balance(
     ] = None,
 ) -> None:
     """Show an account's money: in its wallet, and free in the market."""
-    address = _find_address(session, who)
+    address = find_address(session, who)
     async with session.connect() as chain:
         wallet = await chain.get_balance(address)
         chain_id = chain.chain_id
@@ -138,7 +138,8 @@ async def _balance(
     print_fields([("address", address), ("wallet", format_wei(wallet)), ("market", market)])
 
 
-def _find_address(session: Session, who: str | None) -> Address:
+def find_address(session: Session, who: str | None) -> Address:
+    """Return the address of an account by name or address, or of the chosen one."""
     name = session.get_account_name() if who is None else who
     return parse_address(name) if name.startswith("0x") else session.keystore.find(name).address
 

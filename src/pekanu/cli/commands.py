@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
-from pekanu.cli.session import DEFAULT_RPC, Session, get_default_home
+from pekanu.cli.session import Session
+from pekanu.settings import DEFAULT_RPC, get_default_home
 
 _PANEL: Final = "Options common to all commands"
 _COMMON: Final[dict[str, Any]] = {
@@ -62,7 +63,7 @@ _JSON: Final = Annotated[
     typer.Option("--json", help="Print one JSON document.", rich_help_panel=_PANEL),
 ]
 
-Command = TypeVar("Command", bound=Callable[..., Coroutine[Any, Any, None] | None])
+Command = TypeVar("Command", bound=Callable[..., Awaitable[None] | None])
 
 
 def command(app: typer.Typer, name: str, **settings: Any) -> Callable[[Command], Command]:

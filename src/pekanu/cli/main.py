@@ -12,7 +12,7 @@ from typing import Final
 
 import typer
 
-from pekanu.cli import account, chain, functions, run, tasks
+from pekanu.cli import account, chain, functions, run, tasks, worker
 from pekanu.cli.failures import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, get_exit_code, report
 from pekanu.errors import PekanuError
 from pekanu.version import __version__
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 run.register(app)
 functions.register(app)
+worker.register(app)
 tasks.register(app)
 account.register(app)
 chain.register(app)

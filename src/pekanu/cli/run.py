@@ -1,11 +1,12 @@
-"""`pekanu run`: one computation from start to end.
+"""`pekanu run`: one computation from start to end, bought or, for comparison, computed here.
 
-Not here: the catalog's functions, and how a node buys one.
+Not here: buying (`purchase`), the catalog's functions.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    example = "Example: pekanu run matmul --local --input a=A.npy --input b=B.npy --out C.npy"
+    example = "Example: pekanu run matmul --input a=A.npy --input b=B.npy --out C.npy"
     command(app, "run", epilog=example)(_run)
 
 
-def _run(
+def _run(  # noqa: PLR0913 - the options of a command
     session: Session,
-    name: Annotated[str, typer.Argument(metavar="FUNCTION", help="One of `pekanu functions`.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="FUNCTION", help="One of `pekanu functions`.")
+    ] = None,
     *,
     inputs: Annotated[
         list[str] | None,
@@ -37,40 +40,75 @@ def _run(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Write the output here; else it is shown.")
     ] = None,
+    max_price: Annotated[
+        str | None, typer.Option(help='Most that may be spent, such as "0.01 ether".')
+    ] = None,
+    worker: Annotated[str | None, typer.Option(help="Address of the only worker to ask.")] = None,
+    verify: Annotated[
+        str | None,
+        typer.Option(
+            help="check, recompute or none.", show_default="the function's own, see `functions`"
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the best offer unasked.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what was broken off; no FUNCTION.")
+    ] = False,
     local: Annotated[
         bool, typer.Option("--local", help="Compute it here, without a market.")
     ] = False,
-) -> None:
+) -> Awaitable[None] | None:
     """Compute a function: quote, post, wait, verify, approve; or here, with --local."""
     from pekanu import catalog
 
-    function = catalog.get(name)
-    named = function.parse_literals(inputs or [])
     if out is not None:
         _check_writable(out)
+    if resume:
+        if name is not None or inputs or local:
+            raise UsageError("--resume goes without FUNCTION, --input and --local")
+        from pekanu.cli.purchase import resume_purchases
+
+        return resume_purchases(session, out=out)
+    if name is None:
+        raise UsageError("which function?", hint="`pekanu functions` lists them")
+    function = catalog.get(name)
+    named = function.parse_literals(inputs or [])
     data = function.parse_inputs(named)
     if not local:
-        raise UsageError("nothing can be bought yet", hint="compute it here with --local")
+        from pekanu.cli.purchase import Wish, purchase
+
+        wish = Wish(max_price=max_price, worker=worker, verify=verify, is_agreed=yes)
+        return purchase(session, function, data, wish, out=out)
     started = time.perf_counter()
     with show_progress(function.title) as progress:
         output = function.execute(data, progress)
     seconds = time.perf_counter() - started
-    _deliver(session, function, output, out=out, seconds=seconds)
+    deliver(session, function, output, out=out, facts={"where": "local", "seconds": seconds})
+    note(f"{function.name}: {len(output)} bytes in {seconds:.2f} s, computed here")
+    return None
 
 
-def _deliver(
-    session: Session, function: Function, output: bytes, *, out: Path | None, seconds: float
+def deliver(
+    session: Session,
+    function: Function,
+    output: bytes,
+    *,
+    out: Path | None,
+    facts: dict[str, object],
 ) -> None:
-    """Write or show an output."""
+    """Write an output, or show it.
+
+    Args:
+        session: Says whether JSON is wanted.
+        function: Whose output it is.
+        output: The bytes.
+        out: The file; None shows it.
+        facts: What else the JSON document tells.
+    """
     if out is not None:
         function.write_output(output, out)
     if session.as_json:
-        document: dict[str, object] = {
-            "function": function.name,
-            "where": "local",
-            "seconds": round(seconds, 6),
-            "output_size": len(output),
-        }
+        document = {"function": function.name, "output_size": len(output), **facts}
         if out is None:
             from pekanu.catalog.files import to_json
 
@@ -78,13 +116,11 @@ def _deliver(
         else:
             document["out"] = str(out)
         print_json(document)
-        return
-    if out is None:
+    elif out is None:
         from pekanu.catalog.terminal import render
 
         console = make_console()
         console.print(render(function.show(output), colour=bool(console.color_system)))
-    note(f"{function.name}: {len(output)} bytes in {seconds:.2f} s, computed here")
     if out is not None:
         note(f"written to {out}")
 

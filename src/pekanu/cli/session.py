@@ -6,28 +6,18 @@ Each option has a variable. Not here: how commands come to have the options (`co
 from __future__ import annotations
 
 import getpass
-import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pekanu.errors import KeystoreError, UsageError
+from pekanu.settings import DEFAULT_RPC, find_password
 
 if TYPE_CHECKING:
     from pekanu.chain import Account, Connection, Keystore
-
-DEFAULT_RPC: Final = "http://127.0.0.1:8545"
-MAX_PASSWORD_BYTES: Final = 4096
-
-
-def get_default_home() -> Path:
-    """Return the platform's data folder for Pekanu."""
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("pekanu"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,7 +75,7 @@ class Session:
         Raises:
             KeystoreError: There is none, or it was not repeated as it was given.
         """
-        password = self._find_password()
+        password = find_password(self.password_file)
         if password is None:
             password = _prompt(f"Password of {name}: ")
             if is_new and password != _prompt("The same again: "):
@@ -93,23 +83,6 @@ class Session:
         if is_new and not password:
             raise KeystoreError("the password is empty")
         return password
-
-    def _find_password(self) -> str | None:
-        if self.password_file is None:
-            return os.environ.get("PEKANU_PASSWORD")
-        try:
-            with self.password_file.open("rb") as file:
-                content = file.read(MAX_PASSWORD_BYTES + 1)
-            text = content.decode()
-        except OSError as error:
-            raise KeystoreError(
-                f"the password file {self.password_file} cannot be read: {error.strerror}"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise KeystoreError(f"{self.password_file} holds no text") from error
-        if len(content) > MAX_PASSWORD_BYTES:
-            raise KeystoreError(f"{self.password_file} is too large to hold a password")
-        return text.removesuffix("\n").removesuffix("\r")
 
     @asynccontextmanager
     async def connect(self, *, expected_chain_id: int | None = None) -> AsyncIterator[Connection]:

@@ -1,0 +1,164 @@
+"""Buying a computation on the command line: the offer in words, progress, the bill.
+
+Not here: how it is bought (`pekanu.node`), the options (`run`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from pekanu.cli.output import format_span, note, show_progress
+from pekanu.cli.run import deliver
+from pekanu.cli.session import Session
+from pekanu.errors import Timeout, UsageError
+from pekanu.types import format_wei
+
+if TYPE_CHECKING:
+    from pekanu import aio
+    from pekanu.catalog import Function
+    from pekanu.node.client_job import JobReceipt
+    from pekanu.node.offers import Offer
+
+#: Seconds for which the end on chain is waited for once the output is verified and approved.
+_SETTLE_SECONDS: Final = 20.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wish:
+    """How somebody wants to buy."""
+
+    max_price: str | None = None
+    worker: str | None = None
+    verify: str | None = None
+    #: The best offer within the price is taken unasked.
+    is_agreed: bool = False
+
+
+async def purchase(
+    session: Session, function: Function, data: bytes, wish: Wish, *, out: Path | None
+) -> None:
+    """Buy one computation, write or show its output, and tell what it cost."""
+    from pekanu.aio import Future, build_request
+
+    request = build_request(
+        function, (data,), price=wish.max_price, verify=wish.verify, worker=wish.worker
+    )
+    async with _open_client(session, is_agreed=wish.is_agreed) as client:
+        if client.resumed:
+            note(f"{len(client.resumed)} earlier jobs go on; `pekanu run --resume` waits for them")
+        handle = await client.node.submit(request, confirm=_make_confirm(wish.is_agreed))
+        future = Future(handle, function, is_batch=False)
+        await _finish(session, future, function, out=out)
+
+
+async def resume_purchases(session: Session, *, out: Path | None) -> None:
+    """Go on with what a former process left unfinished."""
+    from pekanu import catalog
+
+    async with _open_client(session, is_agreed=False) as client:
+        if not client.resumed:
+            note("nothing was left unfinished")
+        if len(client.resumed) > 1 and (out is not None or session.as_json):
+            raise UsageError(
+                f"{len(client.resumed)} jobs were left unfinished",
+                hint="go on without --out and --json",
+            )
+        for future in client.resumed:
+            await _finish(session, future, catalog.get(future.job.function), out=out)
+
+
+def _open_client(session: Session, *, is_agreed: bool) -> aio.Client:
+    from pekanu import aio
+
+    return aio.Client(
+        rpc=session.rpc,
+        account=session.unlock(),
+        home=session.home,
+        confirm=_make_confirm(is_agreed),
+    )
+
+
+async def _finish(
+    session: Session, future: aio.Future, function: Function, *, out: Path | None
+) -> None:
+    with show_progress(function.title) as progress:
+        follower = asyncio.create_task(_follow(future, progress))
+        try:
+            output = (await future.outputs())[0]
+        finally:
+            follower.cancel()
+    note(f"verified: {future.receipt.tasks[-1].verdict or 'nothing was'}")
+    with contextlib.suppress(Timeout):
+        await future.settled(_SETTLE_SECONDS)
+    receipt = future.receipt
+    deliver(session, function, output, out=out, facts=_describe_receipt(receipt))
+    if not session.as_json:
+        _print_bill(receipt)
+
+
+async def _follow(future: aio.Future, progress: Any) -> None:
+    """Show how far the worker is."""
+    while True:
+        progress(future.progress())
+        await asyncio.sleep(0.1)
+
+
+def _make_confirm(is_agreed: bool) -> Any:  # noqa: FBT001 - the one thing it depends on
+    async def confirm(offer: Offer) -> bool:
+        for line in describe_offer(offer):
+            note(line)
+        if is_agreed or not sys.stdin.isatty():
+            return True
+        return await asyncio.to_thread(typer.confirm, "Buy it?", default=True, err=True)
+
+    return confirm
+
+
+def describe_offer(offer: Offer) -> list[str]:
+    """Return what there is to know of an offer before it is signed, line by line."""
+    record, risk = offer.record, offer.risk
+    known = f"{record.settled} settled, {record.expired} expired, {record.lost} lost"
+    return [
+        f"{offer.worker.address} asks {format_wei(offer.price)} (its record: {known})",
+        (
+            f"you can lose at most {format_wei(risk.client_wei)} and gas; the worker stakes "
+            f"{format_wei(risk.faulty_worker_wei)}"
+        ),
+        f"it can take at most {format_span(risk.longest_seconds)}",
+    ]
+
+
+def _describe_receipt(receipt: JobReceipt) -> dict[str, object]:
+    return {
+        "where": "market",
+        "worker": receipt.tasks[-1].worker.address,
+        "task_id": "0x" + receipt.tasks[-1].task_id.hex(),
+        "state": receipt.tasks[-1].ending or receipt.tasks[-1].step.value,
+        "verified": receipt.tasks[-1].verdict,
+        "price_wei": str(receipt.paid_wei),
+        "gas_wei": str(receipt.gas_wei),
+        "transactions": [
+            {
+                "call": cost.call,
+                "transaction": "0x" + cost.transaction.hex(),
+                "gas_used": cost.gas_used,
+                "fee_wei": str(cost.fee),
+            }
+            for cost in receipt.costs
+        ],
+    }
+
+
+def _print_bill(receipt: JobReceipt) -> None:
+    note(f"paid {format_wei(receipt.paid_wei)} to {receipt.tasks[-1].worker.address}")
+    for cost in receipt.costs:
+        note(f"{cost.call}: {cost.gas_used} gas, {format_wei(cost.fee)}")
+    if not receipt.tasks[-1].ending:
+        note("approved; the worker has yet to collect, nothing is left to do here")
