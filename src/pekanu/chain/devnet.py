@@ -25,6 +25,7 @@ import httpx
 
 from pekanu.chain.account import DEVELOPMENT_MNEMONIC, Account, get_development_keys
 from pekanu.chain.anvil import find_anvil
+from pekanu.chain.devnet_state import StateFile
 from pekanu.errors import ChainError
 
 #: "PEK" in ASCII, so that no wallet takes it for another development chain.
@@ -54,6 +55,21 @@ class DevnetOptions:
     block_seconds: int | None = None
 
 
+class _EndedAtOnce(ChainError):
+    """anvil did not stay.
+
+    Args:
+        output: What it printed.
+    """
+
+    def __init__(self, output: str) -> None:
+        lines = [line.strip() for line in output.splitlines() if line.strip()] or ["no message"]
+        why = next((line for line in lines if "error" in line.lower()), lines[-1])
+        super().__init__(f"the development chain ended at once: {why}")
+        #: Whether it could not read its state.
+        self.is_state = "--state" in output or "--load-state" in output
+
+
 class Devnet:
     """A running development chain, as a context manager (plain or async).
 
@@ -71,6 +87,8 @@ class Devnet:
         self._accounts: tuple[Account, ...] | None = None
         self._http: httpx.Client | None = None
         self._base_fees: dict[str, str] = {}
+        folder = self.options.state_folder
+        self._state = None if folder is None else StateFile(folder)
 
     @property
     def chain_id(self) -> int:
@@ -110,21 +128,28 @@ class Devnet:
         if self._process is not None:
             return self
         binary = find_anvil(self.options.anvil)
+        # A free port can be taken by somebody else before anvil binds it.
         attempts = 1 if self.options.port else 3
-        for attempt in range(1, attempts + 1):
+        while True:
+            attempts -= 1
             try:
                 self._start_once(binary, self.options.port or _get_free_port())
-            except ChainError:
-                # A free port can be taken by somebody else before anvil binds it.
-                if attempt == attempts:
+            except _EndedAtOnce as error:
+                if self._state is not None and error.is_state and self._state.restore():
+                    continue
+                if attempts == 0:
                     raise
             else:
                 break
+        if self._state is not None:
+            self._state.start()
         return self
 
     def stop(self) -> None:
         """Stop the child; a chain with a state folder is saved first."""
         process, self._process = self._process, None
+        if self._state is not None:
+            self._state.stop()
         if self._http is not None:
             self._http.close()
             self._http = None
@@ -255,10 +280,7 @@ class Devnet:
         while time.monotonic() < until:
             if process.poll() is not None:
                 errors.seek(0)
-                lines = errors.read().decode(errors="replace").strip().splitlines() or [
-                    "no message"
-                ]
-                raise ChainError(f"the development chain ended at once: {lines[-1].strip()}")
+                raise _EndedAtOnce(errors.read().decode(errors="replace"))
             with contextlib.suppress(ChainError):
                 if int(self.request("eth_chainId"), 16) == self.options.chain_id:
                     return
@@ -273,10 +295,10 @@ class Devnet:
         arguments += ["--balance", str(options.balance)]
         if options.block_seconds is not None:
             arguments += ["--block-time", str(options.block_seconds), "--mixed-mining"]
-        if options.state_folder is not None:
-            options.state_folder.mkdir(parents=True, exist_ok=True)
+        if self._state is not None:
+            self._state.path.parent.mkdir(parents=True, exist_ok=True)
             # Without the interval a SIGKILL would lose the whole chain.
-            arguments += ["--state", str(options.state_folder / "anvil.json")]
+            arguments += ["--state", str(self._state.path)]
             arguments += ["--state-interval", "1", "--preserve-historical-states"]
         return arguments
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -111,3 +112,15 @@ async def test_request__when_the_node_refuses__keeps_its_words(chain: Connection
         await chain.request("no_such_method")
 
     assert caught.value.code == -32601
+
+
+async def test_request__when_an_earlier_one_was_cancelled__is_answered(chain: Connection) -> None:
+    for pause in (0.0, 0.0005, 0.001, 0.002):
+        asking = [asyncio.create_task(chain.fetch_block_number()) for _ in range(20)]
+        await asyncio.sleep(pause)
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    async with asyncio.timeout(5):
+        assert await chain.fetch_block_number() > 0

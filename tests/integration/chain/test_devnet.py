@@ -99,6 +99,27 @@ async def test_start__when_it_was_killed__goes_on_from_its_state(tmp_path: Path)
         assert devnet.advance_time(1) > timestamp
 
 
+def test_start__when_the_state_was_torn__goes_on_from_the_copy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options, path = DevnetOptions(state_folder=tmp_path), tmp_path / "anvil.json"
+    with Devnet(options) as devnet:
+        devnet.mine(7)
+        wait_until_saved(tmp_path)
+        wait_until_saved(tmp_path)
+        devnet.kill()
+    path.write_bytes(path.read_bytes()[:-1000])
+
+    with Devnet(options) as devnet:
+        assert get_head(devnet)[0] == 7
+
+    assert "was damaged" in caplog.text
+    path.write_bytes(path.read_bytes()[:-1000])
+    (tmp_path / "anvil.previous.json").unlink(missing_ok=True)
+    with pytest.raises(ChainError, match="ended at once: error"):
+        Devnet(options).start()
+
+
 async def test_send__when_the_chain_dies_meanwhile__goes_on_with_the_next(tmp_path: Path) -> None:
     options = DevnetOptions(state_folder=tmp_path)
     call = Call(to=Devnet().accounts[1].address, value=ETHER)
