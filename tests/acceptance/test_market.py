@@ -1,0 +1,186 @@
+"""Buying from a worker in another process, with another account."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pekanu.chain import Keystore
+from support.shell import PASSWORD, PROGRAM, RunningChain, Shell
+
+
+@pytest.fixture(scope="module")
+def worker(market: Shell, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`pekanu worker start` of bob, in a process of its own; gives bob's address."""
+    log = tmp_path_factory.mktemp("worker") / "log"
+    command = [PROGRAM, "worker", "start", "--account", "bob", "--deposit", "1 ether"]
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            command, env=market.environment, stdin=subprocess.DEVNULL, stderr=file, stdout=file
+        ) as process,
+    ):
+        try:
+            for _ in range(200):
+                if " works at " in log.read_text():
+                    break
+                if process.poll() is not None:
+                    pytest.fail(log.read_text())
+                time.sleep(0.1)
+            yield next(
+                one["address"]
+                for one in market("account", "list", "--json").json
+                if one["name"] == "bob"
+            )
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 0, log.read_text()
+
+
+@pytest.fixture(scope="module")
+def client(market: Shell, devnet: RunningChain) -> Shell:
+    """The market's home, acting for dave."""
+    keystore = Keystore(market.home / "keystore", work_factor=1 << 12)
+    keystore.import_key("dave", devnet.keys[2], PASSWORD)
+    return Shell(home=market.home, variables={**market.variables, "PEKANU_ACCOUNT": "dave"})
+
+
+def _save(folder: Path, **arrays: np.ndarray) -> list[str]:
+    inputs = []
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+        inputs += ["--input", f"{name}={folder / name}.npy"]
+    return inputs
+
+
+@pytest.mark.parametrize("shapes", [((1, 1), (1, 1)), ((7, 3), (3, 5)), ((500, 500), (500, 500))])
+def test_run__of_matmul__gives_the_exact_product_for_the_price(
+    client: Shell,
+    worker: str,
+    tmp_path: Path,
+    shapes: tuple[tuple[int, int], tuple[int, int]],
+) -> None:
+    draw = np.random.default_rng(7)
+    a, b = (draw.integers(-(2**62), 2**62, shape) for shape in shapes)
+    before = client("account", "balance", "--json").json
+    earned = client("worker", "earnings", worker, "--json").json
+    told = client(
+        "run", "matmul", *_save(tmp_path, a=a, b=b), "--out", tmp_path / "c.npy", "--json"
+    )
+    document = told.json
+    assert np.array_equal(np.load(tmp_path / "c.npy"), a @ b)
+    assert (document["worker"], document["state"]) == (worker, "settled")
+    assert "you can lose at most" in told.err
+    assert "it can take at most" in told.err
+    # All money, to the wei.
+    price = int(document["price_wei"])
+    after = client("account", "balance", "--json").json
+    spent = int(before["wallet_wei"]) - int(after["wallet_wei"])
+    assert spent == price + int(document["gas_wei"])
+    now_earned = client("worker", "earnings", worker, "--json").json
+    assert int(now_earned["earned_wei"]) - int(earned["earned_wei"]) == price
+    assert int(now_earned["market_wei"]) - int(earned["market_wei"]) == price
+    assert {one["call"] for one in document["transactions"]} == {"deposit", "post_accepted"}
+
+
+def test_run__with_money_in_the_market__is_two_transactions(
+    client: Shell, worker: str, tmp_path: Path
+) -> None:
+    assert client("account", "deposit", "0.1 ether").code == 0
+    text = tmp_path / "text.txt"
+    text.write_text("to be or not to be")
+    document = client("run", "wordcount", "--input", f"text={text}", "--json").json
+    assert document["output"] == {"to": 2, "be": 2, "or": 1, "not": 1}
+    assert [one["call"] for one in document["transactions"]] == ["post_accepted"]
+    task = client("tasks", document["task_id"], "--json").json
+    assert task["worker"] == worker
+    assert [event["event"] for event in task["events"]] == ["Accepted", "Settled"]
+
+
+def test_offers__of_a_running_worker__tell_functions_and_prices(client: Shell, worker: str) -> None:
+    offers = {one["worker"]: one for one in client("worker", "offers", "--json").json}
+    assert offers[worker]["answers"]
+    sold = {one["name"]: one for one in offers[worker]["functions"]}
+    assert int(sold["matmul"]["base_price_wei"]) == 10**14
+
+
+def test_run__below_every_price__is_refused_and_costs_nothing(
+    client: Shell, worker: str, tmp_path: Path
+) -> None:
+    before = client("account", "balance", "--json").json
+    inputs = _save(tmp_path, a=np.eye(2, dtype=int), b=np.eye(2, dtype=int))
+    run = client("run", "matmul", *inputs, "--max-price", "5 wei")
+    run.assert_refused(1, "the cheapest offer is 0.0001 ether, more than 5 wei")
+    assert client("account", "balance", "--json").json == before
+    assert worker
+
+
+def test_run__with_a_worker_that_does_not_exist__is_refused(
+    client: Shell, devnet: RunningChain, worker: str, tmp_path: Path
+) -> None:
+    inputs = _save(tmp_path, a=np.eye(2, dtype=int), b=np.eye(2, dtype=int))
+    run = client("run", "matmul", *inputs, "--worker", devnet.addresses[9])
+    run.assert_refused(1, "nobody sells this computation now")
+    assert worker
+
+
+def test_run__without_money__is_refused(market: Shell, worker: str, tmp_path: Path) -> None:
+    inputs = _save(tmp_path, a=np.eye(2, dtype=int), b=np.eye(2, dtype=int))
+    run = market("run", "matmul", *inputs, "--account", "carol")
+    assert run.code == 1
+    assert "which does not cover 0.0001 ether and gas" in run.err
+    assert worker
+
+
+def test_run__for_an_account_that_another_process_uses__is_refused(
+    market: Shell, worker: str, tmp_path: Path
+) -> None:
+    inputs = _save(tmp_path, a=np.eye(2, dtype=int), b=np.eye(2, dtype=int))
+    run = market("run", "matmul", *inputs, "--account", "bob")
+    assert run.code == 1
+    assert worker in run.err
+
+
+def test_worker__without_collateral__is_refused(market: Shell) -> None:
+    run = market("worker", "start", "--account", "alice")
+    run.assert_refused(1, "less than the stake of one task")
+
+
+def test_api__submit_and_map__give_verified_results(
+    client: Shell, worker: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import numpy as np\n"
+        "import pekanu\n"
+        "a, b = np.arange(6).reshape(2, 3), np.arange(12).reshape(3, 4)\n"
+        "with pekanu.Client(account='dave') as client:\n"
+        "    future = client.submit('matmul', a, b, price='0.01 ether')\n"
+        "    assert np.array_equal(future.result(timeout=60), a @ b)\n"
+        "    assert future.done() and future.exception() is None\n"
+        "    assert future.settled(30).paid_wei == 10**14\n"
+        "    texts = [(text,) for text in (b'a b', b'c c', b'd')]\n"
+        "    counts = client.map('wordcount', texts, verify='sample:0.5')\n"
+        "    assert counts == [{'a': 1, 'b': 1}, {'c': 2}, {'d': 1}]\n"
+        "    try:\n"
+        "        client.submit('matmul', a, b, price='1 wei').result()\n"
+        "    except pekanu.NoWorker:\n"
+        "        print('refused')\n"
+    )
+    run = subprocess.run(
+        [sys.executable, str(program)],
+        env=client.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (0, "refused\n"), run.stderr
+    assert worker
