@@ -1,0 +1,24 @@
+"""The demonstration: real nodes trade real work on a development chain, and some of them cheat.
+
+    town     the chain, the market and people with money
+    cheats   workers that break the protocol, each in one way; nothing in the product starts them
+    scenes   what happens, scene by scene
+    report   who had what before and after, and what each transaction cost
+
+Not here: printing it (`pekanu.cli`).
+"""
+
+from pekanu.demo.report import Balance, Expense, SceneReport
+from pekanu.demo.scenes import SCENES, Scene, play
+from pekanu.demo.town import Town, open_town
+
+__all__ = [
+    "SCENES",
+    "Balance",
+    "Expense",
+    "Scene",
+    "SceneReport",
+    "Town",
+    "open_town",
+    "play",
+]
