@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from pekanu import catalog
-from pekanu.chain import Account, AddressBook, Connection, Devnet
+from pekanu.chain import Account, AddressBook, Connection, Devnet, MarketContract
+from pekanu.market.state import Status, TaskState
+from pekanu.node import client_machine, worker_machine
 from pekanu.node.client import ClientNode, open_client
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import JobRequest
@@ -20,9 +24,10 @@ from pekanu.node.market_desk import MarketDesk, open_desk
 from pekanu.node.process_executor import ProcessExecutor
 from pekanu.node.worker import WorkerNode, WorkerOptions
 from pekanu.node.worker_terms import WorkerTerms
-from pekanu.types import Wei
+from pekanu.types import Hash32, Wei
 
 ETHER = 10**18
+QUIET_SECONDS = 1.2
 TERMS = WorkerTerms(base_price=Wei(ETHER // 100), stake=Wei(ETHER // 20))
 LEFT = np.arange(6, dtype=np.int64).reshape(2, 3)
 RIGHT = np.arange(12, dtype=np.int64).reshape(3, 4) - 5
@@ -96,3 +101,58 @@ async def finish(handle: JobHandle) -> list[bytes]:
     outputs = await handle.result()
     await handle.wait_final()
     return outputs
+
+
+async def pass_time(town: Town, is_over: Callable[[], bool], task_id: Hash32) -> None:
+    """Turn the chain's clock from one time at which somebody must move to the next."""
+    async with Connection.open(town.devnet.rpc) as chain:
+        market = MarketContract(chain, town.book.market.address)
+        for _ in range(40):
+            if is_over():
+                return
+            state, now = await market.fetch_task(task_id), await chain.get_time()
+            coming = [when for when in get_moves(state) if when > now]
+            if state.status.is_bound and coming:
+                town.devnet.advance_time(min(coming) - now)
+            # Whoever is honest moves within moments; then everything is quiet.
+            end = time.monotonic() + QUIET_SECONDS
+            while time.monotonic() < end and not is_over():
+                if (found := await market.fetch_task(task_id)) != state:
+                    state, end = found, time.monotonic() + QUIET_SECONDS
+                await asyncio.sleep(0.05)
+    raise AssertionError("it does not end")
+
+
+def get_moves(state: TaskState) -> list[int]:
+    """Return when an honest party must have moved, or may, with the windows of `TERMS`."""
+    match state.status:
+        case Status.ACCEPTED:
+            margin = worker_machine.get_margin(TERMS.compute_window)
+            return [state.deadline - margin, state.deadline + 1]
+        case Status.DELIVERED:
+            patience = client_machine.get_patience(TERMS.audit_window)
+            return [state.deadline - TERMS.audit_window + patience, state.deadline + 1]
+        case _:
+            return [state.deadline + 1]
+
+
+async def let_pass(town: Town, handle: JobHandle) -> None:
+    """Let chain time pass until every try of a job has ended."""
+    end = asyncio.create_task(handle.wait_final())
+    done: set[Hash32] = set()
+    while not end.done():
+        tasks = {one.task_id for one in handle.get_receipt().tasks if one.step.is_live} - done
+        if not tasks:
+            await asyncio.wait({end}, timeout=0.05)
+            continue
+        task_id = tasks.pop()
+
+        def is_over(task_id: Hash32 = task_id) -> bool:
+            return all(
+                not one.step.is_live for one in handle.get_receipt().tasks if one.task_id == task_id
+            )
+
+        # An honest try ends by itself.
+        await asyncio.wait({end}, timeout=0.3)
+        await pass_time(town, is_over, task_id)
+        done.add(task_id)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
@@ -18,7 +17,7 @@ from typing import Final
 from eth_abi.abi import decode, encode
 
 from pekanu.crypto import pedersen
-from pekanu.crypto.merkle import get_root
+from pekanu.crypto.merkle import Buffer, get_root
 from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.market import delivery
 from pekanu.market.claim import RESULT_ABI, Claim, Result
@@ -79,9 +78,9 @@ class DeliveryFolder:
     def build_supply(self, item: int, first: int, count: int) -> bytes:
         """Return the evidence that supplies some demanded chunks."""
         results = self.load_results()
-        with self._open_ciphertext() as ciphertext:
-            tree = delivery.CiphertextTree([one.output_size for one in results], ciphertext)
-            return delivery.encode_supply_evidence(tree, results, item, first, count)
+        sizes = [one.output_size for one in results]
+        tree = delivery.CiphertextTree(sizes, self._map_ciphertext())
+        return delivery.encode_supply_evidence(tree, results, item, first, count)
 
     # --- the client's side ------------------------------------------------------------------------
 
@@ -115,9 +114,9 @@ class DeliveryFolder:
             InvalidProof: Its root is another.
         """
         sizes = [one.output_size for one in self.load_results()]
-        with self._open_ciphertext() as ciphertext:
-            if delivery.get_ciphertext_root(sizes, ciphertext) != claim.ciphertext_root:
-                raise InvalidProof("the worker's ciphertext is not that of its claim")
+        root = delivery.get_ciphertext_root(sizes, self._map_ciphertext())
+        if root != claim.ciphertext_root:
+            raise InvalidProof("the worker's ciphertext is not that of its claim")
 
     def audit(self, key: int) -> list[bytes] | delivery.Complaint:
         """Return all outputs, exactly as claimed, or the first wrong place.
@@ -125,8 +124,8 @@ class DeliveryFolder:
         Raises:
             ProtocolError: The claim is wrong in a way that no complaint can show.
         """
-        with self._open_ciphertext() as ciphertext:
-            return delivery.audit(self._task_id, key, self.load_results(), ciphertext)
+        results = self.load_results()
+        return delivery.audit(self._task_id, key, results, self._map_ciphertext())
 
     def build_complaint(self, key: int, blinding: int) -> bytes:
         """Return the evidence of the first wrong place.
@@ -138,10 +137,9 @@ class DeliveryFolder:
         if not isinstance(found, delivery.Complaint):
             raise InvalidMessage("the seal is right everywhere")
         results = self.load_results()
-        with self._open_ciphertext() as ciphertext:
-            tree = delivery.CiphertextTree([one.output_size for one in results], ciphertext)
-            evidence = delivery.build_complaint_evidence(tree, results, found)
-        return evidence.encode(key, blinding)
+        sizes = [one.output_size for one in results]
+        tree = delivery.CiphertextTree(sizes, self._map_ciphertext())
+        return delivery.build_complaint_evidence(tree, results, found).encode(key, blinding)
 
     def store_outputs(self, outputs: Sequence[bytes]) -> None:
         """Keep verified outputs in the output file."""
@@ -193,13 +191,12 @@ class DeliveryFolder:
         _write(self.ciphertext, [whole])
         return None
 
-    @contextmanager
-    def _open_ciphertext(self) -> Iterator[mmap | bytes]:
+    def _map_ciphertext(self) -> Buffer:
+        """Return the ciphertext mapped to memory, until nobody looks at it any more."""
         if self.ciphertext.stat().st_size == 0:
-            yield b""
-            return
-        with self.ciphertext.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as view:
-            yield view
+            return b""
+        with self.ciphertext.open("rb") as file:
+            return mmap(file.fileno(), 0, access=ACCESS_READ)
 
 
 def _write(path: Path, parts: Iterator[bytes] | Sequence[bytes | memoryview]) -> None:

@@ -111,7 +111,7 @@ class Journal:
             wanted["is_live"] = 1
         if job_id is not None:
             wanted["job_id"] = job_id
-        query = select(tasks.c.state).where(*_match(tasks, wanted)).order_by(tasks.c.created_at)
+        query = select(tasks.c.state).where(*_match(tasks, wanted)).order_by(tasks.c.number)
         with self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
@@ -138,7 +138,7 @@ class Journal:
         wanted: dict[str, Any] = {"account": self.account}
         if live_only:
             wanted["is_live"] = 1
-        query = select(jobs.c.state).where(*_match(jobs, wanted)).order_by(jobs.c.created_at)
+        query = select(jobs.c.state).where(*_match(jobs, wanted)).order_by(jobs.c.number)
         with self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
 

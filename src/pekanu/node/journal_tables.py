@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 #: Raised with every change below.
 SCHEMA_VERSION: Final = 1
@@ -23,7 +33,8 @@ versions: Final = Table("versions", metadata, Column("version", Integer, primary
 jobs: Final = Table(
     "jobs",
     metadata,
-    Column("job_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", String(64), nullable=False, unique=True),
     Column("account", String(42), nullable=False),
     Column("is_live", Integer, nullable=False),
     # The job as JSON.
@@ -35,9 +46,10 @@ jobs: Final = Table(
 tasks: Final = Table(
     "tasks",
     metadata,
-    Column("role", String(8), primary_key=True),
-    Column("account", String(42), primary_key=True),
-    Column("task_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("role", String(8), nullable=False),
+    Column("account", String(42), nullable=False),
+    Column("task_id", String(64), nullable=False),
     Column("chain_id", BigInteger, nullable=False),
     Column("market", String(42), nullable=False),
     Column("job_id", String(64), nullable=False, default=""),
@@ -48,6 +60,7 @@ tasks: Final = Table(
     # Chain time.
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    UniqueConstraint("role", "account", "task_id"),
 )
 
 steps: Final = Table(

@@ -90,6 +90,7 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
         self._task_id, self._role, self._watch = task_id, role, watch
         self._running: dict[InstructionT, asyncio.Task[None]] = {}
         self._pauses: dict[InstructionT, tuple[float, float]] = {}
+        self._bug: BaseException | None = None
 
     async def run(self) -> TaskT:
         """Return the task at its end."""
@@ -100,6 +101,8 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
                 await self._watch.wait(
                     self._task_id, times, timeout_seconds=self._get_timeout_seconds()
                 )
+                if self._bug is not None:
+                    raise self._bug
             # What the end asks for, such as giving back the input, is still done.
             await asyncio.gather(*self._running.values())
         finally:
@@ -142,7 +145,15 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
         until, _ = self._pauses.get(instruction, (0.0, 0.0))
         if time.monotonic() < until:
             return
-        self._running[instruction] = asyncio.create_task(self._perform(instruction))
+        running = asyncio.create_task(self._perform(instruction))
+        running.add_done_callback(self._note_bug)
+        self._running[instruction] = running
+
+    def _note_bug(self, running: asyncio.Task[None]) -> None:
+        """Keep what no instruction may raise, so that `run` ends with it."""
+        if not running.cancelled() and (error := running.exception()) is not None:
+            self._bug = error
+            self._watch.wake(self._task_id)
 
     async def _perform(self, instruction: InstructionT) -> None:
         event: EventT | None = None
