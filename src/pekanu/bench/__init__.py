@@ -1,6 +1,7 @@
 """The project's benchmarks: what `pekanu bench` measures.
 
     gas        what each call of the contracts costs, from receipts of a development chain
+    market     what the market adds to a tiny computation
     sealing    how fast outputs are sealed and opened, beside plain hashing
 
 Not here: how results are printed (`pekanu.cli`). A benchmark is never a test.

@@ -56,7 +56,7 @@ def _devnet(
     options = DevnetOptions(
         state_folder=folder,
         port=port,
-        anvil=_find_or_fetch(anvil, is_agreed=fetch),
+        anvil=find_or_fetch(anvil, is_agreed=fetch),
         block_seconds=BLOCK_SECONDS,
     )
     with _stopped_by_signals(), Devnet(options) as devnet:
@@ -82,7 +82,12 @@ def _stopped_by_signals() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _find_or_fetch(given: Path | None, *, is_agreed: bool) -> Path:
+def find_or_fetch(given: Path | None, *, is_agreed: bool) -> Path:
+    """Return anvil's path; where it is missing it is fetched, with consent.
+
+    Raises:
+        AnvilMissing: It is not here and nobody agreed.
+    """
     from pekanu.chain import AnvilMissing, fetch_anvil, find_anvil
 
     try:

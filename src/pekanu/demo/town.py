@@ -76,7 +76,7 @@ class Town:
         """Yield a worker's node with its collateral in the market."""
         async with self._open_desk(account) as desk:
             await desk.sender.send(desk.market.deposit(Wei(ETHER)), key="collateral")
-            node = kind(desk, self.executor, self.home, WorkerOptions(terms=TERMS))
+            node: WorkerNode = kind(desk, self.executor, self.home, WorkerOptions(terms=TERMS))
             async with node.running():
                 yield node
 
