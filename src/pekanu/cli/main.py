@@ -12,7 +12,7 @@ from typing import Final
 
 import typer
 
-from pekanu.cli import account, chain, functions, run, tasks, worker
+from pekanu.cli import account, bench, chain, demo, functions, run, tasks, worker
 from pekanu.cli.failures import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, get_exit_code, report
 from pekanu.errors import PekanuError
 from pekanu.version import __version__
@@ -30,12 +30,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+demo.register(app)
 run.register(app)
 functions.register(app)
 worker.register(app)
 tasks.register(app)
 account.register(app)
 chain.register(app)
+bench.register(app)
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - an option's callback
