@@ -108,3 +108,14 @@ def test_python_block__run_as_written__succeeds(document: Path, tmp_path: Path) 
         check=False,
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_fairness_table__in_every_row__names_tests_that_exist() -> None:
+    rows = (ROOT / "docs" / "fairness.md").read_text()
+    named = set(re.findall(r"`(test_\w+__\w+)`", rows))
+    sources = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
+    written = {name for text in sources for name in re.findall(r"def (test_\w+)\(", text)}
+    assert len(named) > 30
+    assert named - written == set()
+    table = [row for row in rows.splitlines() if row.startswith("| ")][1:]
+    assert all("`test_" in row for row in table)
