@@ -6,6 +6,10 @@ import os
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -57,8 +61,75 @@ def test_make_target__named_in_a_document__exists(document: Path) -> None:
     assert named <= targets
 
 
-@pytest.mark.parametrize("document", _with("console"), ids=_name)
-def test_console_block__run_as_written__prints_what_the_document_shows(
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a document's examples run: a folder, a home, and what the document says is running."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+
+@contextmanager
+def _open_place(document: Path, folder: Path) -> Iterator[Place]:
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("PEKANU_")},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PEKANU_HOME": str(folder / "home"),
+        "NO_COLOR": "1",
+        "COLUMNS": "100",
+    }
+    place = Place(folder=folder, environment=environment)
+    if not any("pekanu up" in block for block in _blocks(document, "sh")):
+        yield place
+        return
+    log = folder / "up.log"
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            ["pekanu", "up", "--chain-port", "0"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        ) as up,
+    ):
+        try:
+            until = time.monotonic() + 60
+            while " works at " not in log.read_text():
+                assert up.poll() is None, log.read_text()
+                assert time.monotonic() < until, log.read_text()
+                time.sleep(0.1)
+            found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text())
+            assert found is not None
+            environment["PEKANU_RPC"] = found.group()
+            yield place
+        finally:
+            up.terminate()
+            assert up.wait(30) == 0, log.read_text()
+
+
+def _build_script(steps: list[tuple[str, list[str]]]) -> str:
+    script = ["set -e"]
+    for number, (command, _) in enumerate(steps):
+        script += [f"{{ {command}", f"}} > {number}.printed"]
+    script.append("env > variables")
+    return "\n".join(script)
+
+
+@pytest.mark.parametrize("document", [*{*_with("console"), *_with("python")}], ids=_name)
+def test_examples__run_as_written__print_what_the_document_shows(
     document: Path, tmp_path: Path
 ) -> None:
     # One shell a document, so that later blocks see what earlier ones made. A command whose
@@ -69,53 +140,17 @@ def test_console_block__run_as_written__prints_what_the_document_shows(
             steps.append((line[2:], []))
         elif line.strip():
             steps[-1][1].append(line)
-    script = ["set -e"]
-    for number, (command, _) in enumerate(steps):
-        script += [f"{{ {command}", f"}} > {number}.printed"]
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "PEKANU_HOME": str(tmp_path / "home"),
-        "NO_COLOR": "1",
-        "COLUMNS": "100",
-    }
-    run = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
-        cwd=tmp_path,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    for number, (command, shown) in enumerate(steps):
-        if shown:
-            printed = (tmp_path / f"{number}.printed").read_text().splitlines()
-            assert printed == shown, command
-
-
-@pytest.mark.parametrize("document", _with("python"), ids=_name)
-def test_python_block__run_as_written__succeeds(document: Path, tmp_path: Path) -> None:
-    source = "\n".join(_blocks(document, "python"))
-    run = subprocess.run(
-        [sys.executable, "-c", source],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-
-
-def test_fairness_table__in_every_row__names_tests_that_exist() -> None:
-    rows = (ROOT / "docs" / "fairness.md").read_text()
-    named = set(re.findall(r"`(test_\w+__\w+)`", rows))
-    sources = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
-    written = {name for text in sources for name in re.findall(r"def (test_\w+)\(", text)}
-    assert len(named) > 30
-    assert named - written == set()
-    table = [row for row in rows.splitlines() if row.startswith("| ")][1:]
-    assert all("`test_" in row for row in table)
+    with _open_place(document, tmp_path) as place:
+        run = place.run("bash", "-c", _build_script(steps))
+        assert run.returncode == 0, run.stderr
+        for number, (command, shown) in enumerate(steps):
+            if shown:
+                printed = (tmp_path / f"{number}.printed").read_text().splitlines()
+                assert printed == shown, command
+        pairs = (line.partition("=") for line in (tmp_path / "variables").read_text().splitlines())
+        place.environment.update(
+            {name: value for name, _, value in pairs if name.startswith("PEKANU_")}
+        )
+        source = "\n".join(_blocks(document, "python"))
+        run = place.run(sys.executable, "-c", source)
+        assert run.returncode == 0, run.stderr

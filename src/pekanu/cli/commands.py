@@ -89,6 +89,7 @@ def _add_common_options(function: Callable[..., Any]) -> Callable[..., None]:
         session = Session(
             home=(common["home"] or get_default_home()).expanduser().absolute(),
             rpc=common["rpc"] or DEFAULT_RPC,
+            is_rpc_given=bool(common["rpc"]),
             account=common["account"],
             password_file=common["password_file"],
             as_json=options.pop("as_json"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from pekanu.cli.chain import find_or_fetch
 from pekanu.cli.commands import command
 from pekanu.cli.output import make_console, note, print_json, print_table
 from pekanu.cli.plain import to_plain
@@ -30,6 +31,7 @@ async def _demo(session: Session) -> None:
     """Play the whole story on a development chain of its own, with real work."""
     from pekanu.demo import SCENES, open_town, play
 
+    find_or_fetch(None, is_agreed=False)
     reports = []
     with tempfile.TemporaryDirectory(prefix="pekanu-demo-") as folder:
         note("a development chain comes up, with the market and people with money …")

@@ -26,6 +26,8 @@ class Session:
 
     home: Path
     rpc: str = DEFAULT_RPC
+    #: Somebody chose it.
+    is_rpc_given: bool = False
     #: Name or address of a stored account; None takes the only one.
     account: str | None = None
     password_file: Path | None = None

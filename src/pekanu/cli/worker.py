@@ -6,6 +6,7 @@ Not here: the worker's node (`pekanu.node`).
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
@@ -22,9 +23,10 @@ from pekanu.errors import InsufficientFunds, PekanuError
 from pekanu.types import Address, Hash32, Seconds, Wei, format_wei, parse_wei
 
 if TYPE_CHECKING:
+    from pekanu.chain import Account
     from pekanu.chain.events import Announced
     from pekanu.node.peer_messages import Info
-    from pekanu.node.worker import WorkerNode
+    from pekanu.node.worker import WorkerNode, WorkerOptions
     from pekanu.node.worker_terms import WorkerTerms
 
 
@@ -89,22 +91,45 @@ async def _start(  # noqa: PLR0913 - the options of a command
 
     options = WorkerOptions(terms=terms, host=host, port=port, endpoint=endpoint)
     money = None if deposit is None else parse_wei(deposit)
-    await _until_signal(_work(session, options, processes=processes, deposit=money))
+    await until_signal(_open_and_work(session, options, processes=processes, deposit=money))
 
 
-async def _work(
-    session: Session, options: Any, *, processes: int | None, deposit: Wei | None
+async def _open_and_work(
+    session: Session, options: WorkerOptions, *, processes: int | None, deposit: Wei | None
 ) -> None:
+    await work(session, options, account=session.unlock(), processes=processes, deposit=deposit)
+
+
+async def work(
+    session: Session,
+    options: WorkerOptions,
+    *,
+    account: Account,
+    processes: int | None = None,
+    deposit: Wei | None = None,
+) -> None:
+    """Run a worker's node until cancelled.
+
+    Args:
+        session: Names home and chain.
+        options: Terms and addresses.
+        account: Who works.
+        processes: Executions at once; None takes one a processor.
+        deposit: Put into the market first.
+
+    Raises:
+        InsufficientFunds: There is no collateral for a single task, and no task to go on with.
+    """
     from pekanu.node.account_desk import open_account_desk
     from pekanu.node.process_executor import ProcessExecutor
     from pekanu.node.worker import WorkerNode
 
     async with AsyncExitStack() as stack:
         desk = await stack.enter_async_context(
-            open_account_desk(session.home, session.rpc, session.unlock(), purpose="a worker")
+            open_account_desk(session.home, session.rpc, account, purpose="a worker")
         )
         if deposit:
-            key = f"deposit:{desk.watch.now}"
+            key = f"deposit:{secrets.token_hex(16)}"
             await desk.sender.send(desk.market.deposit(deposit), key=key)
         free = await desk.fetch_ledger()
         executor = await stack.enter_async_context(ProcessExecutor(processes))
@@ -136,9 +161,9 @@ def _tell_start(session: Session, worker: WorkerNode, terms: WorkerTerms, free: 
         note(f"goes on with 0x{task.task_id.hex()[:8]} ({task.step.value})")
 
 
-async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
+async def until_signal(working: Coroutine[Any, Any, None]) -> None:
     """Await work until it ends or a signal ends it, which is no failure."""
-    loop, running = asyncio.get_running_loop(), asyncio.create_task(work)
+    loop, running = asyncio.get_running_loop(), asyncio.create_task(working)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)
     try:
