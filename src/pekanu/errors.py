@@ -158,7 +158,7 @@ class WorkerFault(PekanuError):
         self.lost_wei = lost_wei
 
 
-class Timeout(PekanuError):  # noqa: N818 - the name that product.md gives the API
+class Timeout(PekanuError):
     """The time that the caller gave is over; the task itself goes on."""
 
 

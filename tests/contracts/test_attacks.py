@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 from eth_keys.constants import SECPK1_N
-from support.world import CHALLENGER, CLIENT, ETHER, PRICE, STAKE, STRANGER, WORKER, World, sign
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import Rejected, TransactionReverted
@@ -14,6 +13,7 @@ from pekanu.market import actions as act
 from pekanu.market import typed_data
 from pekanu.market.state import Status
 from pekanu.types import ZERO_ADDRESS, Address, Seconds, Wei
+from support.world import CHALLENGER, CLIENT, ETHER, PRICE, STAKE, STRANGER, WORKER, World, sign
 
 
 def revert(world: World, name: str, *args: object, sender: str = STRANGER, value: int = 0) -> str:
@@ -52,7 +52,7 @@ def test_garbage_proof__when_everything_is_right__then_never_paid_for(world: Wor
         revert(world, "complain", task, claim, bytes(flipped), sender=CLIENT)
 
 
-def test_true_proof__when_the_seal_is_wrong__then_never_refused(world: World) -> None:
+def test_true_proof__when_the_seal_is_wrong__then_never_refused() -> None:
     # An OptiSwap check indexed out of bounds: every complaint reverted.
     for chunk in range(5):
         fresh = World()

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.world import AGENT, CHALLENGER, CLIENT, PRICE, STAKE, STRANGER, WORKER, World
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import Rejected
 from pekanu.market import actions as act
 from pekanu.market.state import Status
 from pekanu.types import Address, Wei
+from support.world import AGENT, CHALLENGER, CLIENT, PRICE, STAKE, STRANGER, WORKER, World
 
 BOND = Wei(3 * 10**15)
 NUMBERS = [keccak256(f"challenge {i}".encode()) for i in range(4)]

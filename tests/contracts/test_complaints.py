@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.reference_seal import ORDER, output_tree
-from support.world import AGENT, CLIENT, STAKE, STRANGER, WORKER, World
 
 from pekanu.errors import Rejected, TransactionReverted
 from pekanu.market import actions as act
 from pekanu.market.claim import Result
 from pekanu.market.state import Status
+from support.reference_seal import ORDER, output_tree
+from support.world import AGENT, CLIENT, STAKE, STRANGER, WORKER, World
 
 #: 5 chunks: top level 8, so that node (7, 1) has a right child beyond the output.
 LONG = bytes(range(256)) * 17

@@ -9,13 +9,13 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.world import AGENT, CHALLENGER, CLIENT, FEE, STRANGER, WORKER, World
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import Rejected, TransactionReverted
 from pekanu.market import actions as act
 from pekanu.market.state import TaskState
 from pekanu.types import Address, Seconds, Wei
+from support.world import AGENT, CHALLENGER, CLIENT, FEE, STRANGER, WORKER, World
 
 PEOPLE = st.sampled_from([CLIENT, AGENT, WORKER, CHALLENGER, STRANGER])
 TASKS = 3

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from eth_account.messages import encode_typed_data
-from support.reference_seal import ORDER, ZEROS, derive_generator
-from support.world import WORKER, World
 
 from pekanu.crypto import pedersen
 from pekanu.crypto.keccak import keccak256
 from pekanu.market import typed_data
 from pekanu.market.state import TaskState
+from support.reference_seal import ORDER, ZEROS, derive_generator
+from support.world import WORKER, World
 
 
 def test_task_id__when_computed_by_contract_and_product__then_equal(world: World) -> None:

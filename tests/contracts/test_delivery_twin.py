@@ -1,4 +1,4 @@
-"""The product's own sealing, auditing and evidence, judged by the contract and by the slow model."""
+"""The product's own sealing, auditing and evidence, judged by contract and slow model."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.evm import Contract, Evm
-from support.reference_seal import SealedBatch, seal_batch
-from support.world import CLIENT, STAKE, WORKER, World
 
 from pekanu.crypto import pedersen
 from pekanu.crypto.keccak import keccak256
@@ -18,6 +15,9 @@ from pekanu.errors import TransactionReverted
 from pekanu.market import actions as act
 from pekanu.market import delivery
 from pekanu.market.claim import Claim, Result
+from support.evm import Contract, Evm
+from support.reference_seal import SealedBatch, seal_batch
+from support.world import CLIENT, STAKE, WORKER, World
 
 KEY, BLINDING = 0xC0FFEE, 0xB11D
 TASK_ID = keccak256(b"task")

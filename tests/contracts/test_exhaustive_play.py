@@ -7,6 +7,10 @@ Source: design/market.md, "Parties".
 from __future__ import annotations
 
 import pytest
+
+from pekanu.market import actions as act
+from pekanu.market.state import Challenge, Status
+from pekanu.types import Wei
 from support.play import (
     BOND,
     BY_CHALLENGER,
@@ -23,10 +27,6 @@ from support.play import (
     WRONG_SEAL,
     Play,
 )
-
-from pekanu.market import actions as act
-from pekanu.market.state import Challenge, Status
-from pekanu.types import Wei
 
 Moves = list[tuple[act.Action, str | None]]
 
@@ -118,11 +118,23 @@ def get_worker_move(play: Play) -> act.Action | None:
             return get_closing(play)
 
 
+def audit(play: Play) -> act.Action:
+    """Return what an honest client does during the audit, given nothing beside the chain."""
+    if "ciphertext" not in play.known:
+        return play.demand_chunks(0)
+    if "key" not in play.known:
+        return play.named(act.DemandKey, CLIENT)
+    if play.claim == WRONG_SEAL:
+        return play.named(act.Complain, CLIENT, is_wrong=True)
+    if play.claim == WRONG_RESULT:
+        return play.challenge(BY_CLIENT, CLIENT)
+    return play.named(act.Approve, CLIENT)
+
+
 def get_client_move(play: Play) -> act.Action | None:
-    """Return what an honest client does that was given nothing beside the chain."""
+    """Return what an honest client does."""
     state = play.world.state
     late = play.world.now > state.deadline
-    challenged = BY_CLIENT in state.used
     match state.status:
         case Status.OPEN if play.world.now > play.world.task.offered_until:
             return act.Cancel(sender=CLIENT)
@@ -130,16 +142,8 @@ def get_client_move(play: Play) -> act.Action | None:
             return act.Expire(sender=CLIENT)
         case Status.DEMANDED if late:
             return play.named(act.Forfeit, CLIENT)
-        case Status.DELIVERED if not challenged:
-            if "ciphertext" not in play.known:
-                return play.demand_chunks(0)
-            if "key" not in play.known:
-                return play.named(act.DemandKey, CLIENT)
-            if play.claim == WRONG_SEAL:
-                return play.named(act.Complain, CLIENT, is_wrong=True)
-            if play.claim == WRONG_RESULT:
-                return play.challenge(BY_CLIENT, CLIENT)
-            return play.named(act.Approve, CLIENT)
+        case Status.DELIVERED if BY_CLIENT not in state.used:
+            return audit(play)
         case _:
             return get_closing(play)
 

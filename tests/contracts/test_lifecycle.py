@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from support.world import AGENT, CLIENT, FEE, PRICE, STAKE, STRANGER, WORKER, World
 
 from pekanu.errors import Rejected
 from pekanu.market import actions as act
 from pekanu.market.state import Status
 from pekanu.types import Seconds, Wei
+from support.world import AGENT, CLIENT, FEE, PRICE, STAKE, STRANGER, WORKER, World
 
 
 def refuse(world: World, action: act.Action, reason: str, evidence: bytes = b"") -> None:
@@ -219,19 +219,22 @@ def test_resolve__when_both_sign__then_the_price_is_split(world: World, part: in
 
 
 @pytest.mark.parametrize(
-    ("part", "client", "worker", "reason"),
+    ("part", "signers", "reason"),
     [
-        (1, False, True, "client did not sign"),
-        (1, True, False, "worker did not sign"),
-        (PRICE + 1, True, True, "more than the price"),
+        (1, {"worker"}, "client did not sign"),
+        (1, {"client"}, "worker did not sign"),
+        (PRICE + 1, {"client", "worker"}, "more than the price"),
     ],
 )
 def test_resolve__when_one_did_not_agree__then_refused(
-    world: World, part: int, client: bool, worker: bool, reason: str
+    world: World, part: int, signers: set[str], reason: str
 ) -> None:
     world.accept()
     action = act.Resolve(
-        sender=CLIENT, to_client=Wei(part), is_client_signed=client, is_worker_signed=worker
+        sender=CLIENT,
+        to_client=Wei(part),
+        is_client_signed="client" in signers,
+        is_worker_signed="worker" in signers,
     )
     refuse(world, action, reason)
 

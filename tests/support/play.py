@@ -10,16 +10,15 @@ and in the pure model at the same time (`World`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-
-from support.reference_seal import SealedBatch
-from support.world import CHALLENGER, CLIENT, FEE, PRICE, STAKE, STRANGER, WORKER, World
+from dataclasses import dataclass, field
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import Rejected
 from pekanu.market import actions as act
 from pekanu.market.state import Challenge, Status
 from pekanu.types import Address, Seconds, Wei
+from support.reference_seal import SealedBatch
+from support.world import CHALLENGER, CLIENT, FEE, PRICE, STAKE, STRANGER, WORKER, World
 
 BOND = Wei(3 * 10**15)
 RIGHT, WRONG_SEAL, WRONG_RESULT = "right", "wrong seal", "wrong result"
@@ -221,7 +220,7 @@ class Play:
     def _is_ruled_on(self, challenge: Challenge) -> bool:
         state = self.world.state
         if state.stake_waits:
-            return not self.world.task.client == challenge.challenger
+            return self.world.task.client != challenge.challenger
         return state.status.is_claimed
 
     def _branch(self) -> _Branch:
