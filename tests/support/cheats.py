@@ -1,4 +1,4 @@
-"""Workers that break the protocol, each in one way. They exist in tests alone."""
+"""Workers and clients that break the protocol, each in one way. They exist in tests alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from pathlib import Path
 
 from pekanu.crypto.merkle import get_root
 from pekanu.market import delivery
+from pekanu.node import client_machine
 from pekanu.node import worker_machine as machine
+from pekanu.node.client import ClientNode
+from pekanu.node.client_job import ClientJob
+from pekanu.node.client_machine import ClientTask
+from pekanu.node.client_role import ClientRole
 from pekanu.node.delivery_folder import DeliveryFolder
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_handler import Delivered
@@ -134,3 +139,35 @@ def claim_other_root(folder: DeliveryFolder, event: machine.Sealed) -> machine.S
 
 
 ALL_CALLS = set(WorkerCall)
+
+
+class CheatingClientRole(ClientRole):
+    """Drops instructions, or says that the worker's node told it nothing."""
+
+    drops: frozenset[object] = frozenset()
+    denies = False
+
+    async def perform(
+        self, task: ClientTask, instruction: client_machine.ClientInstruction
+    ) -> client_machine.ClientEvent | None:
+        if isinstance(instruction, client_machine.Send) and instruction.call in self.drops:
+            return None
+        if instruction in self.drops:
+            return None
+        if self.denies and instruction is client_machine.Ask.CLAIM:
+            return client_machine.PeerLied(message="denied")
+        return await super().perform(task, instruction)
+
+
+class CheatingClient(ClientNode):
+    """A client whose role can be spoiled."""
+
+    drops: frozenset[object] = frozenset()
+    denies = False
+
+    def build_role(
+        self, job: ClientJob, set_progress: Callable[[float], None]
+    ) -> CheatingClientRole:
+        role = CheatingClientRole(self.office, job, set_progress)
+        role.drops, role.denies = self.drops, self.denies
+        return role

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from pekanu import catalog
 from pekanu.chain import Account, AddressBook, Connection, Devnet, MarketContract
 from pekanu.market.state import Status, TaskState
 from pekanu.node import client_machine, worker_machine
-from pekanu.node.client import ClientNode, open_client
+from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import JobRequest
 from pekanu.node.executors import Executor
@@ -48,6 +49,7 @@ def is_product(outputs: list[bytes]) -> bool:
     return np.array_equal(catalog.get("matmul").decode_output(outputs[0]), LEFT @ RIGHT)
 
 
+ClientT = TypeVar("ClientT", bound=ClientNode)
 WorkerKind = Callable[..., WorkerNode]
 
 
@@ -68,9 +70,9 @@ class Town:
         )
         return await self.stack.enter_async_context(open_desk(chain, account, journal, self.book))
 
-    async def open_client(self, account: Account) -> ClientNode:
+    async def open_client(self, account: Account, kind: type[ClientT] = ClientNode) -> ClientT:  # type: ignore[assignment]
         desk = await self.open_desk(account)
-        return await self.stack.enter_async_context(open_client(desk, self.home))
+        return await self.stack.enter_async_context(kind.open(desk, self.home))
 
     async def open_worker(
         self,
@@ -103,23 +105,43 @@ async def finish(handle: JobHandle) -> list[bytes]:
     return outputs
 
 
-async def pass_time(town: Town, is_over: Callable[[], bool], task_id: Hash32) -> None:
-    """Turn the chain's clock from one time at which somebody must move to the next."""
+async def pass_time(
+    town: Town,
+    is_over: Callable[[], bool],
+    find_task: Callable[[], Hash32 | None],
+    *,
+    lapses: bool = False,
+) -> None:
+    """Turn the chain's clock from one time at which somebody must move to the next.
+
+    Args:
+        town: Where.
+        is_over: When to stop.
+        find_task: Whose times they are.
+        lapses: An acceptance is to run out.
+    """
     async with Connection.open(town.devnet.rpc) as chain:
         market = MarketContract(chain, town.book.market.address)
         for _ in range(40):
             if is_over():
                 return
-            state, now = await market.fetch_task(task_id), await chain.get_time()
-            coming = [when for when in get_moves(state) if when > now]
-            if state.status.is_bound and coming:
-                town.devnet.advance_time(min(coming) - now)
+            task_id = find_task()
+            if task_id is None:
+                await asyncio.sleep(0.1)
+                continue
             # Whoever is honest moves within moments; then everything is quiet.
+            state = await market.fetch_task(task_id)
             end = time.monotonic() + QUIET_SECONDS
             while time.monotonic() < end and not is_over():
                 if (found := await market.fetch_task(task_id)) != state:
                     state, end = found, time.monotonic() + QUIET_SECONDS
                 await asyncio.sleep(0.05)
+            now = await chain.get_time()
+            coming = [when for when in get_moves(state) if when > now]
+            if coming and not is_over():
+                town.devnet.advance_time(min(coming) - now)
+            elif lapses and state.status is Status.NONE and not is_over():
+                town.devnet.advance_time(TERMS.acceptance_seconds)
     raise AssertionError("it does not end")
 
 
@@ -132,8 +154,10 @@ def get_moves(state: TaskState) -> list[int]:
         case Status.DELIVERED:
             patience = client_machine.get_patience(TERMS.audit_window)
             return [state.deadline - TERMS.audit_window + patience, state.deadline + 1]
-        case _:
+        case Status.DEMANDED:
             return [state.deadline + 1]
+        case _:
+            return []
 
 
 async def let_pass(town: Town, handle: JobHandle) -> None:
@@ -154,5 +178,5 @@ async def let_pass(town: Town, handle: JobHandle) -> None:
 
         # An honest try ends by itself.
         await asyncio.wait({end}, timeout=0.3)
-        await pass_time(town, is_over, task_id)
+        await pass_time(town, is_over, lambda found=task_id: found)
         done.add(task_id)

@@ -13,9 +13,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from pekanu import catalog
+from pekanu.chain.events import Announced
 from pekanu.errors import InsufficientFunds, UsageError
 from pekanu.market.task import Terms
 from pekanu.node import client_machine as machine
@@ -72,14 +73,21 @@ class ClientNode:
         self._handles: list[JobHandle] = []
         self._drafting = asyncio.Lock()
 
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, desk: MarketDesk, home: Path) -> AsyncIterator[Self]:
+        """Yield a node; jobs that are left unfinished wait for `resume`."""
+        identity = ChannelIdentity.from_wallet(desk.account, desk.domain, now=time.time())
+        node = cls(desk, home, identity)
+        try:
+            yield node
+        finally:
+            await node.close()
+
     async def fetch_offers(self, job: ClientJob) -> list[Offer]:
         """Return what workers that have not failed ask for a job, the best first."""
         found = [
-            WorkerRef(
-                address=one.account,
-                endpoint=one.endpoint,
-                channel_key=Hash32(one.channel_key),
-            )
+            build_ref(one)
             for one in self.desk.watch.index.list_workers()
             if one.account not in job.tried
             and one.account != self.desk.address
@@ -167,11 +175,18 @@ class ClientNode:
             )
             self.office.blobs.hold(job.input.blob_id, task_id.hex())
             self.office.get_folder(drafted).create()
-            ClientRole(self.office, job, lambda _: None).record(drafted)
+            self.build_role(job, lambda _: None).record(drafted)
             return drafted
 
+    def build_role(self, job: ClientJob, set_progress: Callable[[float], None]) -> ClientRole:
+        """Return what performs the instructions for a job."""
+        return ClientRole(self.office, job, set_progress)
+
     async def connect(self, worker: WorkerRef) -> PeerClient:
-        """Return the line to a worker, kept open."""
+        """Return the line to a worker, kept open; where it announces itself now, if it moved."""
+        found = self.desk.watch.index.find_worker(worker.address)
+        if found is not None:
+            worker = build_ref(found)
         if worker not in self._peers:
             address = PeerAddress(
                 endpoint=worker.endpoint,
@@ -256,12 +271,17 @@ class ClientNode:
         return missing
 
 
+def build_ref(announced: Announced) -> WorkerRef:
+    """Return where a worker says that it is reached."""
+    return WorkerRef(
+        address=announced.account,
+        endpoint=announced.endpoint,
+        channel_key=Hash32(announced.channel_key),
+    )
+
+
 @asynccontextmanager
 async def open_client(desk: MarketDesk, home: Path) -> AsyncIterator[ClientNode]:
     """Yield a client's node; jobs that are left unfinished wait for `resume`."""
-    identity = ChannelIdentity.from_wallet(desk.account, desk.domain, now=time.time())
-    node = ClientNode(desk, home, identity)
-    try:
+    async with ClientNode.open(desk, home) as node:
         yield node
-    finally:
-        await node.close()

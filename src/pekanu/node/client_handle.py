@@ -16,7 +16,6 @@ from pekanu.errors import InsufficientFunds, NoWorker, PekanuError, UsageError, 
 from pekanu.node import client_machine as machine
 from pekanu.node.client_job import ClientJob, JobReceipt
 from pekanu.node.client_machine import ClientStep, ClientTask
-from pekanu.node.client_role import ClientRole
 from pekanu.node.offers import Offer, choose
 from pekanu.node.task_driver import TaskDriver
 from pekanu.types import Wei, format_wei
@@ -50,7 +49,7 @@ class JobHandle:
         self._node, self._desk, self._confirm = node, node.desk, confirm
         self._progress = 0.0
         self._driver: _Driver | None = None
-        self._role = ClientRole(node.office, job, self._set_progress)
+        self._role = node.build_role(job, self._set_progress)
         self._watching: set[asyncio.Task[ClientTask]] = set()
         self._is_cancelled = False
         self._run = asyncio.create_task(self._drive())

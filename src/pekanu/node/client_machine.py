@@ -289,6 +289,9 @@ _QUESTIONS = {
     ClientStep.APPROVING: Ask.APPROVAL,
 }
 
+#: What a worker that lied is not asked any more.
+_PEER_QUESTIONS = frozenset({Ask.CLAIM, Ask.CIPHERTEXT, Ask.KEY})
+
 
 def get_patience(audit_window: int) -> Seconds:
     """Return how long after a delivery the worker's node may be silent before a demand."""
@@ -469,6 +472,6 @@ def _see_delivered(task: ClientTask, event: ChainSeen) -> ClientMove:
 
 def _ask_peer(task: ClientTask) -> list[ClientInstruction]:
     question = _QUESTIONS.get(task.step)
-    if question is None or (task.is_distrusted and question is not Ask.VERDICT):
+    if question is None or (task.is_distrusted and question in _PEER_QUESTIONS):
         return []
     return [question]

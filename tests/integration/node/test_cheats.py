@@ -198,7 +198,9 @@ async def test_submit__when_client_vanishes_after_posting__then_worker_is_paid(
     while handle.task is None or handle.task.step in UNBOUND:
         await handle.wait_changed(1)
     await handle.stop()
-    await pass_time(town, lambda: not worker.list_tasks(), worker.list_tasks()[0].task_id)
+    await pass_time(
+        town, lambda: not worker.list_tasks(), lambda: worker.list_tasks(live_only=False)[0].task_id
+    )
     assert await worker.desk.fetch_ledger() == ETHER + PRICE
     (task,) = worker.list_tasks(live_only=False)
     costs = worker.desk.journal.load_costs(task.task_id)

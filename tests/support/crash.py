@@ -1,0 +1,170 @@
+"""Parties in processes of their own, which kill themselves at a step of the journal.
+
+The journal's `record` is patched in the child; the product knows nothing of this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from typing import Any
+
+from pekanu import catalog
+from pekanu.chain import AddressBook, Connection
+from pekanu.chain.account import Account, get_development_keys
+from pekanu.errors import ExecutionFailed
+from pekanu.node.client import open_client
+from pekanu.node.executors import ExecutionReport, Job
+from pekanu.node.journal import Entry, Journal, open_journal
+from pekanu.node.market_desk import MarketDesk, open_desk
+from pekanu.node.worker import WorkerOptions
+from support.cheats import build_cheat
+from support.nodes import TERMS, build_request
+
+#: Forked from a process that has imported everything, so that each start takes milliseconds.
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["support.crash", "pekanu.catalog.matmul.native", "web3"])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Party:
+    """What a child process does."""
+
+    role: str
+    rpc: str
+    chain_id: int
+    home: Path
+    #: Which of the development accounts.
+    account: int
+    #: Begin a job, rather than go on with what the journal holds.
+    begins: bool = True
+    #: The step after whose record it dies; empty for never.
+    kill_at: str = ""
+    #: For a worker, how it cheats (`build_cheat`).
+    cheat: tuple[tuple[str, frozenset[Any]], ...] = ()
+    #: For a worker, the program fails.
+    is_broken: bool = False
+
+
+class InlineExecution:
+    def __init__(self, job: Job, *, is_broken: bool) -> None:
+        self._job, self._is_broken = job, is_broken
+
+    def get_progress(self) -> float:
+        return 0.0
+
+    async def result(self) -> ExecutionReport:
+        if self._is_broken:
+            raise ExecutionFailed("the program failed")
+        output = catalog.get(self._job.function).execute(self._job.input.read_bytes())
+        draft = self._job.output.with_suffix(".draft")
+        draft.write_bytes(output)
+        draft.replace(self._job.output)
+        return ExecutionReport(seconds=0.0, output_bytes=len(output))
+
+    async def cancel(self) -> None:
+        """Nothing runs."""
+
+
+class InlineExecutor:
+    """Runs each job where it stands: one process less to start."""
+
+    slots = free_slots = 4
+
+    def __init__(self, *, is_broken: bool = False) -> None:
+        self._is_broken = is_broken
+
+    def submit(self, job: Job) -> InlineExecution:
+        return InlineExecution(job, is_broken=self._is_broken)
+
+
+async def start(party: Party) -> BaseProcess:
+    """Return a child that has begun, or gone on, or died already."""
+    ready = CONTEXT.Event()
+    process = CONTEXT.Process(target=run, args=(party, ready))
+    process.start()
+    await wait_until(lambda: ready.is_set() or process.exitcode is not None)
+    return process
+
+
+def run(party: Party, ready: Event) -> None:
+    """Be a party until its work is done, or until the step at which it dies."""
+    if party.kill_at:
+        _die_after(party.kill_at)
+    asyncio.run(_run(party, ready))
+
+
+def _die_after(step: str) -> None:
+    record: Callable[..., None] = Journal.record
+
+    def record_and_die(journal: Journal, entry: Entry, at: Any) -> None:
+        record(journal, entry, at)
+        if entry.step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    Journal.record = record_and_die  # type: ignore[method-assign]
+
+
+async def _run(party: Party, ready: Event) -> None:
+    account = Account.from_key(get_development_keys(party.account + 1)[party.account])
+    book = AddressBook.load(party.home, party.chain_id)
+    with open_journal(party.home / "journal.db", account.address, purpose="a child") as journal:
+        async with (
+            Connection.open(party.rpc) as chain,
+            open_desk(chain, account, journal, book) as desk,
+        ):
+            if party.role == "client":
+                await _run_client(party, desk, ready)
+            else:
+                await _run_worker(party, desk, ready)
+
+
+async def _run_client(party: Party, desk: MarketDesk, ready: Event) -> None:
+    async with open_client(desk, party.home) as client:
+        handles = await client.resume()
+        if party.begins:
+            handles.append(await client.submit(build_request()))
+        ready.set()
+        for handle in handles:
+            await handle.wait_final()
+
+
+async def _run_worker(party: Party, desk: MarketDesk, ready: Event) -> None:
+    kind = build_cheat(**{name: set(values) for name, values in party.cheat})
+    worker = kind(
+        desk,
+        InlineExecutor(is_broken=party.is_broken),
+        party.home,
+        WorkerOptions(terms=TERMS, retracts=False),
+    )
+    async with worker.running():
+        ready.set()
+        await wait_until(lambda: worker.list_tasks(live_only=False) and not worker.list_tasks())
+
+
+async def wait_until(holds: Callable[[], object], *, timeout_seconds: float = 60) -> None:
+    """Return when something holds; there is no event to wait for."""
+    end = time.monotonic() + timeout_seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise AssertionError("it never holds")
+        await asyncio.sleep(0.02)
+
+
+async def wait_dead(process: BaseProcess) -> int:
+    """Return the exit code of a child."""
+    try:
+        await wait_until(lambda: process.exitcode is not None, timeout_seconds=30)
+    except AssertionError:
+        process.kill()
+        raise
+    process.join()
+    return process.exitcode or 0
