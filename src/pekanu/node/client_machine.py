@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from pekanu.market.claim import Claim
 from pekanu.market.state import Status, TaskState
@@ -280,7 +280,7 @@ ClientInstruction: TypeAlias = Ask | Send | Close
 ClientMove: TypeAlias = tuple[ClientTask, list[ClientInstruction]]
 
 #: What the worker's node is asked in each step.
-_QUESTIONS = {
+_QUESTIONS: Final = {
     ClientStep.ASKING: Ask.ACCEPTANCE,
     ClientStep.WAITING: Ask.CLAIM,
     ClientStep.FETCHING: Ask.CIPHERTEXT,
@@ -290,7 +290,11 @@ _QUESTIONS = {
 }
 
 #: What a worker that lied is not asked any more.
-_PEER_QUESTIONS = frozenset({Ask.CLAIM, Ask.CIPHERTEXT, Ask.KEY})
+_PEER_QUESTIONS: Final = frozenset({Ask.CLAIM, Ask.CIPHERTEXT, Ask.KEY})
+
+
+#: Blocks' times are not exact: only so long after the end can nothing be posted any more.
+LAPSE_SECONDS: Final = 60
 
 
 def get_patience(audit_window: int) -> Seconds:
@@ -301,7 +305,7 @@ def get_patience(audit_window: int) -> Seconds:
 def get_wake_times(task: ClientTask, state: TaskState) -> list[Seconds]:
     """Return when to look at the chain again, should nothing happen before."""
     if not state.status.is_bound:
-        return [Seconds(min(task.expiry, task.task.offered_until) + 1)]
+        return [Seconds(min(task.expiry, task.task.offered_until) + LAPSE_SECONDS + 1)]
     times = [state.deadline + 1]
     if state.status is Status.DELIVERED:
         times.append(state.deadline - task.task.audit_window + task.patience)
@@ -421,10 +425,11 @@ def _see_unposted(task: ClientTask, event: ChainSeen) -> ClientMove:
         return task, [Send(ClientCall.DEPOSIT)]
     if task.step is ClientStep.ASKING:
         return task, [Ask.ACCEPTANCE]
-    if event.now <= min(task.expiry, task.task.offered_until):
+    end = min(task.expiry, task.task.offered_until)
+    if event.now <= end:
         # In later steps a reorganization has taken the escrow back: it is posted again.
         return task, [Send(ClientCall.POST_ACCEPTED)]
-    if not event.is_final:
+    if not event.is_final or event.now <= end + LAPSE_SECONDS:
         return task, []
     ended = replace(
         task, step=ClientStep.ABANDONED, verdict=task.verdict or "the acceptance ran out"

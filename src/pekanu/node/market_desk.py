@@ -5,13 +5,24 @@ What is not here: what to send (`client_machine`, `worker_machine`), the calls (
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from pekanu.chain import Account, AddressBook, Call, Connection, MarketContract, Receipt, Sender
+from pekanu.chain import (
+    Account,
+    AddressBook,
+    Call,
+    Connection,
+    MarketContract,
+    PendingTransaction,
+    Receipt,
+    Sender,
+)
 from pekanu.chain.transactions import SenderOptions
-from pekanu.errors import TransactionDropped, TransactionReverted
+from pekanu.errors import ChainError, TransactionDropped, TransactionReverted
 from pekanu.market.state import TaskState
 from pekanu.market.task import MarketDomain
 from pekanu.node.journal import Cost, Journal
@@ -100,16 +111,25 @@ class MarketDesk:
         except TransactionDropped:
             self._failures[act] = self._failures.get(act, 0) + 1
             raise
-        self.journal.record_cost(
-            task_id,
-            Cost(
-                call=call.name.removeprefix("market."),
-                transaction=receipt.transaction,
-                gas_used=receipt.gas_used,
-                fee=receipt.fee,
-            ),
-        )
+        self._record_cost(task_id, call, receipt)
         return receipt
+
+    async def conclude(self, pending: PendingTransaction) -> None:
+        """Follow a transaction of a former process to its end, and note what it cost."""
+        with contextlib.suppress(ChainError):
+            receipt = await self.sender.send(pending.call, key=pending.key)
+            act, _, _ = pending.key.partition(":")
+            with contextlib.suppress(ValueError):  # it belongs to no task
+                self._record_cost(Hash32(bytes.fromhex(act)), pending.call, receipt)
+
+    def _record_cost(self, task_id: Hash32, call: Call, receipt: Receipt) -> None:
+        cost = Cost(
+            call=call.name.removeprefix("market."),
+            transaction=receipt.transaction,
+            gas_used=receipt.gas_used,
+            fee=receipt.fee,
+        )
+        self.journal.record_cost(task_id, cost)
 
 
 @asynccontextmanager
@@ -132,6 +152,11 @@ async def open_desk(
         chain, market.address, first_block=book.market.block_number, confirmations=confirmations
     )
     desk = MarketDesk(chain, account, journal, market, watch)
-    await desk.sender.recover()
-    async with watch.running():
-        yield desk
+    left = [asyncio.create_task(desk.conclude(one)) for one in await desk.sender.recover()]
+    try:
+        async with watch.running():
+            yield desk
+    finally:
+        for one in left:
+            one.cancel()
+        await asyncio.gather(*left, return_exceptions=True)

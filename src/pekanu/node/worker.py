@@ -19,7 +19,6 @@ from typing import Final
 
 from pekanu.catalog import get, names
 from pekanu.errors import InvalidInput
-from pekanu.market.state import Status
 from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
 from pekanu.node import worker_machine as machine
 from pekanu.node.blobs import BlobStore
@@ -47,6 +46,7 @@ from pekanu.node.peer_server import build_peer_app
 from pekanu.node.peer_wire import decode_message
 from pekanu.node.signatures import is_signed_by
 from pekanu.node.task_driver import TaskDriver
+from pekanu.node.worker_earnings import Earnings, fetch_earnings
 from pekanu.node.worker_machine import WorkerStep, WorkerTask
 from pekanu.node.worker_role import ROLE, WorkerRole, Workshop
 from pekanu.node.worker_terms import (
@@ -91,20 +91,6 @@ class WorkerOptions:
     endpoint: str = ""
     #: Take the announcement back at the end.
     retracts: bool = True
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Earnings:
-    """What a worker's tasks brought on this chain."""
-
-    settled: int
-    #: Ended against the worker, or not delivered.
-    lost: int
-    live: int
-    earned_wei: Wei
-    lost_wei: Wei
-    gas_wei: Wei
-    ledger_wei: Wei
 
 
 class WorkerNode:
@@ -182,20 +168,7 @@ class WorkerNode:
 
     async def fetch_earnings(self) -> Earnings:
         """Return what the tasks in the journal brought."""
-        tasks = self.list_tasks(live_only=False)
-        paid = [one for one in tasks if one.message == Status.SETTLED.name.lower()]
-        bad = {status.name.lower() for status in (Status.EXPIRED, Status.FORFEITED, Status.REFUTED)}
-        lost = [one for one in tasks if one.message in bad]
-        costs = [cost for one in tasks for cost in self.desk.journal.load_costs(one.task_id)]
-        return Earnings(
-            settled=len(paid),
-            lost=len(lost),
-            live=sum(one.step.is_live for one in tasks),
-            earned_wei=Wei(sum(one.task.price for one in paid)),
-            lost_wei=Wei(sum(one.task.stake for one in lost)),
-            gas_wei=Wei(sum(cost.fee for cost in costs)),
-            ledger_wei=await self.desk.fetch_ledger(),
-        )
+        return await fetch_earnings(self.desk, self.list_tasks(live_only=False))
 
     # --- what peers ask ---------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from pekanu.market.state import Status, TaskState
 from pekanu.node.peer_messages import BlobRef, Message
@@ -180,6 +180,10 @@ WorkerInstruction: TypeAlias = Execute | Seal | Send | Release
 WorkerMove: TypeAlias = tuple[WorkerTask, list[WorkerInstruction]]
 
 
+#: Blocks' times are not exact: only so long after its expiry is an acceptance surely of no use.
+LAPSE_SECONDS: Final = 60
+
+
 def get_margin(compute_window: int) -> Seconds:
     """Return how long before the compute deadline the claim goes on chain at the latest."""
     return Seconds(min(compute_window // 4, 120))
@@ -188,7 +192,7 @@ def get_margin(compute_window: int) -> Seconds:
 def get_wake_times(task: WorkerTask, state: TaskState) -> list[Seconds]:
     """Return when to look at the chain again, should nothing happen before."""
     if not state.status.is_bound:
-        return [Seconds(task.expiry + 1)]
+        return [Seconds(task.expiry + LAPSE_SECONDS + 1)]
     times = [state.deadline + 1]
     if state.status is Status.ACCEPTED:
         times.append(state.deadline - get_margin(task.task.compute_window))
@@ -238,7 +242,7 @@ def _see_chain(task: WorkerTask, event: ChainSeen) -> WorkerMove:  # noqa: PLR09
         return ended, [Release()]
     if not status.is_bound:
         # A reorganization may have taken the escrow back; it can come again while this holds.
-        if event.is_final and event.now > task.expiry:
+        if event.is_final and event.now > task.expiry + LAPSE_SECONDS:
             return replace(task, step=WorkerStep.LAPSED), [Release()]
         return task, []
     if task.claim is None:

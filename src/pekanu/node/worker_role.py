@@ -18,7 +18,7 @@ from pekanu.market.state import GROUP
 from pekanu.node import worker_machine as machine
 from pekanu.node.blobs import BlobStore
 from pekanu.node.delivery_folder import SUPPLY_CHUNKS, DeliveryFolder
-from pekanu.node.executors import ExecutionCancelled, Executor, Job
+from pekanu.node.executors import ExecutionCancelled, Executor, Job, JobLimits
 from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_wire import encode_message
@@ -122,6 +122,8 @@ class WorkerRole:
                 input=self._shop.blobs.get_path(task.input.blob_id),
                 output=folder.output,
                 count=task.task.count,
+                # What is not done by then is of no use.
+                limits=JobLimits(wall_seconds=float(task.task.compute_window)),
             )
             execution = self._shop.executor.submit(job)
             report = asyncio.create_task(self._follow(task, execution.get_progress))

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from pekanu.chain import Attempt, Call, PendingState, PendingTransaction
+from pekanu.errors import JournalError
+from pekanu.node.journal import Cost, Entry, open_journal
+from pekanu.types import Address, Hash32, Seconds, Wei
+
+ALICE, BOB = Address("0x" + "a" * 40), Address("0x" + "b" * 40)
+TASK = Hash32(b"t" * 32)
+
+
+def build_entry(step: str, *, is_live: bool = True, task_id: Hash32 = TASK) -> Entry:
+    return Entry(
+        role="worker",
+        task_id=task_id,
+        chain_id=7,
+        market=BOB,
+        step=step,
+        is_live=is_live,
+        state=f'"{step}"',
+    )
+
+
+def build_transaction(key: str, nonce: int) -> PendingTransaction:
+    attempt = Attempt(hash=TASK, raw=b"raw", max_fee=Wei(2), tip=Wei(1))
+    return PendingTransaction(
+        key=key,
+        chain_id=7,
+        account=ALICE,
+        nonce=nonce,
+        gas=21000,
+        call=Call(to=BOB, value=Wei(10**20), name="market.deposit"),
+        attempts=(attempt,),
+    )
+
+
+def test_record__when_opened_again__then_latest_state_and_all_steps(tmp_path: Path) -> None:
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        journal.record(build_entry("accepting"), Seconds(1))
+        journal.record(build_entry("executing"), Seconds(2))
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        assert journal.load_states("worker", chain_id=7) == ['"executing"']
+        assert journal.load_steps("worker", TASK) == [("accepting", 1), ("executing", 2)]
+
+
+def test_load_states__when_task_has_ended__then_it_is_not_live(tmp_path: Path) -> None:
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        journal.record(build_entry("finished", is_live=False), Seconds(1))
+        assert journal.load_states("worker", chain_id=7) == []
+        assert journal.load_states("worker", chain_id=7, live_only=False) == ['"finished"']
+
+
+def test_load_states__when_another_account_asks__then_nothing(tmp_path: Path) -> None:
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        journal.record(build_entry("accepting"), Seconds(1))
+    with open_journal(tmp_path / "journal.db", BOB, purpose="a test") as journal:
+        assert journal.load_states("worker", chain_id=7) == []
+        assert journal.load_state("worker", TASK) is None
+
+
+def test_open_journal__when_account_is_in_use__then_holder_is_named(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with (
+        open_journal(place, ALICE, purpose="pekanu worker start"),
+        pytest.raises(JournalError, match=r"in use by pekanu worker start \(process \d+\)"),
+        open_journal(place, ALICE, purpose="a test"),
+    ):
+        pass
+
+
+def test_open_journal__when_another_account_is_in_use__then_both_write(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with (
+        open_journal(place, ALICE, purpose="a test") as alice,
+        open_journal(place, BOB, purpose="a test") as bob,
+    ):
+        alice.record(build_entry("accepting"), Seconds(1))
+        bob.record(build_entry("sealing"), Seconds(1))
+        assert alice.load_state("worker", TASK) == '"accepting"'
+        assert bob.load_state("worker", TASK) == '"sealing"'
+
+
+def test_open_journal__when_it_holds_secrets__then_only_its_owner_reads(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with open_journal(place, ALICE, purpose="a test"):
+        assert stat.S_IMODE(place.stat().st_mode) == 0o600
+
+
+def test_open_journal__when_version_is_another__then_refused(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with open_journal(place, ALICE, purpose="a test"):
+        pass
+    database = sqlite3.connect(place)
+    database.execute("UPDATE versions SET version = 99")
+    database.commit()
+    database.close()
+    with (
+        pytest.raises(JournalError, match="version 99"),
+        open_journal(place, ALICE, purpose="a test"),
+    ):
+        pass
+
+
+def test_open_journal__when_file_is_no_database__then_refused(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    place.write_bytes(b"no database" * 100)
+    with (
+        pytest.raises(JournalError, match="cannot be used"),
+        open_journal(place, ALICE, purpose="a test"),
+    ):
+        pass
+
+
+def test_record_cost__when_told_twice__then_counted_once(tmp_path: Path) -> None:
+    cost = Cost(call="deliver", transaction=TASK, gas_used=50_000, fee=Wei(10**30))
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        journal.record_cost(TASK, cost)
+        journal.record_cost(TASK, cost)
+        assert journal.load_costs(TASK) == [cost]
+
+
+def test_sends__when_saved__then_open_ones_are_listed_by_nonce(tmp_path: Path) -> None:
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        sends = journal.build_sends(7)
+        later, sooner = build_transaction("later", 5), build_transaction("sooner", 4)
+        for one in (later, sooner, build_transaction("done", 3).with_state(PendingState.DONE)):
+            sends.save(one)
+        assert sends.list_open(7, ALICE) == [sooner, later]
+        assert sends.load("later") == later
+
+
+def test_sends__when_removed__then_gone(tmp_path: Path) -> None:
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        sends = journal.build_sends(7)
+        sends.save(build_transaction("key", 1))
+        sends.remove("key")
+        assert sends.load("key") is None
+        assert journal.build_sends(8).list_open(8, ALICE) == []
