@@ -63,7 +63,7 @@ class CheatingWorker(WorkerNode):
 
     async def accept(self, peer: Address, request: object) -> object:  # type: ignore[override]
         if "acceptance" in self.withholds:
-            raise PeerRefused("busy", "the worker has no free slot")
+            raise PeerRefused("terms", "the worker does not like it")
         return await super().accept(peer, request)  # type: ignore[arg-type]
 
     async def fetch_claim(self, peer: Address, task_id: Hash32) -> Delivered:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -18,7 +19,7 @@ from pekanu.node.client_job import ClientJob, JobReceipt
 from pekanu.node.client_machine import ClientStep, ClientTask
 from pekanu.node.offers import Offer, choose
 from pekanu.node.task_driver import TaskDriver
-from pekanu.types import Wei, format_wei
+from pekanu.types import Address, Wei, format_wei
 
 if TYPE_CHECKING:
     from pekanu.node.client import ClientNode
@@ -28,6 +29,10 @@ Confirm: TypeAlias = Callable[[Offer], bool | Awaitable[bool]]
 
 _Driver = TaskDriver[ClientTask, machine.ClientEvent, machine.ClientInstruction]
 
+#: Seconds for which a busy worker is not asked, from the first time on.
+_FIRST_REST: Final = 0.5
+_LONGEST_REST: Final = 10.0
+_RESTED: Final = (0.0, 0.0)
 _LOST: Final = frozenset({"expired", "forfeited", "refuted"})
 
 
@@ -52,6 +57,8 @@ class JobHandle:
         self._role = node.build_role(job, self._set_progress)
         self._watching: set[asyncio.Task[ClientTask]] = set()
         self._is_cancelled = False
+        #: Until when a busy worker is not asked, and how long its last rest was.
+        self._rests: dict[Address, tuple[float, float]] = {}
         self._run = asyncio.create_task(self._drive())
         self._run.add_done_callback(_ignore_failure)
 
@@ -178,7 +185,12 @@ class JobHandle:
             raise self._role.failure or Declined("the job was cancelled")
         return None, self._note_failure(task)
 
-    def _note_failure(self, task: ClientTask) -> WorkerFault:
+    def _note_failure(self, task: ClientTask) -> WorkerFault | None:
+        if self._role.is_busy:
+            # No fault: it is asked again, after others and after a while.
+            self._role.is_busy = False
+            self._rest(task.worker.address)
+            return None
         fault = build_fault(task)
         job = replace(
             self.job,
@@ -197,8 +209,7 @@ class JobHandle:
             raise fault
         limit = None if job.max_price is None else Wei(job.max_price - job.lost)
         try:
-            offers = await self._node.fetch_offers(job)
-            offer = choose(offers, max_price=limit)
+            offer = await self._choose(limit)
             await self._ask_user(offer)
             return await self._node.draft(job, offer)
         except NoWorker as error:
@@ -211,6 +222,22 @@ class JobHandle:
         except (UsageError, InsufficientFunds):
             self._finish()
             raise
+
+    async def _choose(self, limit: Wei | None) -> Offer:
+        """Return the best offer of workers that are not resting; wait for one if all are."""
+        while True:
+            offers = await self._node.fetch_offers(self.job)
+            now = time.monotonic()
+            free = [one for one in offers if self._rests.get(one.worker.address, _RESTED)[0] <= now]
+            affordable = [one for one in offers if limit is None or one.price <= limit]
+            if any(one in free for one in affordable) or not affordable:
+                return choose(free if affordable else offers, max_price=limit)
+            await asyncio.sleep(_FIRST_REST)
+
+    def _rest(self, worker: Address) -> None:
+        _, last = self._rests.get(worker, _RESTED)
+        pause = min(max(2 * last, _FIRST_REST), _LONGEST_REST)
+        self._rests[worker] = time.monotonic() + pause, pause
 
     async def _ask_user(self, offer: Offer) -> None:
         confirmed = self.job.confirmed_price

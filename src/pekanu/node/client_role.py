@@ -88,6 +88,8 @@ class ClientRole:
         self._set_progress = set_progress
         #: Why a try ended that no other worker can help.
         self.failure: PekanuError | None = None
+        #: The last try ended because the worker has no room now.
+        self.is_busy = False
 
     def handle(
         self, task: ClientTask, event: machine.ClientEvent
@@ -167,6 +169,7 @@ class ClientRole:
                 await peer.upload_input(task.input, source)
             found = await peer.accept(request)
         except ProtocolError as error:
+            self.is_busy = isinstance(error, PeerRefused) and error.code == "busy"
             return machine.AcceptanceRefused(message=error.message)
         document = build_acceptance(self._desk.domain, task.task, task.worker.address, found.expiry)
         if found.worker != task.worker.address or not is_signed_by(

@@ -215,8 +215,8 @@ class WorkerNode:
         async with self._accepting:
             known = self._find(task_id)
             if known is None:
-                await self._check(peer, request)
-                known = self._begin(task_id, request)
+                steps = await self._check(peer, request)
+                known = self._begin(task_id, request, steps)
         if known.step is not WorkerStep.ACCEPTING:
             raise PeerRefused("terms", "the task was accepted before")
         document = build_acceptance(self.desk.domain, known.task, self.desk.address, known.expiry)
@@ -276,7 +276,8 @@ class WorkerNode:
 
     # --- within -----------------------------------------------------------------------------------
 
-    async def _check(self, peer: Address, request: AcceptanceRequest) -> None:
+    async def _check(self, peer: Address, request: AcceptanceRequest) -> int:
+        """Return the steps of a task that this worker takes; refuse one that it does not."""
         if self._programs.get(request.function) != request.terms.program_id:
             raise PeerRefused("terms", f"{request.function} of this program is not sold here")
         path = self.blobs.get_path(request.input.blob_id)
@@ -288,9 +289,10 @@ class WorkerNode:
             raise PeerRefused("terms", error.message) from error
         now = await self.desk.watch.refresh()
         check_task(self.terms, request.task, request.terms, facts, now)
-        check_load(self.terms, request.task, await self._fetch_load(peer))
+        check_load(self.terms, request.task, facts, await self._fetch_load(peer))
+        return facts.steps
 
-    def _begin(self, task_id: Hash32, request: AcceptanceRequest) -> WorkerTask:
+    def _begin(self, task_id: Hash32, request: AcceptanceRequest, steps: int) -> WorkerTask:
         """Reserve and journal a task, before its acceptance is signed."""
         task = WorkerTask(
             step=WorkerStep.ACCEPTING,
@@ -300,6 +302,7 @@ class WorkerNode:
             worker=self.desk.address,
             function=request.function,
             input=request.input,
+            steps=steps,
             expiry=get_expiry(self.terms, self.desk.watch.now),
         )
         self.blobs.hold(request.input.blob_id, task_id.hex())
@@ -359,6 +362,7 @@ class WorkerNode:
         return Load(
             tasks=len(busy),
             client_tasks=sum(one.task.client == client for one in busy),
+            steps=sum(one.steps for one in busy),
             reserved_stake=Wei(sum(one.task.stake for one in waiting)),
             client_reserved_price=Wei(
                 sum(one.task.price for one in waiting if one.task.client == client)

@@ -76,6 +76,8 @@ class WorkerTask(Message):
     worker: AddressText
     function: Name
     input: BlobRef
+    #: The worker's own estimate over all items.
+    steps: U64
     #: Last second at which the acceptance can be used.
     expiry: U64
     #: The seal's key and blinding; None before they are drawn.

@@ -36,20 +36,25 @@ class WorkerTerms:
     response_window: Seconds = Seconds(600)
     #: Covers the gas of publishing a chunk.
     chunk_fee: Wei = Wei(2 * 10**14)
-    #: Tasks at once, reserved ones included.
-    capacity: int = 4
+    #: Tasks that wait or run at once, reserved ones included.
+    capacity: int = 64
     #: Of one client at once.
-    client_capacity: int = 2
+    client_capacity: int = 32
     max_input_bytes: int = 1 << 28
     max_count: int = 1 << 20
-    #: Steps of one task; more would not be done within the window.
-    max_steps: int = 10**13
+    #: What this machine surely does, with all its processors.
+    steps_per_second: int = 10**9
     quote_seconds: Seconds = Seconds(120)
     acceptance_seconds: Seconds = Seconds(120)
     #: Functions sold, by name; empty sells the whole catalog.
     functions: tuple[str, ...] = ()
     #: Referees whose code is known, beside none at all.
     referees: frozenset[Address] = frozenset()
+
+    @property
+    def max_steps(self) -> int:
+        """Return the steps of all tasks that wait or run: half of what the window has room for."""
+        return self.steps_per_second * self.compute_window // 2
 
     def hash(self) -> Hash32:
         """Return what an announcement carries of the terms."""
@@ -64,6 +69,8 @@ class Load:
     tasks: int
     #: Those of the client that asks.
     client_tasks: int
+    #: Steps of all tasks that wait or run.
+    steps: int
     #: Stakes of acceptances that are not used yet.
     reserved_stake: Wei
     #: Prices of the asking client's acceptances that are not used yet.
@@ -149,7 +156,7 @@ def check_task(
             raise PeerRefused("terms", reason)
 
 
-def check_load(terms: WorkerTerms, task: Task, load: Load) -> None:
+def check_load(terms: WorkerTerms, task: Task, facts: InputFacts, load: Load) -> None:
     """Refuse a task for which there is no room, no collateral, or no money of the client's.
 
     Raises:
@@ -157,6 +164,8 @@ def check_load(terms: WorkerTerms, task: Task, load: Load) -> None:
     """
     if load.tasks >= terms.capacity or load.client_tasks >= terms.client_capacity:
         raise PeerRefused("busy", "the worker has no free slot", hint="try again later")
+    if load.steps + facts.steps > terms.max_steps:
+        raise PeerRefused("busy", "the worker has no time left", hint="try again later")
     if load.ledger - load.reserved_stake < task.stake:
         raise PeerRefused("busy", "the worker has no collateral left", hint="try again later")
     if load.client_ledger - load.client_reserved_price < task.price:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pekanu import catalog
 from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.node.client_machine import ClientStep
+from pekanu.node.client_role import UNBOUND
 from pekanu.node.worker_machine import WorkerStep
+from pekanu.types import Wei
+from support.cheats import build_cheat
 from support.nodes import ETHER, TERMS, Town, build_request, finish, is_product, open_town
 
 
@@ -57,3 +64,52 @@ async def test_submit__when_ledger_is_empty__then_price_is_deposited_first(
     assert await client.desk.fetch_ledger() == 0
     earnings = await worker.fetch_earnings()
     assert (earnings.settled, earnings.earned_wei) == (1, TERMS.base_price)
+
+
+async def test_submit__when_many_at_once__then_none_is_lost_and_the_busy_worker_is_waited_for(
+    town: Town, accounts: tuple[Account, ...]
+) -> None:
+    terms = replace(TERMS, client_capacity=2)
+    worker = await town.open_worker(accounts[1], terms=terms)
+    client = await town.open_client(accounts[0])
+    before = await client.desk.chain.get_balance(accounts[0].address)
+    handles = [await client.submit(build_request()) for _ in range(6)]
+    outputs = await asyncio.gather(*(handle.result() for handle in handles))
+    assert all(is_product(one) for one in outputs)
+    for handle in handles:
+        await handle.wait_final()
+    assert await worker.desk.fetch_ledger() == ETHER + 6 * TERMS.base_price
+    gas = sum(handle.get_receipt().gas_wei for handle in handles)
+    left = await client.desk.chain.get_balance(accounts[0].address)
+    assert before - left - gas == 6 * TERMS.base_price + await client.desk.fetch_ledger()
+
+
+async def test_submit__when_a_batch__then_all_items_in_two_transactions(
+    town: Town, accounts: tuple[Account, ...]
+) -> None:
+    worker = await town.open_worker(accounts[1])
+    client = await town.open_client(accounts[0])
+    await client.desk.sender.send(client.desk.market.deposit(Wei(ETHER)), key="deposit")
+    function = catalog.get("matmul")
+    factors = [np.full((1, 1), number, dtype=np.int64) for number in range(20)]
+    items = tuple(function.parse_inputs({"a": one, "b": one}) for one in factors)
+    handle = await client.submit(build_request(items=items))
+    outputs = await finish(handle)
+    assert [function.decode_output(one).item() for one in outputs] == [  # type: ignore[attr-defined]
+        number**2 for number in range(20)
+    ]
+    assert [cost.call for cost in handle.get_receipt().costs] == ["post_accepted"]
+    assert await worker.desk.fetch_ledger() == ETHER + 20 * TERMS.base_price
+
+
+async def test_submit__when_worker_moves_in_between__then_it_is_found_again(
+    town: Town, accounts: tuple[Account, ...]
+) -> None:
+    async with open_town(town.devnet, town.book, town.home) as first:
+        await first.open_worker(accounts[1], kind=build_cheat(withholds={"claim"}))
+        client = await town.open_client(accounts[0])
+        handle = await client.submit(build_request())
+        while handle.task is None or handle.task.step in UNBOUND:
+            await handle.wait_changed(1)
+    await town.open_worker(accounts[1], deposit=0)
+    assert is_product(await finish(handle))

@@ -45,6 +45,7 @@ WORKER_TASK = WorkerTask(
     worker=BOB,
     function="matmul",
     input=BLOB,
+    steps=10,
     expiry=1120,
 )
 SHOWN = replace(WORKER_TASK, step=WorkerStep.SHOWING, key=(1 << 253) + 1, blinding=2, claim=CLAIM)
