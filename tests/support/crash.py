@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from pekanu import catalog
-from pekanu.chain import AddressBook, Connection
+from pekanu.chain import AddressBook, Connection, PendingTransaction
 from pekanu.chain.account import Account, get_development_keys
 from pekanu.errors import ExecutionFailed
 from pekanu.node.client import open_client
 from pekanu.node.executors import ExecutionReport, Job
 from pekanu.node.journal import Entry, Journal, open_journal
+from pekanu.node.journal_sends import JournalSends
 from pekanu.node.market_desk import MarketDesk, open_desk
 from pekanu.node.worker import WorkerOptions
 from support.cheats import build_cheat
@@ -48,6 +49,8 @@ class Party:
     begins: bool = True
     #: The step after whose record it dies; empty for never.
     kill_at: str = ""
+    #: The call after whose signing, and before whose broadcast, it dies.
+    kill_before: str = ""
     #: For a worker, how it cheats (`build_cheat`).
     cheat: tuple[tuple[str, frozenset[Any]], ...] = ()
     #: For a worker, the program fails.
@@ -99,6 +102,8 @@ def run(party: Party, ready: Event) -> None:
     """Be a party until its work is done, or until the step at which it dies."""
     if party.kill_at:
         _die_after(party.kill_at)
+    if party.kill_before:
+        _die_before(party.kill_before)
     asyncio.run(_run(party, ready))
 
 
@@ -111,6 +116,17 @@ def _die_after(step: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Journal.record = record_and_die  # type: ignore[method-assign]
+
+
+def _die_before(call: str) -> None:
+    save: Callable[..., None] = JournalSends.save
+
+    def save_and_die(sends: JournalSends, transaction: PendingTransaction) -> None:
+        save(sends, transaction)
+        if transaction.call.name == f"market.{call}":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    JournalSends.save = save_and_die  # type: ignore[method-assign]
 
 
 async def _run(party: Party, ready: Event) -> None:

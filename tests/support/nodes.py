@@ -28,7 +28,7 @@ from pekanu.node.worker_terms import WorkerTerms
 from pekanu.types import Hash32, Wei
 
 ETHER = 10**18
-QUIET_SECONDS = 1.2
+QUIET_SECONDS = 0.9
 TERMS = WorkerTerms(base_price=Wei(ETHER // 100), stake=Wei(ETHER // 20))
 LEFT = np.arange(6, dtype=np.int64).reshape(2, 3)
 RIGHT = np.arange(12, dtype=np.int64).reshape(3, 4) - 5

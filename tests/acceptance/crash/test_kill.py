@@ -155,11 +155,44 @@ async def check_money(town: Town, accounts: tuple[Account, ...], scenario: Scena
 async def test_client__when_killed_at_a_step__then_its_restart_ends_fairly(
     town: Town, accounts: tuple[Account, ...], step: ClientStep
 ) -> None:
-    scenario = CLIENT_SCENARIOS[step]
+    await play_client(town, accounts, CLIENT_SCENARIOS[step], kill_at=step.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "scenario"),
+    [("deposit", FUNDED), ("post_accepted", HONEST), ("expire", SILENT), ("demand_key", KEYLESS)],
+)
+async def test_client__when_killed_between_signing_and_broadcast__then_sent_once(
+    town: Town, accounts: tuple[Account, ...], call: str, scenario: Scenario
+) -> None:
+    await play_client(town, accounts, scenario, kill_before=call)
+
+
+@pytest.mark.parametrize("step", WORKER_SCENARIOS)
+async def test_worker__when_killed_at_a_step__then_its_restart_ends_fairly(
+    town: Town, accounts: tuple[Account, ...], step: WorkerStep
+) -> None:
+    await play_worker(town, accounts, WORKER_SCENARIOS[step], kill_at=step.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "scenario"),
+    [("settle", HONEST), ("deliver", VANISHED), ("supply_chunks", DENIED), ("reveal_key", DENIED)],
+)
+async def test_worker__when_killed_between_signing_and_broadcast__then_sent_once(
+    town: Town, accounts: tuple[Account, ...], call: str, scenario: Scenario
+) -> None:
+    await play_worker(town, accounts, scenario, kill_before=call)
+
+
+async def play_client(
+    town: Town, accounts: tuple[Account, ...], scenario: Scenario, **kill: str
+) -> None:
+    """Play with a client that dies and is started again."""
     town.executor = InlineExecutor()
     worker = await town.open_worker(accounts[1], kind=build_cheat(**scenario.cheat))
     await deposit(town, accounts[0], scenario.deposit)
-    first = await start(get_party(town, "client", kill_at=step.value))
+    first = await start(get_party(town, "client", **kill))
     pass_first = asyncio.create_task(
         pass_time(town, lambda: first.exitcode is not None, lambda: get_task_id(worker))
     )
@@ -175,21 +208,21 @@ async def test_client__when_killed_at_a_step__then_its_restart_ends_fairly(
     await check_money(town, accounts, scenario)
 
 
-@pytest.mark.parametrize("step", WORKER_SCENARIOS)
-async def test_worker__when_killed_at_a_step__then_its_restart_ends_fairly(
-    town: Town, accounts: tuple[Account, ...], step: WorkerStep
+async def play_worker(
+    town: Town, accounts: tuple[Account, ...], scenario: Scenario, **kill: str
 ) -> None:
-    scenario = WORKER_SCENARIOS[step]
+    """Play with a worker that dies and is started again."""
     await deposit(town, accounts[1], ETHER)
     await deposit(town, accounts[0], scenario.deposit)
-    first = await start(get_party(town, "worker", kill_at=step.value, is_broken=scenario.is_broken))
+    first = await start(get_party(town, "worker", is_broken=scenario.is_broken, **kill))
     client = await town.open_client(accounts[0], kind=CheatingClient)
     client.drops, client.denies = scenario.client_drops, scenario.denies
     await wait_until(client.desk.watch.index.list_workers)
     handle = await client.submit(build_request())
 
     def find_task() -> Hash32 | None:
-        return handle.task.task_id if handle.task else None
+        tasks = handle.get_receipt().tasks
+        return tasks[-1].task_id if tasks else None
 
     pass_first = asyncio.create_task(
         pass_time(town, lambda: first.exitcode is not None, find_task, lapses=scenario.lapses)
