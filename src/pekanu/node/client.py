@@ -62,8 +62,8 @@ class ClientNode:
         name = desk.address.lower()
         self.office = Office(
             desk=desk,
-            blobs=BlobStore(home / "cache" / name, clock=time.time),
-            folder=home / "work" / name,
+            blobs=BlobStore(home / "cache" / name / ROLE, clock=time.time),
+            folder=home / "work" / name / ROLE,
             draw=draw,
             connect=self.connect,
         )
@@ -249,7 +249,7 @@ class ClientNode:
             terms=Terms(
                 program_id=job.program_id, inputs_root=job.inputs_root, max_steps=4 * job.steps
             ),
-            output_sizes=(job.output_bytes,) * job.count,
+            output_bytes=job.output_bytes,
         )
 
     async def _get_missing(self, price: Wei) -> Wei:

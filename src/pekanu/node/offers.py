@@ -51,8 +51,8 @@ class Demand:
     client: Address
     request: QuoteRequest
     terms: Terms
-    #: Bytes of each item's output, as estimated.
-    output_sizes: tuple[int, ...]
+    #: Bytes of an item's output at most, as estimated.
+    output_bytes: int
 
 
 def draft_task(demand: Demand, quote: Quote, *, now: Seconds, salt: Hash32) -> Task:
@@ -92,7 +92,7 @@ async def fetch_offers(
         if not all(MIN_WINDOW <= window <= MAX_WINDOW for window in windows):
             return None
         draft = draft_task(demand, quote, now=now, salt=Hash32(bytes(32)))
-        chunks = [Layout.from_size(size).chunk_count for size in demand.output_sizes]
+        chunks = [Layout.from_size(demand.output_bytes).chunk_count] * demand.request.count
         return Offer(
             worker=worker,
             quote=quote,

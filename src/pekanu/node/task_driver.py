@@ -160,7 +160,7 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
         try:
             event = await self._role.perform(self.task, instruction)
         except PekanuError as error:
-            _LOG.warning("%s: %s", instruction, error)
+            _LOG.info("%s: %s", instruction, error)
         finally:
             self._running.pop(instruction, None)
         if event is not None:

@@ -65,6 +65,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 _Driver = TaskDriver[WorkerTask, machine.WorkerEvent, machine.WorkerInstruction]
 
+#: How long an input is kept for which no task came.
+_STRANGER_SECONDS: Final = 6 * 3600.0
 #: What a client is told in each step.
 _PHASES: Final = {
     WorkerStep.ACCEPTING: Phase.ACCEPTED,
@@ -117,13 +119,13 @@ class WorkerNode:
         self.terms = self.options.terms
         self.endpoint = ""
         name = desk.address.lower()
-        self.blobs = BlobStore(home / "cache" / name, clock=time.time)
+        self.blobs = BlobStore(home / "cache" / name / ROLE, clock=time.time)
         self._key_file = home / "keystore" / "channels" / f"{name}.key"
         self._shop = Workshop(
             desk=desk,
             blobs=self.blobs,
             executor=executor,
-            folder=home / "work" / name,
+            folder=home / "work" / name / ROLE,
             draw=draw,
         )
         self.role = WorkerRole(self._shop, self._set_progress)
@@ -145,6 +147,8 @@ class WorkerNode:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._stop)
             self._resume()
+            evicting = asyncio.create_task(self._evict())
+            stack.callback(evicting.cancel)
             listener = await stack.enter_async_context(
                 PeerListener(app, host=self.options.host, port=self.options.port)
             )
@@ -330,6 +334,12 @@ class WorkerNode:
                 _LOG.error("task %s is stuck", task.task_id.hex(), exc_info=error)
 
         run.add_done_callback(forget)
+
+    async def _evict(self) -> None:
+        """Delete, now and then, what strangers left."""
+        while True:
+            await asyncio.to_thread(self.blobs.evict, age_seconds=_STRANGER_SECONDS)
+            await asyncio.sleep(_STRANGER_SECONDS / 6)
 
     async def _stop(self) -> None:
         for run in self._runs:

@@ -10,6 +10,7 @@ import pytest
 
 from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.errors import InsufficientFunds, NoWorker, WorkerFault
+from pekanu.market.state import Status
 from pekanu.node.client_handle import Declined, JobHandle
 from pekanu.node.client_machine import ClientStep
 from pekanu.node.client_role import UNBOUND
@@ -262,3 +263,21 @@ async def test_submit__when_account_is_empty__then_insufficient_funds(
     handle = await client.submit(build_request())
     with pytest.raises(InsufficientFunds):
         await handle.result()
+
+
+async def test_submit__when_a_reorganization_erases_the_escrow__then_it_is_posted_again(
+    town: Town, accounts: tuple[Account, ...]
+) -> None:
+    worker = await town.open_worker(accounts[1], kind=build_cheat(withholds={"claim"}))
+    client = await town.open_client(accounts[0])
+    await client.desk.sender.send(client.desk.market.deposit(Wei(ETHER)), key="deposit")
+    handle = await client.submit(build_request())
+    while handle.task is None or handle.task.step in UNBOUND:
+        await handle.wait_changed(1)
+    town.devnet.reorganize(1)
+    assert (await client.desk.fetch_sighting(handle.task.task_id)).state.status is Status.NONE
+    worker.withholds = frozenset()
+    assert is_product(await handle.result())
+    await let_pass(town, handle)
+    assert await client.desk.fetch_ledger() == ETHER - PRICE
+    assert await worker.desk.fetch_ledger() == ETHER + PRICE

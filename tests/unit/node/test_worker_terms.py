@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pekanu.market.task import Task, Terms
+from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.peer_messages import QuoteRequest
+from pekanu.node.worker_terms import (
+    InputFacts,
+    Load,
+    WorkerTerms,
+    build_quote,
+    check_load,
+    check_task,
+    get_expiry,
+)
+from pekanu.types import Address, Hash32, Seconds, Wei
+
+WORD, ELSE = Hash32(b"w" * 32), Hash32(b"e" * 32)
+ALICE, BOB = Address("0x" + "1" * 40), Address("0x" + "2" * 40)
+TERMS = WorkerTerms(
+    base_price=Wei(100),
+    gigastep_price=Wei(1000),
+    stake=Wei(500),
+    chunk_fee=Wei(3),
+    capacity=2,
+    client_capacity=1,
+    acceptance_seconds=Seconds(3600),
+)
+COMPUTATION = Terms(program_id=WORD, inputs_root=WORD, max_steps=4 * 10**9)
+FACTS = InputFacts(program_id=WORD, inputs_root=WORD, steps=10**9)
+TASK = Task(
+    client=ALICE,
+    terms=COMPUTATION.hash(),
+    price=Wei(1000),
+    stake=Wei(1000),
+    offered_until=Seconds(2000),
+    compute_window=TERMS.compute_window,
+    audit_window=TERMS.audit_window,
+    response_window=TERMS.response_window,
+    chunk_fee=Wei(3),
+    salt=WORD,
+)
+FREE = Load(
+    tasks=0,
+    client_tasks=0,
+    steps=0,
+    reserved_stake=Wei(0),
+    client_reserved_price=Wei(0),
+    ledger=Wei(1000),
+    client_ledger=Wei(1000),
+)
+REQUEST = QuoteRequest(
+    function="matmul", program_id=WORD, count=2, input_bytes=10, steps=5 * 10**9, output_bytes=10
+)
+
+
+def test_build_quote__when_task_fits__then_price_follows_steps() -> None:
+    quote = build_quote(TERMS, REQUEST, FREE, Seconds(50))
+    assert (quote.price, quote.stake, quote.capacity) == (5000, 5000, 2)
+    assert quote.expiry == 50 + TERMS.quote_seconds
+
+
+@pytest.mark.parametrize(
+    "changes", [{"count": 0}, {"input_bytes": 1 << 40}, {"steps": TERMS.max_steps + 1}]
+)
+def test_build_quote__when_task_is_too_large__then_refused(changes: dict[str, int]) -> None:
+    with pytest.raises(PeerRefused):
+        build_quote(TERMS, replace(REQUEST, **changes), FREE, Seconds(50))
+
+
+def test_get_expiry__when_terms_ask_for_more__then_five_minutes() -> None:
+    assert get_expiry(TERMS, Seconds(100)) == 400
+
+
+def test_check_task__when_it_is_as_quoted__then_taken() -> None:
+    check_task(TERMS, TASK, COMPUTATION, FACTS, Seconds(1000))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"referee": BOB}, "referee"),
+        ({"terms": ELSE}, "not for these terms"),
+        ({"price": Wei(999)}, "price is 1000"),
+        ({"chunk_fee": Wei(2)}, "fee for a chunk"),
+        ({"stake": Wei(1001)}, "stake is too high"),
+        ({"compute_window": Seconds(599)}, "compute window is too short"),
+        ({"audit_window": Seconds(601)}, "audit window is too long"),
+        ({"response_window": Seconds(60)}, "response window is too short"),
+        ({"offered_until": Seconds(1000)}, "offer is over"),
+    ],
+)
+def test_check_task__when_terms_are_hostile__then_refused(
+    changes: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(PeerRefused, match=reason):
+        check_task(TERMS, replace(TASK, **changes), COMPUTATION, FACTS, Seconds(1000))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (replace(FACTS, program_id=ELSE), "program is another"),
+        (replace(FACTS, inputs_root=ELSE), "input is another"),
+        (replace(FACTS, steps=5 * 10**9), "more steps"),
+    ],
+)
+def test_check_task__when_input_is_not_what_is_said__then_refused(
+    facts: InputFacts, reason: str
+) -> None:
+    with pytest.raises(PeerRefused, match=reason):
+        check_task(TERMS, TASK, COMPUTATION, facts, Seconds(1000))
+
+
+def test_check_load__when_there_is_room__then_taken() -> None:
+    check_load(TERMS, TASK, FACTS, FREE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"tasks": 2}, "busy"),
+        ({"client_tasks": 1}, "busy"),
+        ({"steps": TERMS.max_steps}, "busy"),
+        ({"reserved_stake": Wei(1)}, "busy"),
+        ({"client_ledger": Wei(999)}, "funds"),
+        ({"client_reserved_price": Wei(1)}, "funds"),
+    ],
+)
+def test_check_load__when_something_is_promised_already__then_refused(
+    changes: dict[str, int], code: str
+) -> None:
+    with pytest.raises(PeerRefused) as caught:
+        check_load(TERMS, TASK, FACTS, replace(FREE, **changes))
+    assert caught.value.code == code
