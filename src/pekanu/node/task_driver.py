@@ -23,7 +23,9 @@ _LOG: Final = logging.getLogger(__name__)
 #: Seconds before an instruction that gave nothing is performed again; doubled each time.
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 5.0
-#: Seconds after which the chain is looked at without a reason.
+#: Seconds after which the chain is looked at without a reason: soon after a change, since what
+#: was just seen can be reorganized away before the watch has seen it, and ever more seldom.
+_FIRST_IDLE_SECONDS: Final = 1.0
 _IDLE_SECONDS: Final = 15.0
 
 TaskT = TypeVar("TaskT")
@@ -91,6 +93,7 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
         self._running: dict[InstructionT, asyncio.Task[None]] = {}
         self._pauses: dict[InstructionT, tuple[float, float]] = {}
         self._bug: BaseException | None = None
+        self._idle_seconds = _FIRST_IDLE_SECONDS
 
     async def run(self) -> TaskT:
         """Return the task at its end."""
@@ -121,6 +124,7 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
             self._changed.set()
             self._changed = asyncio.Event()
             self._pauses.clear()
+            self._idle_seconds = _FIRST_IDLE_SECONDS
         for instruction in instructions:
             self._begin(instruction)
         return instructions
@@ -174,7 +178,8 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
     def _get_timeout_seconds(self) -> float:
         now = time.monotonic()
         pauses = [until - now for until, _ in self._pauses.values() if until > now]
-        return min([_IDLE_SECONDS, *pauses])
+        idle, self._idle_seconds = self._idle_seconds, min(2 * self._idle_seconds, _IDLE_SECONDS)
+        return min([idle, *pauses])
 
     async def wait_changed(self, timeout_seconds: float | None = None) -> None:
         """Return at the next change of the task's state."""
