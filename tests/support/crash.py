@@ -32,7 +32,7 @@ from support.nodes import TERMS, build_request
 
 #: Forked from a process that has imported everything, so that each start takes milliseconds.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["support.crash", "pekanu.catalog.matmul.native", "web3"])
+CONTEXT.set_forkserver_preload(["support.crash", "pekanu.catalog.matmul.native", "eth_account"])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,9 +20,7 @@ from pekanu.errors import ChainError, UsageError, WrongChain
 from pekanu.types import Address, Hash32, Seconds, Wei
 
 if TYPE_CHECKING:
-    from web3 import AsyncWeb3
-
-    from pekanu.chain.provider import SessionProvider
+    from pekanu.chain.rpc_session import RpcSession
 
 _LOOPBACK: Final = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
@@ -64,11 +62,11 @@ class Connection:
     """A chain at a URL; made by `Connection.open`."""
 
     def __init__(
-        self, rpc: str, provider: SessionProvider, options: ConnectionOptions, chain_id: int
+        self, rpc: str, session: RpcSession, options: ConnectionOptions, chain_id: int
     ) -> None:
         self.rpc = rpc
         self.chain_id = chain_id
-        self._provider = provider
+        self._session = session
         self._options = options
 
     @classmethod
@@ -94,11 +92,11 @@ class Connection:
         """
         if urlsplit(rpc).scheme not in {"http", "https"}:
             raise UsageError(f"{rpc!r} is not a URL of http or https")
-        from pekanu.chain.provider import SessionProvider  # noqa: PLC0415 - web3 takes a second
+        from pekanu.chain.rpc_session import RpcSession  # noqa: PLC0415 - loads aiohttp
 
         chosen = options or ConnectionOptions()
-        provider = SessionProvider(rpc, chosen.timeout_seconds)
-        chain = cls(rpc, provider, chosen, chain_id=0)
+        session = RpcSession(rpc, chosen.timeout_seconds)
+        chain = cls(rpc, session, chosen, chain_id=0)
         try:
             chain.chain_id = int(await chain.request("eth_chainId"), 16)
             if expected_chain_id not in {None, chain.chain_id}:
@@ -108,14 +106,7 @@ class Connection:
                 )
             yield chain
         finally:
-            await provider.disconnect()
-
-    @property
-    def web3(self) -> AsyncWeb3[SessionProvider]:
-        """The same connection as web3.py offers it, for what has no method here."""
-        from web3 import AsyncWeb3  # noqa: PLC0415 - loaded by `open`
-
-        return AsyncWeb3(self._provider)
+            await session.close()
 
     @property
     def name(self) -> str:
@@ -153,12 +144,9 @@ class Connection:
             RpcError: The node answers with an error.
         """
         from aiohttp import ClientError  # noqa: PLC0415 - loaded by `open`
-        from web3.types import RPCEndpoint  # noqa: PLC0415
 
         try:
-            response: Mapping[str, Any] = await self._provider.make_request(
-                RPCEndpoint(method), list(params)
-            )
+            response = await self._session.request(method, list(params))
         except (ClientError, TimeoutError, OSError) as error:
             raise Unreachable(
                 f"the chain at {self.name} does not answer",

@@ -6,12 +6,13 @@ Source: design/market.md, "The task".
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from eth_account.messages import SignableMessage, encode_typed_data
+from typing import TYPE_CHECKING, Any, Final
 
 from pekanu.market.task import DOMAIN_NAME, DOMAIN_VERSION, TASK_TYPE, MarketDomain, Task
 from pekanu.types import Address
+
+if TYPE_CHECKING:
+    from eth_account.messages import SignableMessage
 
 
 def _fields(type_text: str) -> list[dict[str, str]]:
@@ -72,4 +73,6 @@ def build_resolution(domain: MarketDomain, task: Task, to_client: int) -> dict[s
 
 def get_signable(typed_data: dict[str, Any]) -> SignableMessage:
     """Return what `eth_account` signs for a typed-data document."""
+    from eth_account.messages import encode_typed_data  # noqa: PLC0415 - a second to import
+
     return encode_typed_data(full_message=typed_data)

@@ -172,7 +172,7 @@ async def test_poll__when_a_reorganization_is_deeper_than_the_memory__reads_all_
 async def test_poll__when_it_turns_during_the_reading__gives_nothing_of_it(
     sender: Sender, market: MarketContract, devnet: Devnet, chain: Connection
 ) -> None:
-    turning = TurningConnection(chain.rpc, chain._provider, chain._options, chain.chain_id)
+    turning = TurningConnection(chain.rpc, chain._session, chain._options, chain.chain_id)
     stream = await start(market, chain=turning)
     await deposit(sender, market, 1)
     turning.devnet = devnet
@@ -184,7 +184,7 @@ async def test_poll__when_it_turns_during_the_reading__gives_nothing_of_it(
 async def test_poll__when_the_node_finds_the_range_too_large__asks_for_less(
     sender: Sender, market: MarketContract, chain: Connection
 ) -> None:
-    stingy = StingyConnection(chain.rpc, chain._provider, chain._options, chain.chain_id)
+    stingy = StingyConnection(chain.rpc, chain._session, chain._options, chain.chain_id)
     stream = await start(market, StreamOptions(max_range=16), chain=stingy)
     await deposit(sender, market, *range(1, 10))
     amounts: list[int] = []
@@ -199,7 +199,7 @@ async def test_poll__when_the_node_finds_the_range_too_large__asks_for_less(
 async def test_poll__when_the_node_refuses_even_one_block__says_so(
     sender: Sender, market: MarketContract, chain: Connection
 ) -> None:
-    stingy = StingyConnection(chain.rpc, chain._provider, chain._options, chain.chain_id)
+    stingy = StingyConnection(chain.rpc, chain._session, chain._options, chain.chain_id)
     stingy.limit = 0
     stream = await start(market, StreamOptions(max_range=1), chain=stingy)
     await deposit(sender, market, 1)
