@@ -15,6 +15,7 @@ import numpy as np
 
 from pekanu.catalog.framing import MAX_REGION_BYTES, IntegerArray, Value
 from pekanu.errors import InvalidInput
+from pekanu.json_text import parse_json
 
 #: Text takes more room than the integers that it spells.
 MAX_FILE_BYTES: Final = 4 * MAX_REGION_BYTES
@@ -137,7 +138,7 @@ def _read_csv(path: Path) -> object:
 
 def _read_json(path: Path) -> object:
     try:
-        return json.loads(_read_text(path))
+        return parse_json(_read_text(path))
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is not JSON: {error}") from error
 

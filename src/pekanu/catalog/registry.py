@@ -6,7 +6,6 @@ its package, for example ``fibonacci = "my_package.fibonacci"``. Listing names i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -16,6 +15,7 @@ from typing import Final
 from pekanu.catalog.function import Function
 from pekanu.catalog.manifest import InvalidManifest, parse_manifest
 from pekanu.errors import InvalidInput
+from pekanu.json_text import parse_json
 from pekanu.types import Hash32
 
 ENTRY_POINT_GROUP: Final = "pekanu.functions"
@@ -67,7 +67,7 @@ def _packages() -> Mapping[str, str]:
 def _load(name: str, package: str) -> Function:
     try:
         text = resources.files(package).joinpath("manifest.json").read_text(encoding="utf-8")
-        document = json.loads(text)
+        document = parse_json(text)
     except (OSError, ImportError, ValueError, TypeError) as error:
         raise InvalidManifest(package, f"cannot be read: {error}") from error
     if not isinstance(document, dict):

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from pekanu.chain.account import Account
 from pekanu.errors import InvalidAddress, KeystoreError
+from pekanu.json_text import parse_json
 from pekanu.types import Address, parse_address
 
 _NAME: Final = re.compile(r"(?!0x)[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
@@ -130,7 +131,7 @@ class Keystore:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise KeystoreError(f"the keyfile {path} cannot be read: {error.strerror}") from error
     except ValueError:

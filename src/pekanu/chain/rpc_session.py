@@ -12,6 +12,8 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
+from pekanu.json_text import parse_json
+
 _MAX_CONNECTIONS = 16
 #: The largest answer that is read: a bounded range of full logs is far below.
 MAX_ANSWER_BYTES = 64 << 20
@@ -52,7 +54,7 @@ class RpcSession:
                 size += len(part)
                 if size > MAX_ANSWER_BYTES:
                     raise ValueError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
-        return json.loads(b"".join(parts))
+        return parse_json(b"".join(parts))
 
     async def close(self) -> None:
         """Close the session."""

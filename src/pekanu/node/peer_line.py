@@ -5,7 +5,6 @@ What is not here: which requests there are and when to repeat them (`peer_client
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import BinaryIO, Final, Generic, TypeVar
 import httpx
 
 from pekanu.errors import InvalidMessage, InvalidProof
+from pekanu.json_text import parse_json
 from pekanu.market.task import MarketDomain
 from pekanu.node import peer_routes as routes
 from pekanu.node.channel import (
@@ -177,7 +177,7 @@ class PeerLine:
         # Nobody vouches for this text, so it decides nothing but whether to try again.
         data = await _read_clear(response)
         try:
-            fields = json.loads(data)
+            fields = parse_json(data)
             code, message = str(fields["code"]), str(fields["message"])[:500]
         except (ValueError, KeyError, TypeError):
             code, message = "", f"HTTP status {response.status_code}"
