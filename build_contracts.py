@@ -19,7 +19,7 @@ except ImportError:  # by hand, without hatchling
 ROOT = Path(__file__).resolve().parent
 SOURCES = ROOT / "src" / "pekanu" / "contracts"
 #: The contracts that are deployed; everything else is a library.
-CONTRACTS = ("Market", "SealCheck")
+CONTRACTS = ("Market", "SealCheck", "MachineStep")
 
 
 def compile_contracts() -> None:

@@ -13,6 +13,8 @@ from typing import Final
 
 WORD_MASK: Final = 0xFFFF_FFFF
 SIGN_BIT: Final = 0x8000_0000
+#: Clears the last bit of a word.
+EVEN_MASK: Final = 0xFFFF_FFFE
 
 #: Data memory: image, input, scratch and output, one after the other.
 REGION_SIZE: Final = 1 << 26
@@ -45,11 +47,24 @@ STORES: Final = 0x30
 IMMEDIATES: Final = 0x40
 REGISTERS: Final = 0x50
 MULTIPLICATIONS: Final = 0x60
-OTHERS: Final = 0x70
 #: Marks the second instruction of a family with the same funct3: `sub`, `sra`, `srai`.
 ALTERNATIVE: Final = 8
 #: Not an instruction.
 ILLEGAL: Final = 0
+
+#: The lower seven bits of an instruction, and those that are fixed words.
+OPCODE_IMMEDIATES: Final = 0x13
+OPCODE_REGISTERS: Final = 0x33
+OPCODE_LOADS: Final = 0x03
+OPCODE_STORES: Final = 0x23
+OPCODE_BRANCHES: Final = 0x63
+OPCODE_LUI: Final = 0x37
+OPCODE_AUIPC: Final = 0x17
+OPCODE_JAL: Final = 0x6F
+OPCODE_JALR: Final = 0x67
+OPCODE_FENCE: Final = 0x0F
+WORD_ECALL: Final = 0x0000_0073
+WORD_EBREAK: Final = 0x0010_0073
 
 
 class Op(IntEnum):
@@ -147,45 +162,45 @@ def get_op(word: int) -> int:  # noqa: C901, PLR0912, PLR0915 - one branch an op
     funct3 = (word >> 12) & 7
     funct7 = word >> 25
     op = ILLEGAL
-    if opcode == 0x13:
+    if opcode == OPCODE_IMMEDIATES:
         # The shifts have a funct7; the others have an immediate in its place.
         if funct3 not in (1, 5) or funct7 == 0:
             op = IMMEDIATES + funct3
         elif funct3 == 5 and funct7 == 0x20:
             op = IMMEDIATES + ALTERNATIVE + funct3
-    elif opcode == 0x33:
+    elif opcode == OPCODE_REGISTERS:
         if funct7 == 0:
             op = REGISTERS + funct3
         elif funct7 == 1:
             op = MULTIPLICATIONS + funct3
         elif funct7 == 0x20 and funct3 in (0, 5):
             op = REGISTERS + ALTERNATIVE + funct3
-    elif opcode == 0x03:
+    elif opcode == OPCODE_LOADS:
         if funct3 not in (3, 6, 7):
             op = LOADS + funct3
-    elif opcode == 0x23:
+    elif opcode == OPCODE_STORES:
         if funct3 < 3:
             op = STORES + funct3
-    elif opcode == 0x63:
+    elif opcode == OPCODE_BRANCHES:
         if funct3 not in (2, 3):
             op = BRANCHES + funct3
-    elif opcode == 0x37:
-        op = OTHERS
-    elif opcode == 0x17:
-        op = OTHERS + 1
-    elif opcode == 0x6F:
-        op = OTHERS + 2
-    elif opcode == 0x67:
+    elif opcode == OPCODE_LUI:
+        op = Op.LUI
+    elif opcode == OPCODE_AUIPC:
+        op = Op.AUIPC
+    elif opcode == OPCODE_JAL:
+        op = Op.JAL
+    elif opcode == OPCODE_JALR:
         if funct3 == 0:
-            op = OTHERS + 3
-    elif opcode == 0x0F:
+            op = Op.JALR
+    elif opcode == OPCODE_FENCE:
         # The manual has a base implementation ignore the other fields of `fence`.
         if funct3 == 0:
-            op = OTHERS + 4
-    elif word == 0x73:
-        op = OTHERS + 5
-    elif word == 0x0010_0073:
-        op = OTHERS + 6
+            op = Op.FENCE
+    elif word == WORD_ECALL:
+        op = Op.ECALL
+    elif word == WORD_EBREAK:
+        op = Op.EBREAK
     return op
 
 
@@ -193,33 +208,33 @@ def get_immediate(word: int) -> int:
     """Return the immediate of a word that encodes an instruction; 0 where it has none."""
     opcode = word & 0x7F
     imm = 0
-    if opcode in (0x13, 0x03, 0x67):
+    if opcode in (OPCODE_IMMEDIATES, OPCODE_LOADS, OPCODE_JALR):
         # I: bits 31 to 20; of a shift the lower five alone
         imm = extend_sign(word >> 20, 0x800)
-        if opcode == 0x13 and (word >> 12) & 3 == 1:
+        if opcode == OPCODE_IMMEDIATES and (word >> 12) & 3 == 1:
             imm = (word >> 20) & 31
-    elif opcode == 0x23:
+    elif opcode == OPCODE_STORES:
         # S: bits 31 to 25, 11 to 7
         imm = extend_sign((word >> 25 << 5) | ((word >> 7) & 31), 0x800)
-    elif opcode == 0x63:
+    elif opcode == OPCODE_BRANCHES:
         # B: bits 31, 7, 30 to 25, 11 to 8, and a zero
         imm = (word >> 31 << 12) | ((word >> 7) & 1) << 11
         imm = extend_sign(imm | ((word >> 25) & 63) << 5 | ((word >> 8) & 15) << 1, 0x1000)
-    elif opcode in (0x37, 0x17):
+    elif opcode in (OPCODE_LUI, OPCODE_AUIPC):
         # U: bits 31 to 12, and twelve zeros
         imm = word & 0xFFFF_F000
-    elif opcode == 0x6F:
+    elif opcode == OPCODE_JAL:
         # J: bits 31, 19 to 12, 20, 30 to 21, and a zero
         imm = (word >> 31 << 20) | (word & 0xF_F000) | ((word >> 20) & 1) << 11
         imm = extend_sign(imm | ((word >> 21) & 1023) << 1, 0x10_0000)
     return imm
 
 
-def extend_sign(value: int, top: int) -> int:
+def extend_sign(number: int, top: int) -> int:
     """Return the signed number whose highest bit is `top`.
 
     Args:
-        value: Below 2 * top.
+        number: Below 2 * top.
         top: A power of two.
     """
-    return (value ^ top) - top
+    return (number ^ top) - top

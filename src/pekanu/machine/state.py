@@ -85,10 +85,10 @@ def read(state: MachineState, index: int) -> int:
     return state.registers[index]
 
 
-def write(state: MachineState, index: int, value: int) -> None:
+def write(state: MachineState, index: int, number: int) -> None:
     """Set a register to the lower 32 bits of a value; register 0 stays 0."""
     if index != 0:
-        state.registers[index] = value & WORD_MASK
+        state.registers[index] = number & WORD_MASK
 
 
 def get_pc(state: MachineState) -> int:
@@ -96,9 +96,9 @@ def get_pc(state: MachineState) -> int:
     return state.pc
 
 
-def set_pc(state: MachineState, value: int) -> None:
-    """Set the program counter to the lower 32 bits of a value."""
-    state.pc = value & WORD_MASK
+def set_pc(state: MachineState, number: int) -> None:
+    """Set the program counter to the lower 32 bits of a number."""
+    state.pc = number & WORD_MASK
 
 
 def advance(state: MachineState) -> None:
