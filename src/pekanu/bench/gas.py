@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pekanu.bench.step_proof import build_worst_proof
 from pekanu.chain import (
     Account,
     Call,
@@ -23,6 +24,7 @@ from pekanu.chain import (
     Sender,
     deploy,
 )
+from pekanu.contracts import load
 from pekanu.crypto import pedersen
 from pekanu.crypto.merkle import get_root
 from pekanu.market import delivery, typed_data
@@ -174,12 +176,13 @@ async def measure() -> dict[str, int]:
             await _measure_batch(bench)
             await _measure_fallbacks(bench)
             await _measure_complaints(bench)
+            await _measure_step(bench, book["MachineStep"].address)
             return dict(sorted(bench.figures.items()))
 
 
 async def _measure_deployment(bench: _Bench) -> None:
-    """Read the two first contracts' receipts: the order is that of `deploy`."""
-    names = iter(f"deploy_{name}" for name in ("seal_check", "market"))
+    """Read the first contracts' receipts: the order is that of `deploy`."""
+    names = iter(f"deploy_{name}" for name in ("seal_check", "market", "machine_step"))
     for number in range(1, 1 + await bench.chain.fetch_block_number()):
         for receipt in await bench.chain.request("eth_getBlockReceipts", hex(number)):
             if receipt.get("contractAddress"):
@@ -245,3 +248,9 @@ async def _measure_complaints(bench: _Bench) -> None:
         await bench.deliver(deal)
         complaint = bench.market.complain(deal.task, deal.claim, deal.complaint)
         await bench.send(deal.client, complaint, name)
+
+
+async def _measure_step(bench: _Bench, address: Address) -> None:
+    data = load("MachineStep").functions["step"].encode(*build_worst_proof().to_abi())
+    party = await bench.make_party()
+    await bench.send(party, Call(to=address, data=data, name="step"), "step_worst")

@@ -22,7 +22,11 @@ from pekanu.errors import ChainError, InvalidAddress, NotDeployed
 from pekanu.types import Address, Hash32, parse_address
 
 #: Contracts in the order of deployment, each with those whose addresses its constructor takes.
-DEPLOYED: Final[dict[str, tuple[str, ...]]] = {"SealCheck": (), "Market": ("SealCheck",)}
+DEPLOYED: Final[dict[str, tuple[str, ...]]] = {
+    "SealCheck": (),
+    "Market": ("SealCheck",),
+    "MachineStep": (),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

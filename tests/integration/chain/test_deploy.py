@@ -44,7 +44,7 @@ async def test_deploy__when_it_was_broken_off__goes_on(
 
     await book.verify(chain)
     nonce = await chain.request("eth_getTransactionCount", sender.account.address, "latest")
-    assert int(nonce, 16) == 2
+    assert int(nonce, 16) == 3
 
 
 async def test_verify__when_other_code_stands_there__is_refused(
