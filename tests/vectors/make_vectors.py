@@ -1,4 +1,4 @@
-"""Writes the vectors beside this file, from the slow model in `support.reference_seal`.
+"""Writes the vectors beside this file, from the slow models in `support.reference_*`.
 
 Run as `python tests/vectors/make_vectors.py`; the same files come out every time.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from pekanu.crypto.keccak import keccak256  # noqa: E402 - after the line above
+from support import reference_machine as machine  # noqa: E402 - found by the line above
 from support import reference_seal as model  # noqa: E402 - found by the line above
 
 TASK_ID = keccak256(b"the vectors' task")
@@ -98,6 +100,159 @@ def make_pedersen() -> object:
     return {"second_generator": {"x": f"{x:064x}", "y": f"{y:064x}"}, "commitments": found}
 
 
+def show_contents(contents: machine.Contents) -> dict[str, str]:
+    return {f"{address:#x}": data.hex() for address, data in contents.items()}
+
+
+def show_state(state: machine.ModelState) -> object:
+    return {
+        "pc": state.pc,
+        "registers": [state.registers.get(index, 0) for index in range(32)],
+        "status": state.status,
+        "exit_code": state.exit_code,
+        "memory": show_contents(state.memory),
+        "memory_root": state.memory_root.hex(),
+        "packed_registers": state.packed_registers.hex(),
+        "status_word": state.status_word.hex(),
+        "root": state.root.hex(),
+    }
+
+
+def make_step(
+    name: str,
+    text: dict[int, int],
+    before: machine.ModelState,
+    after: dict[str, object],
+    *,
+    fetch: bool = True,
+    access: int | None = None,
+) -> object:
+    """Return a step, of which the next state is the one before but for what `after` says."""
+    contents = {address: word.to_bytes(4, "little") for address, word in text.items()}
+    witness = machine.make_witness(contents, before, before.pc if fetch else None, access)
+    return {
+        "name": name,
+        "text": show_contents(contents),
+        "text_root": machine.make_tree(contents, 19).root.hex(),
+        "before": show_state(before),
+        "witness": {
+            "text_leaf": witness[0].hex(),
+            "memory_leaf": witness[1].hex(),
+            "mask": witness[2],
+            "siblings": [node.hex() for node in witness[3]],
+        },
+        "after": show_state(replace(before, **after)),
+    }
+
+
+def make_machine() -> object:
+    """Return states, programs and single steps; the instructions are assembled by hand."""
+    everywhere = {index: 0x01010101 * index for index in range(1, 32)}
+    memory = {32 * k: make_bytes(32 * (k + 1))[-32:] for k in (0, 1, 0x1FFFFF, 0x200000, 0x7FFFFF)}
+    full = machine.ModelState(pc=0x1234, registers=everywhere, memory=memory)
+    states = [
+        machine.ModelState(pc=0),
+        machine.ModelState(pc=0xFFFFFFFF, registers={1: 1, 31: 31}),
+        full,
+        replace(full, status=1, exit_code=0xDEADBEEF),
+        *(replace(full, status=cause) for cause in range(2, 11)),
+    ]
+    text = {0x10000: make_bytes(32), 0x10020: b"\x73\0\0\0", 0xFFFFE0: make_bytes(64)[32:]}
+    programs = [
+        {
+            "text": show_contents(part),
+            "image": show_contents(image),
+            "entry": entry,
+            "text_root": machine.make_tree(part, 19).root.hex(),
+            "image_root": machine.make_tree(image, 21).root.hex(),
+            "id": machine.get_program_id(part, image, entry).hex(),
+        }
+        for part, image, entry in (
+            ({0: b"\x73\0\0\0"}, {}, 0),
+            (text, {0x20000: make_bytes(32)}, 0x10020),
+            (text, text, 0x10000),
+        )
+    ]
+    return {
+        "states": [show_state(state) for state in states],
+        "programs": programs,
+        "steps": make_steps(),
+    }
+
+
+def make_steps() -> list[object]:
+    """Return one step for each thing that can happen; what changes is written here by hand."""
+    start = 0x10000
+    begin = machine.ModelState(pc=start, registers={1: 0x20000, 2: 0x80000000, 10: 7, 17: 93})
+    data = {0x20000: bytes(range(0x90, 0xB0)), 0x4000000: b"\x05\0\0\0"}
+    loaded = replace(begin, memory=data)
+    stored = dict(data)
+    stored[0x20000] = bytes((*range(0x90, 0x94), 0, 0, 0, 0x80, *range(0x98, 0xB0)))
+    after = start + 4
+    registers = begin.registers
+    return [
+        make_step(
+            "add x3, x1, x2",
+            {start: 0x002081B3},
+            begin,
+            {"pc": after, "registers": {**registers, 3: 0x80020000}},
+        ),
+        make_step(
+            "lw x3, 8(x1)",
+            {start: 0x0080A183},
+            loaded,
+            {"pc": after, "registers": {**registers, 3: 0x9B9A9998}},
+            access=0x20008,
+        ),
+        make_step(
+            "lb x3, 31(x1)",
+            {start: 0x01F08183},
+            loaded,
+            {"pc": after, "registers": {**registers, 3: 0xFFFFFFAF}},
+            access=0x2001F,
+        ),
+        make_step(
+            "sw x2, 4(x1)",
+            {start: 0x0020A223, start + 4096: 0x13},
+            loaded,
+            {"pc": after, "memory": stored},
+            access=0x20004,
+        ),
+        make_step(
+            "jal x1, -8",
+            {start: 0xFF9FF0EF},
+            begin,
+            {"pc": start - 8, "registers": {**registers, 1: after}},
+        ),
+        make_step("beq x1, x1, 6", {start: 0x00108363}, begin, {"status": 5}),
+        make_step("ecall", {start: 0x73}, begin, {"status": 1, "exit_code": 7}),
+        make_step(
+            "ecall with another number",
+            {start: 0x73},
+            replace(begin, registers={**registers, 17: 94}),
+            {"status": 4},
+        ),
+        make_step("ebreak", {start: 0x00100073}, begin, {"status": 3}),
+        make_step("no instruction", {start + 4: 0x13}, begin, {"status": 2}),
+        make_step("lh x3, 1(x1)", {start: 0x00109183}, begin, {"status": 6}),
+        make_step("sw x2, 2(x1)", {start: 0x0020A123}, begin, {"status": 7}),
+        make_step("lbu x0, 0(x2)", {start: 0x00014003}, begin, {"status": 8}),
+        make_step("sb x1, 0(x2)", {start: 0x00110023}, begin, {"status": 9}),
+        make_step(
+            "pc beyond text",
+            {start: 0x13},
+            replace(begin, pc=0x1000000),
+            {"status": 10},
+            fetch=False,
+        ),
+        make_step(
+            "pc misaligned", {start: 0x13}, replace(begin, pc=start + 2), {"status": 5}, fetch=False
+        ),
+        make_step("halted", {start: 0x13}, replace(loaded, status=1, exit_code=9), {}, fetch=False),
+        make_step("trapped", {start: 0x13}, replace(loaded, status=8), {}, fetch=False),
+    ]
+
+
 def main() -> None:
     """Write all files."""
     makers = {
@@ -105,6 +260,7 @@ def main() -> None:
         "merkle": make_merkle,
         "seal": make_seal,
         "pedersen": make_pedersen,
+        "machine": make_machine,
     }
     for name, make in makers.items():
         (HERE / f"{name}.json").write_text(json.dumps(make(), indent=1) + "\n")
