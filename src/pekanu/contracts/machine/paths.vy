@@ -57,9 +57,9 @@ def get_root_of_path(
 @pure
 def reverse(leaf: uint256) -> uint256:
     """
-    @notice A leaf's 32 bytes in the other order: a number in the one byte order from one in the other.
+    @notice A leaf's 32 bytes in the other order: a number in the one from one in the other.
+    @dev Swaps neighbours: bytes, pairs of bytes, and so on.
     """
-    # Swap neighbours: bytes, pairs of bytes, and so on.
     swapped: uint256 = leaf
     swapped = ((swapped & BYTES) << 8) | ((swapped >> 8) & BYTES)
     swapped = ((swapped & PAIRS) << 16) | ((swapped >> 16) & PAIRS)
