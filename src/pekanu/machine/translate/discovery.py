@@ -1,0 +1,151 @@
+"""Finds what of a text is code: where blocks begin, where functions begin, tables of jumps.
+
+The walk follows branches, calls and tables from the entry, then from addresses that the image
+mentions, then over what is left. What it finds are guesses that decide speed alone: whatever was
+not foreseen is run by the exact tier. Not here: cutting the text into functions (`functions`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from pekanu.machine.isa import Instruction, Op
+from pekanu.machine.translate.listing import Listing
+from pekanu.machine.translate.values import Constant, Entry, Values
+
+BRANCHES: Final = frozenset((Op.BEQ, Op.BNE, Op.BLT, Op.BGE, Op.BLTU, Op.BGEU))
+#: Registers that hold a return address by convention.
+LINKS: Final = (1, 5)
+_MASK: Final = 0xFFFFFFFF
+#: Entries of a table whose limit is not known, at most.
+_LONGEST_TABLE: Final = 1024
+#: Instructions that are translated at most; a text beyond that is run by the exact tier.
+MOST_INSTRUCTIONS: Final = 1 << 19
+
+
+@dataclass(slots=True)
+class Discovery:
+    """What was found; addresses are of instructions that can be fetched."""
+
+    listing: Listing
+    #: Where blocks begin.
+    leaders: set[int] = field(default_factory=set)
+    #: Where functions begin.
+    starts: set[int] = field(default_factory=set)
+    #: The targets of computed jumps, by the jump's address.
+    tables: dict[int, list[int]] = field(default_factory=dict)
+    #: Addresses that may be jumped to from anywhere.
+    mentioned: set[int] = field(default_factory=set)
+    #: A mark for each word that was reached.
+    visited: bytearray = field(default_factory=bytearray)
+    _left: int = MOST_INSTRUCTIONS
+    _pending: list[tuple[int, Values]] = field(default_factory=list)
+    _constants: set[int] = field(default_factory=set)
+
+    def run(self) -> None:
+        """Find everything."""
+        self.visited = bytearray(self.listing.end >> 2)
+        self._start(self.listing.entry)
+        self._walk_all()
+        candidates = self.listing.find_addresses()
+        claimed = {target for targets in self.tables.values() for target in targets}
+        while True:
+            fresh = [one for one in (*candidates, *sorted(self._constants)) if self._is_new(one)]
+            if not fresh:
+                break
+            self._constants.clear()
+            for address in fresh:
+                self.mentioned.add(address)
+                self._start(address)
+                self._walk_all()
+        self.mentioned.update(one for one in candidates if one in self.leaders - claimed)
+        self._sweep()
+
+    def _is_new(self, address: int) -> bool:
+        return self.listing.is_code(address) and not self.visited[address >> 2]
+
+    def _start(self, address: int) -> None:
+        """Note that a function begins at an address."""
+        if address not in self.starts and self.listing.is_code(address):
+            self.starts.add(address)
+            self._lead(address, Values())
+
+    def _lead(self, address: int, values: Values) -> None:
+        """Note that a block begins at an address."""
+        if address not in self.leaders and self.listing.is_code(address):
+            self.leaders.add(address)
+            self._pending.append((address, values))
+
+    def _walk_all(self) -> None:
+        while self._pending and self._left > 0:
+            address, values = self._pending.pop()
+            self._walk(address, values)
+
+    def _sweep(self) -> None:
+        """Take what nobody mentioned for functions too, where it reads like code."""
+        for pc in range(0, self.listing.end, 4):
+            if not self.visited[pc >> 2] and self.listing.get(pc) is not None:
+                self._start(pc)
+                self._walk_all()
+
+    def _walk(self, pc: int, values: Values) -> None:
+        """Follow the instructions from a block's first one to where another was followed."""
+        listing, visited = self.listing, self.visited
+        while pc < listing.end and not visited[pc >> 2] and self._left > 0:
+            instruction = listing.get(pc)
+            if instruction is None:
+                return
+            visited[pc >> 2] = 1
+            self._left -= 1
+            op = instruction.op
+            if op in BRANCHES:
+                taken = values.copy()
+                taken.follow_branch(instruction, taken=True)
+                values.follow_branch(instruction, taken=False)
+                self._lead((pc + instruction.imm) & _MASK, taken)
+                self._lead(pc + 4, values)
+                return
+            if op in (Op.JAL, Op.JALR):
+                self._follow_jump(instruction, pc, values)
+                return
+            if op in (Op.ECALL, Op.EBREAK):
+                return
+            made = values.follow(instruction, pc)
+            if made is not None and op == Op.ADDI and instruction.rs1 and listing.is_code(made):
+                self._constants.add(made)
+            pc += 4
+
+    def _follow_jump(self, instruction: Instruction, pc: int, values: Values) -> None:
+        """Go on from a jump's targets, and from behind a call."""
+        target = None
+        if instruction.op == Op.JAL:
+            target = (pc + instruction.imm) & _MASK
+        else:
+            held = values.known.get(instruction.rs1)
+            if isinstance(held, Constant):
+                target = (held.value + instruction.imm) & _MASK & ~1
+            elif isinstance(held, Entry) and not instruction.imm and not instruction.rd:
+                self._follow_table(held, pc, values)
+        if instruction.rd == 0:
+            if target is not None:
+                self._lead(target, values)
+            return
+        if target is not None:
+            self._start(target)
+        after = values.copy()
+        after.forget_call()
+        self._lead(pc + 4, after)
+
+    def _follow_table(self, entry: Entry, pc: int, values: Values) -> None:
+        """Go on from each target of a table of jumps."""
+        targets: list[int] = []
+        for word in self.listing.get_words(entry.base, min(entry.limit or 1 << 30, _LONGEST_TABLE)):
+            target = (word + entry.added) & _MASK
+            if not self.listing.is_code(target):
+                break
+            targets.append(target)
+        if targets:
+            self.tables[pc] = list(dict.fromkeys(targets))
+        for target in targets:
+            self._lead(target, values.copy())

@@ -1,0 +1,130 @@
+"""Translates a program's text to one WebAssembly module.
+
+The module has two memories: the guest's, and the state's, which begins with the registers and goes
+on with a map from each instruction's address to the function and the way in that it is. `run`
+takes up execution at an address and comes back when the exact tier has to go on.
+
+Not here: compiling and running the module (`executor`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from pekanu.machine.program import Program
+from pekanu.machine.translate import layout
+from pekanu.machine.translate.discovery import Discovery
+from pekanu.machine.translate.dispatch import write_jump, write_run, write_unknown
+from pekanu.machine.translate.function import FunctionWriter
+from pekanu.machine.translate.functions import Partition, build_partition
+from pekanu.machine.translate.graph import (
+    MOST_ENTRIES,
+    Graph,
+    build_graph,
+    get_continuations,
+    set_predecessors,
+)
+from pekanu.machine.translate.listing import Listing
+from pekanu.machine.translate.loops import Loop, add_selectors, find_loops
+from pekanu.machine.translate.order import set_dominators, set_order
+from pekanu.machine.translate.places import (
+    GUEST_SIGNATURE,
+    RUN,
+    RUN_SIGNATURE,
+    TARGET_GLOBAL,
+    UNKNOWN,
+    Places,
+)
+from pekanu.machine.translate.registers import set_registers
+from pekanu.machine.translate.steps import set_checks, set_steps
+from pekanu.machine.translate.wasm import I32, I64, Module
+
+_GLOBALS: Final = TARGET_GLOBAL + 1
+_FUNCTION: Final = 0
+_MEMORY: Final = 2
+#: The place of a function in the table has what the ways in leave of 32 bits.
+_MOST_FUNCTIONS: Final = (1 << 32 - layout.ENTRY_BITS) - 1
+
+
+def translate(program: Program) -> bytes:
+    """Return the WebAssembly module of a program."""
+    listing = Listing(program.get_text_words(), program.image, program.entry)
+    discovery = Discovery(listing)
+    discovery.run()
+    partition = build_partition(discovery)
+    places = Places()
+    graphs: list[tuple[Graph, list[Loop]]] = []
+    for start in sorted(partition.functions)[:_MOST_FUNCTIONS]:
+        graphs.append(_prepare(partition, start))
+        places.functions[start] = len(graphs)
+        for number, node in enumerate(graphs[-1][0].entries):
+            places.entries[node.pc] = (start, number)
+    module = Module(
+        signatures=[((I32, I32, I64, I32), (I32, I32, I64)), ((I32, I64), ())],
+        memories=[layout.MEMORY_PAGES, layout.STATE_PAGES],
+        globals=[I32] * _GLOBALS,
+        exports=[
+            (layout.RUN, _FUNCTION, RUN),
+            (layout.MEMORY, _MEMORY, 0),
+            (layout.STATE, _MEMORY, 1),
+        ],
+        table=(1 + len(graphs), UNKNOWN),
+    )
+    module.functions += [
+        (RUN_SIGNATURE, [(1, I32)], write_run(listing.end)),
+        (GUEST_SIGNATURE, [(2, I32)], write_jump(listing.end)),
+        (GUEST_SIGNATURE, [], write_unknown()),
+    ]
+    for graph, loops in graphs:
+        _analyse(graph, loops)
+        locals_, body = FunctionWriter(graph, places).write()
+        module.functions.append((GUEST_SIGNATURE, locals_, body))
+    module.data = _get_map(places, listing.end)
+    return module.encode()
+
+
+def _prepare(partition: Partition, start: int) -> tuple[Graph, list[Loop]]:
+    """Return a function's graph with its ways in, and its loops."""
+    function = partition.functions[start]
+    graph = build_graph(function, partition)
+    graph.root.successors = list(graph.entries)
+    for address in sorted(function.entries):
+        graph.root.successors.append(graph.by_address[address])
+    set_predecessors(graph)
+    loops = find_loops(graph)
+    wanted = [graph.by_address[address] for address in sorted(function.entries)]
+    wanted += (node for node in get_continuations(graph) if node.block is not None)
+    wanted += (loop.main for loop in loops)
+    graph.entries = list(dict.fromkeys((*graph.entries, *wanted)))[:MOST_ENTRIES]
+    return graph, loops
+
+
+def _analyse(graph: Graph, loops: list[Loop]) -> None:
+    """Set all that writing the function needs to know."""
+    graph.root.successors = list(graph.entries)
+    set_predecessors(graph)
+    add_selectors(graph, loops)
+    set_checks(graph, [*(loop.main for loop in loops), *get_continuations(graph)])
+    set_order(graph)
+    set_dominators(graph)
+    _set_labels(graph)
+    set_registers(graph)
+    set_steps(graph)
+
+
+def _set_labels(graph: Graph) -> None:
+    """Mark the nodes to which a table of branches goes."""
+    for node in graph.nodes:
+        if node.is_switch():
+            for successor in node.successors:
+                successor.labelled = True
+
+
+def _get_map(places: Places, end: int) -> list[tuple[int, int, bytes]]:
+    """Return the data that gives for each instruction's address its way in, 0 for none."""
+    words = np.zeros(end >> 2, dtype="<u4")
+    for pc, (start, number) in places.entries.items():
+        words[pc >> 2] = places.functions[start] << layout.ENTRY_BITS | number
+    return [(1, layout.MAP_OFFSET, words.tobytes())]
