@@ -78,12 +78,12 @@ $(STAMPS)/venv:
 	done; \
 	echo "set-up: no Python 3.11 or newer is on PATH" >&2; exit 1
 
-$(STAMPS)/product: pyproject.toml constraints.txt build_contracts.py | $(STAMPS)/venv
+$(STAMPS)/product: pyproject.toml constraints.txt build_hook.py | $(STAMPS)/venv
 	@echo "set-up: the product"
 	@$(BIN)/pip install --quiet --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-$(STAMPS)/develop: pyproject.toml constraints.txt build_contracts.py | $(STAMPS)/venv
+$(STAMPS)/develop: pyproject.toml constraints.txt build_hook.py | $(STAMPS)/venv
 	@echo "set-up: the product, its tests and checks"
 	@$(BIN)/pip install --quiet --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@ $(STAMPS)/product

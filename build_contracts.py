@@ -1,7 +1,7 @@
 """Compile the contracts when the package is built or installed.
 
 Writes one JSON file a contract under src/pekanu/contracts/artifacts: ABI, creation and runtime
-bytecode, compiler. Run by hatchling, and by hand: ``python build_contracts.py``.
+bytecode, compiler. Run by `build_hook`, and by hand: ``python build_contracts.py``.
 """
 
 from __future__ import annotations
@@ -11,18 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-try:
-    from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ImportError:  # by hand, without hatchling
-    BuildHookInterface = object  # type: ignore[assignment,misc]
-
 ROOT = Path(__file__).resolve().parent
 SOURCES = ROOT / "src" / "pekanu" / "contracts"
 #: The contracts that are deployed; everything else is a library.
 CONTRACTS = ("Market", "SealCheck", "MachineStep")
 
 
-def compile_contracts() -> None:
+def build() -> None:
     """Write the artifact of each contract that is older than any source."""
     newest = max(path.stat().st_mtime for path in (*SOURCES.rglob("*.vy"), Path(__file__)))
     folder = SOURCES / "artifacts"
@@ -54,15 +49,5 @@ def _compile(name: str) -> dict[str, Any]:
     }
 
 
-class ContractBuildHook(BuildHookInterface):  # type: ignore[misc]
-    """Lets hatchling compile the contracts before it packs them."""
-
-    PLUGIN_NAME = "custom"
-
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Compile, whatever is built."""
-        compile_contracts()
-
-
 if __name__ == "__main__":
-    compile_contracts()
+    build()
