@@ -61,6 +61,8 @@ class Shell:
     @property
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PEKANU_")}
+        # As wide as a pipe, whatever terminal the tests were started from: no sentence is folded.
+        kept.pop("COLUMNS", None)
         return kept | {"PEKANU_HOME": str(self.home), "NO_COLOR": "1"} | self.variables
 
 
