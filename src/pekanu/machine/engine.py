@@ -11,7 +11,8 @@ Not here: roots, outputs and checkpoints (`executor`).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -40,7 +41,24 @@ class Start(Protocol):
     """Where a machine begins, again and again the same."""
 
     def load(self, machine: Machine) -> None:
-        """Set registers, pc, steps and status, and memory, which is zero."""
+        """Set the hart, and memory, which is zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The start at step 0."""
+
+    program: Program
+    content: bytes
+
+    def load(self, machine: Machine) -> None:
+        """Load the program and its input.
+
+        Raises:
+            InputTooLong: The input does not fit.
+        """
+        machine.memory.load(self.program, self.content)
+        machine.set_hart(pc=self.program.entry, registers=[0] * REGISTERS, steps=0)
 
 
 class Machine:
@@ -62,10 +80,6 @@ class Machine:
         self._words = program.get_text_words()
         self._code: NDArray[np.uint64] | None = None
         self.registers = np.zeros(REGISTERS, dtype=np.uint32)
-        self.pc = program.entry
-        self.steps = 0
-        self.status = Status.RUNNING
-        self.exit_code = 0
         self._stretch = _FIRST_STRETCH
         self._patience = 1
         self._begin()
@@ -92,14 +106,26 @@ class Machine:
             if progress is not None:
                 progress(self.steps)
 
-    def get_state(self) -> MachineState:
-        """Return the whole state, for the reference to go on from."""
+    def set_hart(self, *, pc: int, registers: Sequence[int], steps: int) -> None:
+        """Set all but memory to where a program is running."""
+        self.pc = pc
+        self.registers[:] = registers
+        self.steps = steps
+        self.status = Status.RUNNING
+        self.exit_code = 0
+
+    def get_state(self, *, with_pages: bool = True) -> MachineState:
+        """Return the whole state, for the reference to go on from.
+
+        Args:
+            with_pages: Whether its memory has contents; roots it has anyway.
+        """
         return MachineState(
             pc=self.pc,
-            registers=self.registers.tolist(),
+            registers=[int(value) for value in self.registers],
             status=self.status,
             exit_code=self.exit_code,
-            memory=self.memory.to_memory(),
+            memory=self.memory.to_memory() if with_pages else self.memory.commit(),
         )
 
     def _begin(self) -> None:

@@ -40,11 +40,11 @@ class PageTree:
         depth: Levels from the leaves to the root, at least PAGE_DEPTH.
     """
 
-    __slots__ = ("_depth", "_levels")
+    __slots__ = ("_levels", "depth")
 
     def __init__(self, depth: int) -> None:
         """Begin with zero pages."""
-        self._depth = depth
+        self.depth = depth
         self._levels: list[Nodes] = []
 
     def update(self, indices: NDArray[np.int64], pages: Nodes) -> None:
@@ -76,7 +76,7 @@ class PageTree:
     @property
     def root(self) -> Hash32:
         """The root of the whole tree."""
-        return self.get_node(self._depth, 0)
+        return self.get_node(self.depth, 0)
 
     def get_path(self, leaf: int, page: bytes) -> list[Hash32]:
         """Return the siblings on the way up from a leaf, lowest first.
@@ -91,20 +91,20 @@ class PageTree:
         for _ in range(PAGE_DEPTH):
             path.append(Hash32(nodes[place ^ 1].tobytes()))
             nodes, place = hash_pairs(nodes), place >> 1
-        heights = range(PAGE_DEPTH, self._depth)
+        heights = range(PAGE_DEPTH, self.depth)
         return path + [self.get_node(height, (leaf >> height) ^ 1) for height in heights]
 
     def copy(self) -> PageTree:
         """Return a tree that goes its own way."""
-        other = PageTree(self._depth)
+        other = PageTree(self.depth)
         other._levels = [nodes.copy() for nodes in self._levels]
         return other
 
     def _get_levels(self) -> list[Nodes]:
         if not self._levels:
-            for height in range(PAGE_DEPTH, self._depth + 1):
+            for height in range(PAGE_DEPTH, self.depth + 1):
                 zero = np.frombuffer(zero_root(height), dtype=np.uint8)
-                self._levels.append(np.tile(zero, (1 << (self._depth - height), 1)))
+                self._levels.append(np.tile(zero, (1 << (self.depth - height), 1)))
         return self._levels
 
 
@@ -133,6 +133,14 @@ class Memory:
         memory = cls(depth)
         for address, content in segments:
             memory.write(address, content)
+        return memory
+
+    @classmethod
+    def from_tree(cls, tree: PageTree, pages: Mapping[int, bytearray]) -> Memory:
+        """Return a memory whose tree is known; tree and pages become the memory's."""
+        memory = cls(tree.depth)
+        memory._pages.update(pages)
+        memory._tree = tree
         return memory
 
     @property

@@ -1,0 +1,122 @@
+"""Checkpoints: what is kept of a run, when there is little room, and when a file is damaged."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from pekanu.machine.checkpoints import Checkpoints
+from pekanu.machine.engine import Beginning, Machine
+from pekanu.machine.program import Program, get_initial_state
+from pekanu.machine.step import step
+from support.machine import assemble, make_program
+from support.machine_programs import HEAP
+
+
+def make_writing_program() -> Program:
+    """Return a program that writes a number into ever further pages, and over older ones."""
+    words = [
+        assemble("lui", rd=8, imm=HEAP),
+        assemble("lui", rd=7, imm=0x10000),
+        assemble("addi", rd=5, rs1=5, imm=1),
+        assemble("slli", rd=6, rs1=5, imm=10),
+        assemble("remu", rd=6, rs1=6, rs2=7),
+        assemble("add", rd=6, rs1=6, rs2=8),
+        assemble("sw", rs1=6, rs2=5),
+        assemble("jal", imm=-20),
+    ]
+    return make_program(words)
+
+
+PROGRAM = make_writing_program()
+STOPS = [100 * number for number in range(1, 30)]
+
+
+def leave(folder: Path, *, most_bytes: int = 1 << 30) -> Checkpoints:
+    """Run and leave a checkpoint at each stop."""
+    checkpoints = Checkpoints(folder, PROGRAM, b"", most_bytes=most_bytes)
+    machine = Machine(PROGRAM, checkpoints.find(0, Beginning(PROGRAM, b"")), None)
+    checkpoints.begin(machine)
+    for stop in STOPS:
+        machine.advance(stop - machine.steps)
+        checkpoints.offer(machine, at_once=True)
+    return checkpoints
+
+
+def assert_right(folder: Path, steps: int) -> int:
+    """Check the state after some steps against the reference; return where it was begun."""
+    start = Checkpoints(folder, PROGRAM, b"").find(steps, Beginning(PROGRAM, b""))
+    machine = Machine(PROGRAM, start, None)
+    begun = machine.steps
+    machine.advance(steps - begun)
+    state = get_initial_state(PROGRAM, b"")
+    for _ in range(steps):
+        step(PROGRAM, state)
+    assert machine.get_state().root == state.root
+    return begun
+
+
+@pytest.mark.parametrize("steps", [0, 1, 99, 100, 101, 1_550, 2_900, 2_999])
+def test_find__of_a_step__then_the_last_checkpoint_up_to_it(tmp_path: Path, steps: int) -> None:
+    leave(tmp_path)
+    assert assert_right(tmp_path, steps) == steps // 100 * 100
+
+
+def test_leave__without_room__then_fewer_checkpoints_and_still_the_right_states(
+    tmp_path: Path,
+) -> None:
+    whole = leave(tmp_path / "whole")
+    most = sum(path.stat().st_size for path in (tmp_path / "whole").rglob("*")) // 4
+    part = leave(tmp_path / "part", most_bytes=most)
+    assert 1 < len(part.steps) < len(whole.steps)
+    assert sum(path.stat().st_size for path in (tmp_path / "part").rglob("*.state")) <= most
+    for steps in random.Random(1).sample(range(3_000), 5):
+        assert_right(tmp_path / "part", steps)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "gone"])
+def test_find__with_a_damaged_file__then_an_earlier_checkpoint(tmp_path: Path, damage: str) -> None:
+    checkpoints = leave(tmp_path)
+    path = sorted(tmp_path.rglob("*.state"))[9]
+    content = path.read_bytes()
+    match damage:
+        case "cut":
+            path.write_bytes(content[:-1])
+        case "empty":
+            path.write_bytes(b"")
+        case "other":
+            path.write_bytes(b"x" * len(content))
+        case _:
+            path.unlink()
+    assert len(checkpoints.steps) == len(STOPS)
+    # Whatever builds on it is of no use either.
+    assert assert_right(tmp_path, 2_950) == 900
+
+
+def test_find__of_another_input_or_program__then_the_beginning(tmp_path: Path) -> None:
+    leave(tmp_path)
+    other = make_program([assemble("jal", imm=0)])
+    for program, content in ((PROGRAM, b"x"), (other, b"")):
+        beginning = Beginning(program, content)
+        assert Checkpoints(tmp_path, program, content).find(500, beginning) is beginning
+
+
+def test_offer__before_it_is_time__then_nothing_is_left(tmp_path: Path) -> None:
+    checkpoints = Checkpoints(tmp_path, PROGRAM, b"", spacing_seconds=1e6)
+    machine = Machine(PROGRAM, Beginning(PROGRAM, b""), None)
+    checkpoints.begin(machine)
+    machine.advance(500)
+    checkpoints.offer(machine)
+    assert not checkpoints.steps
+
+
+def test_offer__where_nothing_can_be_written__then_the_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    checkpoints = Checkpoints(tmp_path / "file", PROGRAM, b"")
+    machine = Machine(PROGRAM, Beginning(PROGRAM, b""), None)
+    checkpoints.begin(machine)
+    machine.advance(500)
+    checkpoints.offer(machine, at_once=True)
+    assert not checkpoints.steps
