@@ -12,7 +12,7 @@ from typing import Final
 
 import typer
 
-from pekanu.cli import account, bench, chain, demo, functions, run, tasks, up, worker
+from pekanu.cli import account, bench, chain, demo, functions, machine, run, tasks, up, worker
 from pekanu.cli.failures import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, get_exit_code, report
 from pekanu.errors import PekanuError
 from pekanu.version import __version__
@@ -34,6 +34,7 @@ demo.register(app)
 up.register(app)
 run.register(app)
 functions.register(app)
+machine.register(app)
 worker.register(app)
 tasks.register(app)
 account.register(app)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -111,6 +112,35 @@ def show_progress(what: str) -> Generator[Callable[[float], None]]:
     ) as progress:
         task = progress.add_task(what, total=1.0)
         yield lambda share: progress.update(task, completed=share)
+
+
+@contextmanager
+def show_steps(what: str, most: int | None) -> Generator[Callable[[int], None]]:
+    """Yield what takes the machine's steps so far, and shows them and their rate on a terminal.
+
+    Args:
+        what: Is under way.
+        most: Steps after which it surely ends, if that is known.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
+    console = make_notes_console()
+    with Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(what, total=most, told="")
+        started = time.monotonic()
+
+        def tell(steps: int) -> None:
+            rate = steps / max(time.monotonic() - started, 1e-3) / 1e6
+            progress.update(task, completed=steps, told=f"{steps:.3g} steps, {rate:.0f} MIPS")
+
+        yield tell
 
 
 def format_time(seconds: int) -> str:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pekanu.cli.commands import command
+from pekanu.cli.files import check_writable
 from pekanu.cli.output import make_console, note, print_json, show_progress
 from pekanu.cli.session import Session
-from pekanu.errors import InvalidInput, UsageError
+from pekanu.errors import UsageError
 
 if TYPE_CHECKING:
     from pekanu.catalog import Function
@@ -62,7 +63,7 @@ def _run(  # noqa: PLR0913 - the options of a command
     from pekanu import catalog
 
     if out is not None:
-        _check_writable(out)
+        check_writable(out)
     if resume:
         if name is not None or inputs or local:
             raise UsageError("--resume goes without FUNCTION, --input and --local")
@@ -123,11 +124,3 @@ def deliver(
         console.print(render(function.show(output), colour=bool(console.color_system)))
     if out is not None:
         note(f"written to {out}")
-
-
-def _check_writable(out: Path) -> None:
-    """Refuse a place that cannot be written before any work is done or paid."""
-    if not out.parent.is_dir():
-        raise InvalidInput(f"there is no folder {out.parent}", hint="make it, or change --out")
-    if out.is_dir():
-        raise InvalidInput(f"{out} is a folder", hint="give --out a file's name")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import struct
 import tempfile
 import time
@@ -39,6 +40,8 @@ _SUFFIX: Final = ".state"
 SPACING_SECONDS: Final = 1.5
 #: Bytes that a run's checkpoints take at most, roughly.
 MOST_BYTES: Final = 4 << 30
+#: Bytes that those of all runs take at most.
+MOST_BYTES_OF_ALL: Final = 16 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,25 @@ class Checkpoints:
             Path(name).unlink(missing_ok=True)
             raise
         self._known[checkpoint.step] = checkpoint
+
+
+def evict(folder: Path, most_bytes: int = MOST_BYTES_OF_ALL) -> None:
+    """Delete the checkpoints of the runs that were longest left alone, until the rest fits.
+
+    Args:
+        folder: That `Checkpoints` was given.
+        most_bytes: What all runs may take together.
+    """
+    runs = sorted(
+        (path for path in folder.glob("*") if path.is_dir()),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
+    size = 0
+    for path in runs:
+        size += sum(file.stat().st_size for file in path.glob(f"*{_SUFFIX}"))
+        if size > most_bytes:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

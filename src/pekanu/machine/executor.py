@@ -135,13 +135,15 @@ def run(  # noqa: PLR0913 - each is a keyword of its own
     )
 
 
-def state_at(
+def state_at(  # noqa: PLR0913 - each is a keyword of its own
     program: Program,
     content: bytes,
     steps: int,
     *,
     cache: Path | None = None,
     checkpoints: Path | None = None,
+    progress: Progress | None = None,
+    interrupt: Interrupt | None = None,
 ) -> MachineState:
     """Return the state after some steps; of a program that ended before, its last one.
 
@@ -151,11 +153,21 @@ def state_at(
         steps: From the beginning.
         cache: As `run` takes it.
         checkpoints: Likewise.
+        progress: Likewise.
+        interrupt: Likewise; the state is then an earlier one.
 
     Raises:
         InputTooLong: The input does not fit the machine's memory.
     """
-    return run(program, content, max_steps=steps, cache=cache, checkpoints=checkpoints).state
+    return run(
+        program,
+        content,
+        max_steps=steps,
+        cache=cache,
+        checkpoints=checkpoints,
+        progress=progress,
+        interrupt=interrupt,
+    ).state
 
 
 def _build_machine(
