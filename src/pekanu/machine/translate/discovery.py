@@ -8,6 +8,7 @@ not foreseen is run by the exact tier. Not here: cutting the text into functions
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Final
 
 from pekanu.machine.isa import Instruction, Op
@@ -40,7 +41,12 @@ class Discovery:
     #: A mark for each word that was reached.
     visited: bytearray = field(default_factory=bytearray)
     _left: int = MOST_INSTRUCTIONS
-    _pending: list[tuple[int, Values]] = field(default_factory=list)
+    #: Leaders that are still to be walked from, as a heap: ways in mostly come from lower
+    #: addresses, and what all of them bring is put together.
+    _order: list[int] = field(default_factory=list)
+    _pending: dict[int, Values] = field(default_factory=dict)
+    #: The computed jumps by each table's base.
+    _bases: dict[int, list[int]] = field(default_factory=dict)
     _constants: set[int] = field(default_factory=set)
 
     def run(self) -> None:
@@ -49,18 +55,28 @@ class Discovery:
         self._start(self.listing.entry)
         self._walk_all()
         candidates = self.listing.find_addresses()
-        claimed = {target for targets in self.tables.values() for target in targets}
         while True:
             fresh = [one for one in (*candidates, *sorted(self._constants)) if self._is_new(one)]
             if not fresh:
                 break
             self._constants.clear()
             for address in fresh:
-                self.mentioned.add(address)
-                self._start(address)
-                self._walk_all()
-        self.mentioned.update(one for one in candidates if one in self.leaders - claimed)
+                # What the walk from a lower address has reached is no function of its own.
+                if self._is_new(address):
+                    self.mentioned.add(address)
+                    self._start(address)
+                    self._walk_all()
+        self._complete_tables()
+        claimed = {target for targets in self.tables.values() for target in targets}
+        self.mentioned.update((self.leaders - claimed).intersection(candidates))
         self._sweep()
+
+    def _complete_tables(self) -> None:
+        """Give jumps by the same table the same targets: those of the one that may go furthest."""
+        for jumps in self._bases.values():
+            longest = max((self.tables[pc] for pc in jumps), key=len)
+            for pc in jumps:
+                self.tables[pc] = longest
 
     def _is_new(self, address: int) -> bool:
         return self.listing.is_code(address) and not self.visited[address >> 2]
@@ -73,14 +89,18 @@ class Discovery:
 
     def _lead(self, address: int, values: Values) -> None:
         """Note that a block begins at an address."""
-        if address not in self.leaders and self.listing.is_code(address):
+        pending = self._pending.get(address)
+        if pending is not None:
+            pending.meet(values)
+        elif address not in self.leaders and self.listing.is_code(address):
             self.leaders.add(address)
-            self._pending.append((address, values))
+            self._pending[address] = values
+            heappush(self._order, address)
 
     def _walk_all(self) -> None:
-        while self._pending and self._left > 0:
-            address, values = self._pending.pop()
-            self._walk(address, values)
+        while self._order and self._left > 0:
+            address = heappop(self._order)
+            self._walk(address, self._pending.pop(address))
 
     def _sweep(self) -> None:
         """Take what nobody mentioned for functions too, where it reads like code."""
@@ -93,6 +113,9 @@ class Discovery:
         """Follow the instructions from a block's first one to where another was followed."""
         listing, visited = self.listing, self.visited
         while pc < listing.end and not visited[pc >> 2] and self._left > 0:
+            if pc in self._pending:
+                self._pending[pc].meet(values)
+                return
             instruction = listing.get(pc)
             if instruction is None:
                 return
@@ -147,5 +170,6 @@ class Discovery:
             targets.append(target)
         if targets:
             self.tables[pc] = list(dict.fromkeys(targets))
+            self._bases.setdefault(entry.base, []).append(pc)
         for target in targets:
             self._lead(target, values.copy())

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pekanu.machine.translate.exits import DEPTH, SELECTOR, TARGET
 from pekanu.machine.translate.functions import Ending
 from pekanu.machine.translate.graph import Graph, Kind, Node
 from pekanu.machine.translate.layout import DEPTH_BITS
 from pekanu.machine.translate.node import NodeWriter
-from pekanu.machine.translate.places import Places
-from pekanu.machine.translate.wasm import Body, Do
+from pekanu.machine.translate.places import CASES, Places
+from pekanu.machine.translate.wasm import Access, Body, Do
 
-#: The widest table of a switch, in words of text.
-_WIDEST_SWITCH = 1 << 14
+#: The widest table of a switch: targets that are shared between switches may leave gaps.
+_WIDEST_SWITCH: Final = 1 << 12
 
 _Task: TypeAlias = Callable[[], None]
 #: A node, and whether the label is the beginning of its loop rather than the end of a block.
@@ -40,6 +40,7 @@ class FunctionWriter:
     def __init__(self, graph: Graph, places: Places) -> None:
         """Prepare; write nothing yet."""
         self._graph = graph
+        self._places = places
         self._body = Body()
         #: The open constructs, each with what a branch to it reaches.
         self._context: list[_Label | None] = []
@@ -207,18 +208,18 @@ class FunctionWriter:
     def _switch(self, node: Node) -> None:
         """Write a jump to the address in TARGET: to known targets, or to anywhere."""
         body, nodes = self._body, self._nodes
-        targets = {one.pc: one for one in node.successors}
-        first, last = min(targets, default=0), max(targets, default=0)
-        if targets and (last - first) >> 2 < _WIDEST_SWITCH:
+        nodes_by_pc = {one.pc: one for one in node.successors}
+        numbers = self._places.number_cases(nodes_by_pc)
+        first, last = min(numbers, default=0), max(numbers, default=0)
+        if numbers and last - first < _WIDEST_SWITCH:
             nodes.load_for_all(node)
             body.block()
             self._open()
             body.get(TARGET)
+            body.access(Access.I32_LOAD, memory=CASES)
             body.i32(first)
             body.do(Do.I32_SUB)
-            body.i32(2)
-            body.do(Do.I32_ROTR)
-            depths = {pc: self._find(one) for pc, one in targets.items()}
-            body.br_table([depths.get(pc, 0) for pc in range(first, last + 4, 4)], 0)
+            depths = {number: self._find(nodes_by_pc[pc]) for number, pc in numbers.items()}
+            body.br_table([depths.get(one, 0) for one in range(first, last + 1)], 0)
             self._close()
         nodes.write_computed_jump()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Raised whenever the translation changes, so that nothing older is taken from the cache.
-VERSION: Final = 1
+VERSION: Final = 2
 
 RUN: Final = "run"
 MEMORY: Final = "memory"
@@ -20,6 +20,9 @@ MEMORY_PAGES: Final = 4096
 #: The second memory: the hart's state, then the map from text to ways in, for a text of 16 MiB.
 STATE_PAGES: Final = 1 + 256
 MAP_OFFSET: Final = PAGE_SIZE
+#: The third memory: the map from text to cases of switches, for a text of 16 MiB and not a byte
+#: more, so that a jump to elsewhere traps.
+CASE_PAGES: Final = 256
 TEXT_SIZE: Final = 1 << 24
 
 #: In the state's memory: x0 to x31 at 0, then these.

@@ -1,8 +1,9 @@
 """Translates a program's text to one WebAssembly module.
 
-The module has two memories: the guest's, and the state's, which begins with the registers and goes
-on with a map from each instruction's address to the function and the way in that it is. `run`
-takes up execution at an address and comes back when the exact tier has to go on.
+The module has three memories: the guest's, the state's, which begins with the registers and goes on
+with a map from each instruction's address to the function and the way in that it is, and one that
+maps the targets of switches to their numbers. `run` takes up execution at an address and comes back
+when the exact tier has to go on.
 
 Not here: compiling and running the module (`executor`).
 """
@@ -63,7 +64,7 @@ def translate(program: Program) -> bytes:
             places.entries[node.pc] = (start, number)
     module = Module(
         signatures=[((I32, I32, I64, I32), (I32, I32, I64)), ((I32, I64), ())],
-        memories=[layout.MEMORY_PAGES, layout.STATE_PAGES],
+        memories=[layout.MEMORY_PAGES, layout.STATE_PAGES, layout.CASE_PAGES],
         globals=[I32] * _GLOBALS,
         exports=[
             (layout.RUN, _FUNCTION, RUN),
@@ -81,7 +82,7 @@ def translate(program: Program) -> bytes:
         _analyse(graph, loops)
         locals_, body = FunctionWriter(graph, places).write()
         module.functions.append((GUEST_SIGNATURE, locals_, body))
-    module.data = _get_map(places, listing.end)
+    module.data = _get_maps(places, listing.end)
     return module.encode()
 
 
@@ -122,9 +123,11 @@ def _set_labels(graph: Graph) -> None:
                 successor.labelled = True
 
 
-def _get_map(places: Places, end: int) -> list[tuple[int, int, bytes]]:
-    """Return the data that gives for each instruction's address its way in, 0 for none."""
-    words = np.zeros(end >> 2, dtype="<u4")
+def _get_maps(places: Places, end: int) -> list[tuple[int, int, bytes]]:
+    """Return the data that gives for each instruction's address its way in and its case, or 0."""
+    entries, cases = np.zeros((2, end >> 2), dtype="<u4")
     for pc, (start, number) in places.entries.items():
-        words[pc >> 2] = places.functions[start] << layout.ENTRY_BITS | number
-    return [(1, layout.MAP_OFFSET, words.tobytes())]
+        entries[pc >> 2] = places.functions[start] << layout.ENTRY_BITS | number
+    for pc, number in places.cases.items():
+        cases[pc >> 2] = number
+    return [(1, layout.MAP_OFFSET, entries.tobytes()), (2, 0, cases.tobytes())]

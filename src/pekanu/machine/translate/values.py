@@ -63,6 +63,18 @@ class Values:
         """Return the same guesses for another path."""
         return Values(dict(self.known), dict(self.limits))
 
+    def meet(self, other: Values) -> None:
+        """Keep only what holds on another path too."""
+        theirs = other.known
+        for register, value in list(self.known.items()):
+            if theirs.get(register) != value:
+                del self.known[register]
+        for register, limit in list(self.limits.items()):
+            if register not in other.limits:
+                del self.limits[register]
+            else:
+                self.limits[register] = max(limit, other.limits[register])
+
     def get_constant(self, register: int) -> int | None:
         """Return what a register is known to be, or None."""
         if register == 0:
