@@ -34,7 +34,7 @@ class HeatMapView:
     #: What black and white stand for.
     least: str
     greatest: str
-    #: The output's own shape, such as ``512 × 512``.
+    #: The output's own shape, such as ``512 x 512``.
     shape: str
 
 
