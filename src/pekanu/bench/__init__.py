@@ -1,6 +1,7 @@
 """The project's benchmarks: what `pekanu bench` measures.
 
     gas        what each call of the contracts costs, from receipts of a development chain
+    machine    how fast programs run, beside native code of the same C
     market     what the market adds to a tiny computation
     sealing    how fast outputs are sealed and opened, beside plain hashing
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from pekanu.cli.commands import command
-from pekanu.cli.output import note, print_json, print_table
+from pekanu.cli.output import note, print_fields, print_json, print_table
 from pekanu.cli.session import Session
 
 
@@ -20,12 +20,17 @@ class Subject(StrEnum):
     """What can be measured."""
 
     GAS = "gas"
+    MACHINE = "machine"
     MARKET = "market"
     SEALING = "sealing"
 
 
 _METHODS: Final = {
     Subject.GAS: "gas used, from receipts of a development chain under Osaka rules",
+    Subject.MACHINE: (
+        "seconds of the same C compiled to native code, -O2 for the processor's plain set, by the "
+        "better of gcc and zig cc, and of the machine, counting each step; the best of five in turn"
+    ),
     Subject.MARKET: (
         "seconds for a tiny product, bought on a development chain by a warm client from a warm "
         "worker on this machine"
@@ -49,7 +54,11 @@ async def _bench(
     for one in subjects:
         note(f"{one.value}: {_METHODS[one]} …")
         figures[one.value] = await _measure(one)
-        if not session.as_json:
+        if session.as_json:
+            continue
+        if one is Subject.MACHINE:
+            _print_machine(figures[one.value])
+        else:
             rows = [(name, f"{figure:,}") for name, figure in figures[one.value].items()]
             print_table((one.value, ""), rows, empty="")
     if session.as_json:
@@ -62,6 +71,10 @@ async def _measure(subject: Subject) -> dict[str, Any]:
             from pekanu.bench import gas
 
             return dict(await gas.measure())
+        case Subject.MACHINE:
+            from pekanu.bench import machine
+
+            return (await asyncio.to_thread(machine.measure, note)).to_json()
         case Subject.MARKET:
             from pekanu.bench import market
 
@@ -70,3 +83,32 @@ async def _measure(subject: Subject) -> dict[str, Any]:
             from pekanu.bench import sealing
 
             return dict(await asyncio.to_thread(sealing.measure))
+
+
+def _print_machine(report: dict[str, Any]) -> None:
+    rows = [
+        (
+            one["name"],
+            f"{one['native']:.3f}",
+            one["compiler"],
+            f"{one['fast']:.3f}",
+            f"{one['ratio']:.2f}",
+            f"{one['mips']:,.0f}",
+            f"{one['unicorn_mips']:,.0f}" if one["unicorn_mips"] else "-",
+            f"{one['text_bytes']:,}",
+        )
+        for one in report["programs"]
+    ]
+    heads = ("program", "native", "by", "machine", "ratio", "MIPS", "unicorn's MIPS", "text")
+    print_table(heads, rows, empty="")
+    translation = report["translation"]
+    fields = [
+        ("geometric mean, soft-float apart", f"{report['geometric_mean']:.2f}"),
+        ("with soft-float", f"{report['geometric_mean_with_soft_float']:.2f}"),
+    ]
+    if report["over_unicorn"]:
+        fields.append(("times as fast as unicorn", f"{report['over_unicorn']:.1f}"))
+    size = f"{translation['text_bytes']:,} bytes of text"
+    fields.append((f"{size} made ready in", f"{translation['translated_seconds']:.2f} s"))
+    fields.append((f"{size} from the cache in", f"{translation['cached_seconds'] * 1000:.0f} ms"))
+    print_fields(fields)

@@ -57,6 +57,11 @@ def get_module(program: Program, folder: Path | None) -> wasmtime.Module:
     return module
 
 
+def forget() -> None:
+    """Drop what is kept in this process, as a new one would start."""
+    _kept.clear()
+
+
 def get_key(program: Program) -> str:
     """Return the name of a program's compiled form: it differs with whatever changes the code."""
     digest = hashlib.sha256()
