@@ -237,7 +237,7 @@ class ClientRole:
         notice = ApprovalNotice(
             task_id=task.task_id,
             claim_hash=digest,
-            signature=self._desk.account.sign_typed_data(document),
+            signature=await self._desk.sign_typed_data(document),
         )
         peer = await self._office.connect(task.worker)
         await peer.approve(notice)

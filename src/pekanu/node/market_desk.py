@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from pekanu.chain import (
     Account,
@@ -113,6 +114,10 @@ class MarketDesk:
             raise
         self._record_cost(task_id, call, receipt)
         return receipt
+
+    async def sign_typed_data(self, document: dict[str, Any]) -> bytes:
+        """Return the account's signature of an EIP-712 document."""
+        return self.account.sign_typed_data(document)
 
     async def conclude(self, pending: PendingTransaction) -> None:
         """Follow a transaction of a former process to its end, and note what it cost."""

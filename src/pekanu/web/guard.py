@@ -84,19 +84,21 @@ class Guard:
         hosts = {origin.partition("://")[2] for origin in origins}
         if headers.get("host", "").lower() not in hosts or len(headers.getlist("host")) != 1:
             return 400, "this is not one of the site's own names"
-        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-        if scope["method"] in _SAFE:
-            is_page = headers.get("sec-fetch-mode") in (None, "navigate")
-            if site in (None, "same-origin", "none") or (is_page and site is not None):
-                return None
-            return 403, "another site's page asks for this"
-        if origin is not None and origin not in origins:
-            return 403, "another site's page sends this"
-        if site not in (None, "same-origin", "none"):
-            return 403, "another site's page sends this"
-        if origin is None and site is None:
-            return 403, "a request that changes something says where it comes from"
+        if not _is_own(scope["method"], headers, origins):
+            return 403, "another site's page asks for this, or nobody says which"
         return None
+
+
+def _is_own(method: str, headers: Headers, origins: frozenset[str]) -> bool:
+    """Return whether a request comes from the site's own pages, or is a harmless visit."""
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if method in _SAFE:
+        # Following a link from elsewhere is no harm: the answer stays out of that page's reach.
+        is_visit = headers.get("sec-fetch-mode") in (None, "navigate")
+        return site in (None, "same-origin", "none") or is_visit
+    if origin is None and site is None:
+        return False
+    return (origin is None or origin in origins) and site in (None, "same-origin", "none")
 
 
 def _bound(receive: Receive, limit: int) -> Receive:

@@ -1,0 +1,150 @@
+"""Calls and events of the market in words, read from their bytes.
+
+What stands in a dialog before something is signed is decoded here, from exactly the bytes that
+are signed. What is not here: simulating (`reviews`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, Final
+
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
+
+from pekanu import contracts
+from pekanu.chain import MarketEvent
+from pekanu.types import Wei, format_wei
+from pekanu.web.views.explorer import EventDetail
+from pekanu.web.views.review import Argument
+from pekanu.web.wording import build_moment, format_span
+
+_AMOUNTS: Final = frozenset(
+    {"amount", "price", "stake", "chunk_fee", "chunkFee", "to_client", "toClient", "bond", "value"}
+)
+_TIMES: Final = frozenset({"offered_until", "offeredUntil", "expiry"})
+_SPANS: Final = frozenset(
+    {
+        "compute_window",
+        "audit_window",
+        "response_window",
+        "computeWindow",
+        "auditWindow",
+        "responseWindow",
+    }
+)
+_LONGEST: Final = 2_000
+
+
+def decode_call(data: bytes) -> tuple[str, tuple[Argument, ...]]:
+    """Return the function and the arguments in calldata of the market.
+
+    Bytes that are no call of it are an empty name and no arguments.
+    """
+    artifact = contracts.load("Market")
+    for entry in artifact.abi:
+        if entry["type"] != "function":
+            continue
+        function = artifact.functions[entry["name"]]
+        if function.selector != data[:4]:
+            continue
+        try:
+            values = function.decode_arguments(data)
+        except DecodingError:
+            break
+        arguments: list[Argument] = []
+        for part, value in zip(entry["inputs"], values, strict=True):
+            _add(arguments, part, value, 0)
+        return function.name, tuple(arguments)
+    return "", ()
+
+
+def detail_event(event: MarketEvent) -> EventDetail:
+    """Return an event with all of its fields."""
+    arguments: list[Argument] = []
+    for part in fields(event):
+        if part.name != "log":
+            _add_python(arguments, part.name, getattr(event, part.name), 0)
+    return EventDetail(name=type(event).__name__, arguments=tuple(arguments))
+
+
+def summarize_event(event: MarketEvent) -> str:
+    """Return the short fields of an event in one line."""
+    parts = []
+    for argument in detail_event(event).arguments:
+        if argument.depth or argument.name in {"task_id", "channel_key", "terms_hash", "evidence"}:
+            continue
+        text = argument.meaning or argument.value
+        if text:
+            parts.append(f"{argument.name.replace('_', ' ')} {_shorten(text)}")
+    return ", ".join(parts)
+
+
+def decode_typed_data(document: dict[str, Any]) -> tuple[Argument, ...]:
+    """Return the fields of an EIP-712 message as a wallet shows them."""
+    arguments: list[Argument] = []
+    _add_message(arguments, document["types"], document["primaryType"], document["message"], 0)
+    return tuple(arguments)
+
+
+def _add_message(
+    arguments: list[Argument],
+    types: dict[str, list[dict[str, str]]],
+    kind: str,
+    message: dict[str, Any],
+    depth: int,
+) -> None:
+    for part in types[kind]:
+        name, type_ = part["name"], part["type"]
+        if type_ in types:
+            arguments.append(Argument(name=name, type=type_, value="", depth=depth))
+            _add_message(arguments, types, type_, message[name], depth + 1)
+        else:
+            arguments.append(_build(name, type_, message[name], depth))
+
+
+def _add(arguments: list[Argument], part: dict[str, Any], value: Any, depth: int) -> None:
+    if part["type"] == "tuple":
+        arguments.append(Argument(name=part["name"], type="tuple", value="", depth=depth))
+        for inner, one in zip(part["components"], value, strict=True):
+            _add(arguments, inner, one, depth + 1)
+        return
+    if part["type"] == "address":
+        value = to_checksum_address(value)
+    arguments.append(_build(part["name"], part["type"], value, depth))
+
+
+def _add_python(arguments: list[Argument], name: str, value: object, depth: int) -> None:
+    if is_dataclass(value) and not isinstance(value, type):
+        arguments.append(Argument(name=name, type=type(value).__name__, value="", depth=depth))
+        for part in fields(value):
+            _add_python(arguments, part.name, getattr(value, part.name), depth + 1)
+        return
+    kinds = {bytes: "bytes", str: "text", int: "integer", bool: "flag"}
+    arguments.append(_build(name, kinds.get(type(value), "value"), value, depth))
+
+
+def _build(name: str, kind: str, value: object, depth: int) -> Argument:
+    meaning = ""
+    if isinstance(value, int) and name in _AMOUNTS:
+        meaning = format_wei(Wei(value))
+    elif isinstance(value, int) and name in _TIMES:
+        meaning = build_moment(value).text
+    elif isinstance(value, int) and name in _SPANS:
+        meaning = format_span(value)
+    return Argument(name=name, type=kind, value=_to_text(value), meaning=meaning, depth=depth)
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, bytes):
+        text = "0x" + value.hex()
+        return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(value):,} bytes)"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_to_text, value))
+    text = str(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 66 else text[:63] + "…"
