@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pekanu.chain import Account, Keystore
+from pekanu.chain import Account, Keystore, StoredAccount
 from pekanu.chain.account import get_development_keys
 from pekanu.errors import JournalError, KeystoreError, PekanuError
 from pekanu.node.account_desk import open_account_desk
@@ -92,6 +92,8 @@ class Accounts:
         self._clients: dict[Address, OpenClient] = {}
         #: Why an account's client is not open, by account.
         self.busy: dict[Address, str] = {}
+        self._stored: Sequence[StoredAccount] = ()
+        self._stored_at = 0
         self._opening = asyncio.Lock()
         self._endings: set[asyncio.Task[None]] = set()
 
@@ -106,7 +108,7 @@ class Accounts:
                 kind="keyfile",
                 is_unlocked=stored.address in self._unlocked,
             )
-            for stored in self.keystore.list()
+            for stored in self._list_stored()
         }
         for address, name in self._names.items():
             found.setdefault(
@@ -114,6 +116,16 @@ class Accounts:
                 KnownAccount(address=address, name=name, kind="development", is_unlocked=True),
             )
         return [*found.values()]
+
+    def _list_stored(self) -> Sequence[StoredAccount]:
+        """Return the keyfiles; the folder is read again when it changed."""
+        try:
+            changed = self.keystore.folder.stat().st_mtime_ns
+        except FileNotFoundError:
+            return ()
+        if changed != self._stored_at:
+            self._stored, self._stored_at = self.keystore.list(), changed
+        return self._stored
 
     def get_name(self, address: Address) -> str:
         """Return what an account is called here; empty when it is not known."""

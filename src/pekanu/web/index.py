@@ -99,6 +99,10 @@ class SiteIndex:
             receipts: Of their transactions, as far as known.
             cursor: Where to go on.
         """
+        if not events:
+            # Nothing that anybody sees has changed.
+            self._set("cursor", cursor.to_json())
+            return
         with self._writing():
             self._database.executemany(
                 "insert or replace into blocks values (?, ?)", list(times.items())
@@ -166,6 +170,15 @@ class SiteIndex:
         """Return how many tasks stand in each status."""
         rows = self._read("select status, count(*) from tasks group by status")
         return {Status(status): count for status, count in rows}
+
+    def count_waiting(self, now: Seconds) -> list[tuple[Status, bool, bool, int]]:
+        """Return live tasks: status, whether late, whether challenged, how many."""
+        rows = self._read(
+            "select status, deadline < ?, challenges > 0, count(*) from tasks "
+            "where is_live = 1 group by 1, 2, 3",
+            now,
+        )
+        return [(Status(row[0]), bool(row[1]), bool(row[2]), row[3]) for row in rows]
 
     def find_entry(self, task_id: bytes) -> TaskEntry | None:
         """Return a task for a list, or None when the market never saw it."""

@@ -1,0 +1,273 @@
+"""The explorer: contracts, events, transactions, addresses and blocks, decoded.
+
+What is not here: decoding (`decoding`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, Final
+
+from pekanu.chain import Call, MarketEvent, Receipt, TaskEvent, decode_event
+from pekanu.chain.block import parse_receipt
+from pekanu.chain.simulation import fetch_reason
+from pekanu.errors import UsageError
+from pekanu.types import Address, Wei, format_wei, parse_address
+from pekanu.web.decoding import detail_event, summarize_event
+from pekanu.web.index import TaskFilter
+from pekanu.web.market_pages import build_pager, build_row
+from pekanu.web.reviews import view_call
+from pekanu.web.site import Site
+from pekanu.web.viewer import Viewer
+from pekanu.web.views.explorer import (
+    AddressPage,
+    BlockPage,
+    ContractRow,
+    EventRow,
+    ExplorerPage,
+    TransactionPage,
+    TransactionState,
+)
+from pekanu.web.views.task import Fact
+from pekanu.web.wording import (
+    build_moment,
+    link_address,
+    link_block,
+    link_task,
+    link_transaction,
+)
+
+_HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+_NUMBER: Final = re.compile(r"[0-9]{1,15}")
+_EVENTS: Final = 50
+
+
+def build_explorer(viewer: Viewer, parameter: str = "0", not_found: str = "") -> ExplorerPage:
+    """Return the explorer's page.
+
+    Args:
+        viewer: Who looks.
+        parameter: Number of the page of events.
+        not_found: What was looked for in vain.
+    """
+    site = viewer.site
+    page = int(parameter) if _NUMBER.fullmatch(parameter) else 0
+    events = site.index.list_events(limit=_EVENTS, offset=page * _EVENTS)
+    total = site.index.count_events()
+    return ExplorerPage(
+        contracts=list_contracts(site),
+        events=tuple(_build_event(site, event) for event in events),
+        pager=build_pager("/explorer?page=", page, total, len(events), _EVENTS),
+        not_found=not_found,
+    )
+
+
+def list_contracts(site: Site) -> tuple[ContractRow, ...]:
+    """Return the contracts of the system."""
+    return tuple(
+        ContractRow(
+            name=name,
+            address=link_address(one.address, name),
+            code_hash="0x" + one.code_hash.hex(),
+            block=one.block_number,
+        )
+        for name, one in site.book.contracts.items()
+    )
+
+
+def find_place(site: Site, text: str) -> str:
+    """Return the address of the page for something looked for; raises UsageError."""
+    wanted = text.strip()
+    if _NUMBER.fullmatch(wanted) or _ADDRESS.fullmatch(wanted):
+        return f"/explorer/{wanted}"
+    if _HASH.fullmatch(wanted):
+        task = site.index.find_entry(bytes.fromhex(wanted[2:]))
+        return f"/tasks/{wanted}" if task else f"/explorer/{wanted}"
+    raise UsageError(f"{wanted[:80]!r} is no transaction, address, block or task")
+
+
+async def build_place(
+    viewer: Viewer, text: str, page: int = 0
+) -> tuple[str, TransactionPage | AddressPage | BlockPage]:
+    """Return the template and the model for a hash, an address or a block's number.
+
+    Raises:
+        UsageError: It is none of them, or the chain does not know it.
+    """
+    if _HASH.fullmatch(text):
+        return "explorer_transaction.html", await build_transaction(viewer, text)
+    if _ADDRESS.fullmatch(text):
+        return "explorer_address.html", await build_address(viewer, parse_address(text), page)
+    if _NUMBER.fullmatch(text):
+        return "explorer_block.html", await build_block(viewer, int(text))
+    raise UsageError(f"{text[:80]!r} is no transaction, address or block")
+
+
+async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
+    """Return the page of a transaction; raises UsageError when the chain does not know it."""
+    site = viewer.site
+    found, receipt = await _fetch_transaction(site, text)
+    if found is None:
+        raise UsageError(f"the chain does not know the transaction {text}")
+    call = _read_call(found)
+    sender = parse_address(str(found["from"]))
+    events: list[MarketEvent] = []
+    facts = [
+        Fact(name="From", value=sender, link=link_address(sender, site.get_name(sender))),
+        Fact(name="Nonce", value=str(int(found["nonce"], 16))),
+        Fact(name="Gas limit", value=f"{int(found['gas'], 16):,}"),
+    ]
+    when = None
+    if receipt is not None:
+        events = [event for log in receipt.logs if (event := decode_event(log)) is not None]
+        block = await site.chain.fetch_block(receipt.block_number)
+        when = None if block is None else build_moment(block.timestamp)
+        number = link_block(receipt.block_number)
+        facts += [
+            Fact(name="Block", value=number.short, link=number),
+            Fact(name="Gas used", value=f"{receipt.gas_used:,}"),
+            Fact(name="Fee", value=format_wei(receipt.fee)),
+        ]
+    return TransactionPage(
+        hash=link_transaction(bytes.fromhex(text[2:])),
+        state=await find_state(site, text),
+        when=when,
+        facts=tuple(facts),
+        call=view_call(call) if call.to == site.market.address else None,
+        events=tuple(map(detail_event, events)),
+    )
+
+
+async def find_state(site: Site, text: str, *, seen_block: int = 0) -> TransactionState:
+    """Return where a transaction stands.
+
+    Args:
+        site: Knows the chain.
+        text: Its hash.
+        seen_block: The block in which it was seen before, or 0; if it is in another one now, or
+            in none, the chain was reorganized.
+    """
+    wanted = site.options.confirmations
+    found, receipt = await _fetch_transaction(site, text)
+    if receipt is None:
+        return await _find_unmined(site, found, seen_block)
+    if seen_block and seen_block != receipt.block_number:
+        return _state("reorganized", f"it moved to block {receipt.block_number}", wanted)
+    head = await site.chain.fetch_block_number()
+    confirmations = max(1, head - receipt.block_number + 1)
+    if not receipt.succeeded and found is not None:
+        call = _read_call(found)
+        sender = parse_address(str(found["from"]))
+        reason = await fetch_reason(site.chain, sender, call, receipt.block_number)
+        return TransactionState(
+            name="reverted",
+            text="it was included and failed",
+            confirmations=confirmations,
+            wanted=wanted,
+            reason=reason or "no reason given",
+        )
+    is_final = confirmations >= wanted
+    return TransactionState(
+        name="final" if is_final else "included",
+        text="final" if is_final else f"{confirmations} of {wanted} confirmations",
+        confirmations=confirmations,
+        wanted=wanted,
+        reason="",
+    )
+
+
+async def _find_unmined(
+    site: Site, found: dict[str, Any] | None, seen_block: int
+) -> TransactionState:
+    """Return where a transaction stands that is in no block."""
+    wanted = site.options.confirmations
+    if seen_block:
+        what = "the chain's node does not know it any more" if found is None else "it waits again"
+        return _state("reorganized", f"{what}; block {seen_block} is gone", wanted)
+    if found is None:
+        return _state("unknown", "the chain's node does not know it", wanted)
+    sender = parse_address(str(found["from"]))
+    count = int(await site.chain.request("eth_getTransactionCount", sender, "latest"), 16)
+    if count > int(found["nonce"], 16):
+        return _state("replaced", "another transaction took its place", wanted)
+    return _state("pending", "it waits to be included in a block", wanted)
+
+
+async def build_address(viewer: Viewer, address: Address, page: int) -> AddressPage:
+    """Return the page of an address."""
+    site = viewer.site
+    balance, ledger = await site.balances.fetch(address)
+    events = site.index.list_account_events(address, limit=_EVENTS, offset=page * _EVENTS)
+    total = site.index.count_account_events(address)
+    tasks = site.index.list_tasks(TaskFilter(party=address))
+    names = {one.address: name for name, one in site.book.contracts.items()}
+    facts = [
+        Fact(name="Balance", value=format_wei(balance)),
+        Fact(name="Free in the market", value=format_wei(ledger)),
+        Fact(
+            name="Tasks",
+            value=f"{site.index.count_tasks(TaskFilter(party=address)):,}",
+        ),
+    ]
+    name = names.get(address, site.get_name(address))
+    return AddressPage(
+        address=link_address(address, name),
+        facts=tuple(facts),
+        tasks=tuple(build_row(viewer, entry) for entry in tasks),
+        events=tuple(_build_event(site, event) for event in events),
+        pager=build_pager(f"/explorer/{address}?page=", page, total, len(events), _EVENTS),
+    )
+
+
+async def build_block(viewer: Viewer, number: int) -> BlockPage:
+    """Return the page of a block; raises UsageError when the chain has none of the number."""
+    site = viewer.site
+    block = await site.chain.fetch_block(number)
+    if block is None:
+        raise UsageError(f"the chain has no block {number} yet")
+    return BlockPage(
+        number=number,
+        facts=(
+            Fact(name="Hash", value="0x" + block.hash.hex()),
+            Fact(name="Parent", value="0x" + block.parent_hash.hex()),
+            Fact(name="Time", value=build_moment(block.timestamp).text),
+            Fact(name="Base fee", value=format_wei(block.base_fee)),
+        ),
+        events=tuple(_build_event(site, event) for event in site.index.list_block_events(number)),
+        previous=f"/explorer/{number - 1}" if number else "",
+        next=f"/explorer/{number + 1}" if number < site.feed.block else "",
+    )
+
+
+async def _fetch_transaction(site: Site, text: str) -> tuple[dict[str, Any] | None, Receipt | None]:
+    found, receipt = await asyncio.gather(
+        site.chain.request("eth_getTransactionByHash", text),
+        site.chain.request("eth_getTransactionReceipt", text),
+    )
+    return found, None if receipt is None else parse_receipt(receipt)
+
+
+def _read_call(found: dict[str, Any]) -> Call:
+    to = found.get("to")
+    return Call(
+        to=None if to is None else parse_address(str(to)),
+        data=bytes.fromhex(str(found["input"])[2:]),
+        value=Wei(int(found["value"], 16)),
+    )
+
+
+def _state(name: str, text: str, wanted: int) -> TransactionState:
+    return TransactionState(name=name, text=text, confirmations=0, wanted=wanted, reason="")
+
+
+def _build_event(site: Site, event: MarketEvent) -> EventRow:
+    return EventRow(
+        block=link_block(event.log.block_number),
+        when=build_moment(site.index.get_time(event.log.block_number)),
+        name=type(event).__name__,
+        summary=summarize_event(event),
+        transaction=link_transaction(event.log.transaction),
+        task=link_task(event.task_id) if isinstance(event, TaskEvent) else None,
+    )

@@ -1,0 +1,141 @@
+"""The site's parts put together, for as long as it is served.
+
+What is not here: pages (`*_pages`), routes (`routes`), listening (`serving`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pekanu.chain import DEVNET_CHAIN_ID, AddressBook, Connection, MarketContract
+from pekanu.market.task import MarketDomain
+from pekanu.types import Address
+from pekanu.web.accounts import Accounts
+from pekanu.web.balances import Balances
+from pekanu.web.feed import ChainFeed
+from pekanu.web.index import SiteIndex
+from pekanu.web.pulse import Pulse
+from pekanu.web.quoting import Quoting
+from pekanu.web.results import Results
+from pekanu.web.sessions import SessionStore
+from pekanu.web.summary import Summaries
+from pekanu.web.uploads import Uploads
+from pekanu.web.wallet_requests import WalletRequests
+from pekanu.web.worker_process import WorkerProcess
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SiteOptions:
+    """How the site runs."""
+
+    home: Path
+    rpc: str
+    #: Its own origins, such as ``https://pekanu.example``; empty: this machine's, at its port.
+    origins: tuple[str, ...] = ()
+    #: Pages for browser wallets only: no keys, no worker, no orders.
+    is_hosted: bool = False
+    #: Acts in browsers that chose no other account.
+    account: Address | None = None
+    confirmations: int = 1
+
+
+class Site:
+    """Everything that pages and routes need; made by `open_site`."""
+
+    def __init__(
+        self,
+        options: SiteOptions,
+        chain: Connection,
+        book: AddressBook,
+        index: SiteIndex,
+        feed: ChainFeed,
+        pulse: Pulse,
+    ) -> None:
+        self.options, self.chain, self.book = options, chain, book
+        self.index, self.feed, self.pulse = index, feed, pulse
+        self.market = MarketContract(chain, book.market.address)
+        self.balances = Balances(chain, self.market, feed)
+        state = options.home / "site"
+        self.sessions = SessionStore(path=None if options.is_hosted else state / "sessions.json")
+        self.uploads = Uploads(state / "uploads")
+        self.requests = WalletRequests(chain, pulse.beat)
+        self.accounts = Accounts(
+            options.home,
+            options.rpc,
+            self.requests,
+            pulse.beat,
+            is_development=self.is_development and not options.is_hosted,
+        )
+        self.quoting = Quoting(index, self.domain)
+        self.results = Results()
+        self.worker = WorkerProcess(options.home, options.rpc, pulse.beat)
+        self.summaries = Summaries(index, feed, self.balances)
+        #: What is computed in a task, by its id, where this node knows it.
+        self.functions: dict[bytes, str] = {}
+        #: What could not be done for a task, by its id, shown on its page.
+        self.refusals: dict[str, tuple[str, str]] = {}
+        #: Where it is served, once it is.
+        self.port = 0
+
+    @property
+    def domain(self) -> MarketDomain:
+        """The market."""
+        return self.market.domain
+
+    @property
+    def is_development(self) -> bool:
+        """Whether the chain is a development chain, whose keys are public."""
+        return self.chain.chain_id == DEVNET_CHAIN_ID
+
+    def get_origins(self) -> frozenset[str]:
+        """Return the origins whose requests are the site's own."""
+        if self.options.origins:
+            return frozenset(self.options.origins)
+        hosts = ("127.0.0.1", "localhost", "[::1]")
+        return frozenset(f"http://{host}:{self.port}" for host in hosts)
+
+    def get_name(self, address: Address) -> str:
+        """Return what an account is called here; empty when it is not known."""
+        return "" if self.options.is_hosted else self.accounts.get_name(address)
+
+    async def close(self) -> None:
+        """Close what was opened since; the worker goes with the site."""
+        await self.worker.stop()
+        await self.accounts.close()
+        await self.quoting.close()
+
+
+@asynccontextmanager
+async def open_site(options: SiteOptions) -> AsyncIterator[Site]:
+    """Yield the site over a chain whose market was verified.
+
+    Raises:
+        ChainError: The chain does not answer, or no known market stands there.
+    """
+    async with AsyncExitStack() as stack:
+        chain = await stack.enter_async_context(Connection.open(options.rpc))
+        book = AddressBook.load(options.home, chain.chain_id)
+        await book.verify(chain)
+        folder = options.home / "site"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        identity = f"{book.market.address}:{book.market.block_number}"
+        index = SiteIndex(folder / f"index-{chain.chain_id}.db", identity)
+        stack.callback(index.close)
+        pulse = Pulse()
+        feed = ChainFeed(
+            chain,
+            book.market.address,
+            first_block=book.market.block_number,
+            index=index,
+            pulse=pulse,
+        )
+        await stack.enter_async_context(feed.running())
+        site = Site(options, chain, book, index, feed, pulse)
+        stack.push_async_callback(site.close)
+        if options.account is not None and site.accounts.is_development:
+            await asyncio.to_thread(site.accounts.take_development, options.account)
+        yield site
