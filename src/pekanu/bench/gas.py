@@ -182,7 +182,8 @@ async def measure() -> dict[str, int]:
 
 async def _measure_deployment(bench: _Bench) -> None:
     """Read the first contracts' receipts: the order is that of `deploy`."""
-    names = iter(f"deploy_{name}" for name in ("seal_check", "market", "machine_step"))
+    contracts = ("seal_check", "market", "machine_step", "bisection_referee")
+    names = iter(f"deploy_{name}" for name in contracts)
     for number in range(1, 1 + await bench.chain.fetch_block_number()):
         for receipt in await bench.chain.request("eth_getBlockReceipts", hex(number)):
             if receipt.get("contractAddress"):

@@ -26,6 +26,7 @@ DEPLOYED: Final[dict[str, tuple[str, ...]]] = {
     "SealCheck": (),
     "Market": ("SealCheck",),
     "MachineStep": (),
+    "BisectionReferee": ("Market", "MachineStep"),
 }
 
 

@@ -99,6 +99,21 @@ def climb(
 
 @internal
 @pure
+def check_mask(mask: uint256, levels: uint256, given: uint256):
+    """
+    @notice Refuse a mask that says of more levels than there are, or of other than the given number
+            of siblings.
+    """
+    bits: uint256 = mask
+    count: uint256 = 0
+    for k: uint256 in range(levels, bound=64):
+        count += bits & 1
+        bits = bits >> 1
+    assert bits == 0 and count == given, "merkle: other siblings"
+
+
+@internal
+@pure
 def fold(row: bytes32[32], used: uint256) -> bytes32:
     """
     @notice The root of 32 leaves of which only the first `used` are not empty.

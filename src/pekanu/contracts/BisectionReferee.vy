@@ -1,0 +1,626 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title BisectionReferee
+@license MIT
+@notice Rules challenges of the market on evidence alone: two parties narrow their disagreement about a
+        program's states down to one instruction, which MachineStep executes. No owner, no money: bonds
+        lie in the market. Other contracts can have a bisection played, and read its outcome.
+@dev Twin: pekanu.dispute.game. Of each dispute one word is stored: a commitment while it is played,
+     its outcome afterwards. What a move answers is in its calldata, so a move is for exactly one
+     position of one dispute. A move is valid while block.timestamp <= deadline, the time-out from the
+     second after.
+"""
+
+from . import MachineStep as machine_step
+from .libraries import merkle
+from .libraries import seal
+from .libraries import tasks as task_lib
+from .machine import state as state_lib
+from .referees import disputes
+from .referees import endings
+from .referees import terms as terms_lib
+
+interface Market:
+    def states(task_id: bytes32) -> uint256: view
+    def open_challenge(
+        task: task_lib.Task, claim: task_lib.Claim, challenge: bytes32, challenger: address
+    ): payable
+    def dismiss(task: task_lib.Task, challenge: bytes32): nonpayable
+    def rule_against_worker(task: task_lib.Task, challenge: bytes32): nonpayable
+
+interface MachineStep:
+    def step(
+        before_root: bytes32,
+        text_root: bytes32,
+        state: state_lib.State,
+        witness: machine_step.Witness,
+    ) -> bytes32: view
+
+# ---------------------------------------------------------------------------------------------
+#                                            CONSTANTS
+# ---------------------------------------------------------------------------------------------
+
+#: Outcomes, which take the commitment's place. No hash is as small.
+UPHELD: constant(bytes32) = 0x0000000000000000000000000000000000000000000000000000000000000001
+REFUTED: constant(bytes32) = 0x0000000000000000000000000000000000000000000000000000000000000002
+#: The worker's clock is at most so many times the terms', however many dispute with it at once.
+MAX_CLOCKS: constant(uint256) = 16
+#: Numbers from here on are of bisections that other contracts opened.
+FOREIGN: constant(uint256) = 2**255
+#: Bits of a witness's mask.
+WITNESS_LEVELS: constant(uint256) = 42
+
+# ---------------------------------------------------------------------------------------------
+#                                             STORAGE
+# ---------------------------------------------------------------------------------------------
+
+#: Where the money is, and who executes the last step; in the code, not in storage.
+MARKET: immutable(Market)
+MACHINE_STEP: immutable(MachineStep)
+
+#: Slot 0. Each dispute's commitment or outcome; zero: never seen.
+disputes_: HashMap[bytes32, bytes32]
+
+# ---------------------------------------------------------------------------------------------
+#                                              EVENTS
+# ---------------------------------------------------------------------------------------------
+
+event Challenged:  # the worker must open an item of its claim
+    dispute: indexed(bytes32)
+    task_id: indexed(bytes32)
+    challenger: indexed(address)
+    item: uint256
+    bond: uint256
+    place: disputes.Place
+
+event BisectionOpened:  # another contract has one played; the challenger must move
+    dispute: indexed(bytes32)
+    opener: indexed(address)
+    challenger: indexed(address)
+    start: bytes32
+    points: bytes32[disputes.PARTS]
+    place: disputes.Place
+
+event Opened:  # the worker has, with its first dissection; the challenger must move
+    dispute: indexed(bytes32)
+    start: bytes32
+    points: bytes32[disputes.PARTS]
+    place: disputes.Place
+
+event Dissected:  # a part of the last dissection was disputed by a dissection of its own
+    dispute: indexed(bytes32)
+    index: uint256
+    points: bytes32[disputes.PARTS]
+    place: disputes.Place
+
+event Proved:  # a step was executed
+    dispute: indexed(bytes32)
+    step: uint256
+    before: bytes32
+    claimed: bytes32
+    after: bytes32
+
+event TimedOut:  # the party that owed the move has lost by its clock
+    dispute: indexed(bytes32)
+    mover: indexed(address)
+
+event Ruled:  # it is over
+    dispute: indexed(bytes32)
+    is_refuted: bool
+
+#: What a worker shows to open an item of its claim.
+struct Item:
+    results_root: bytes32
+    count: uint256
+    index: uint256
+    result: seal.Result
+    result_path: DynArray[bytes32, merkle.MAX_DEPTH]
+    input_root: bytes32
+    input_path: DynArray[bytes32, merkle.MAX_DEPTH]
+
+#: What is shown of one step.
+struct StepProof:
+    state: state_lib.State
+    witness: machine_step.Witness
+
+
+@deploy
+def __init__(market: address, machine_step_: address):
+    """
+    @param market The market whose challenges it rules.
+    @param machine_step_ The MachineStep contract, which has no state and no owner.
+    """
+    MARKET = Market(market)
+    MACHINE_STEP = MachineStep(machine_step_)
+
+
+@external
+@view
+def market() -> address:
+    """
+    @notice The market whose challenges it rules.
+    """
+    return MARKET.address
+
+
+@external
+@view
+def commitment_of(dispute: bytes32) -> bytes32:
+    """
+    @notice What is stored of a dispute: zero if it was never seen, 1 if it ended for the worker, 2 if
+            against it, else the commitment to where it stands.
+    """
+    return self.disputes_[dispute]
+
+
+@external
+@view
+def task_id(task: task_lib.Task) -> bytes32:
+    """
+    @notice A task's identity in the market.
+    """
+    return self._task_id(task)
+
+
+@internal
+@view
+def _task_id(task: task_lib.Task) -> bytes32:
+    separator: bytes32 = keccak256(
+        abi_encode(
+            task_lib.DOMAIN_TYPEHASH,
+            task_lib.NAME_HASH,
+            task_lib.VERSION_HASH,
+            chain.id,
+            MARKET.address,
+        )
+    )
+    return keccak256(concat(x"1901", separator, task_lib.struct_hash(task)))
+
+
+# ---------------------------------------------------------------------------------------------
+#                                       CHALLENGE AND OPENING
+# ---------------------------------------------------------------------------------------------
+
+
+@external
+@view
+def bond_of(task: task_lib.Task, terms: terms_lib.Terms, for_client: bool) -> uint256:
+    """
+    @notice The least bond of a challenge now.
+    """
+    return self._get_bond(task_lib.unpack(staticcall MARKET.states(self._task_id(task))), terms, for_client)
+
+
+@external
+@payable
+def challenge(
+    task: task_lib.Task,
+    claim: task_lib.Claim,
+    terms: terms_lib.Terms,
+    item: uint256,
+    number: uint64,
+    for_client: bool,
+):
+    """
+    @notice Dispute an item of a delivered claim. By anyone; the value sent is the bond.
+    @dev Terms of which no dispute can be played are refused here; nobody should sign a task with
+         such terms (pekanu.dispute.rules).
+    @param number Makes the dispute distinct among those of the same challenger and worker.
+    @param for_client Whether the caller speaks for the client, as the client or its agent. Said by the
+           caller, so that nobody is made an agent, whose half of the stake is the client's, unasked.
+    """
+    assert terms_lib.get_hash(terms) == task.terms, "referee: other terms"
+    assert terms_lib.are_sound(terms), "referee: unsound terms"
+    assert item < convert(task.count, uint256), "referee: no such item"
+    speaks: bool = msg.sender == task.client or msg.sender == task.agent
+    assert speaks == for_client, "referee: named as the client's"
+    task_id_: bytes32 = self._task_id(task)
+    state: task_lib.State = task_lib.unpack(staticcall MARKET.states(task_id_))
+    assert msg.value >= self._get_bond(state, terms, for_client), "referee: bond too low"
+    clock: uint256 = convert(terms.clock, uint256)
+    dispute: disputes.Dispute = disputes.Dispute(
+        number=convert(number, uint256),
+        worker=state.worker,
+        challenger=msg.sender,
+        turn=disputes.OPENING,
+        first=0,
+        last=convert(terms.max_steps, uint256),
+        deadline=0,
+        worker_left=clock * min(1 + self._count_open(state), MAX_CLOCKS),
+        challenger_left=clock,
+        extension=convert(terms.extension, uint256),
+        last_extension=convert(terms.last_extension, uint256),
+    )
+    dispute = disputes.start_turn(
+        dispute, disputes.OPENING, block.timestamp, convert(terms.first_extension, uint256)
+    )
+    id: bytes32 = disputes.get_id(dispute)
+    assert self.disputes_[id] == empty(bytes32), "referee: number used"
+    place: disputes.Place = disputes.pack(dispute)
+    self.disputes_[id] = disputes.get_commitment(
+        place,
+        self._get_asked(claim.results_root, task.terms, convert(task.count, uint256), item),
+    )
+    log Challenged(
+        dispute=id,
+        task_id=task_id_,
+        challenger=msg.sender,
+        item=item,
+        bond=msg.value,
+        place=place,
+    )
+    extcall MARKET.open_challenge(task, claim, id, msg.sender, value=msg.value)
+
+
+@internal
+@pure
+def _count_open(state: task_lib.State) -> uint256:
+    return state.client_challenges + state.other_challenges
+
+
+@internal
+@pure
+def _get_bond(
+    state: task_lib.State, terms: terms_lib.Terms, for_client: bool
+) -> uint256:
+    """
+    @notice The base bond for the client's first challenge; for others as many times that as
+            there would then be challenges.
+    """
+    if for_client and state.client_challenges == 0:
+        return terms.bond
+    return terms.bond * (1 + self._count_open(state))
+
+
+@internal
+@pure
+def _get_asked(
+    results_root: bytes32, terms_hash: bytes32, count: uint256, item: uint256
+) -> bytes32:
+    """
+    @notice What stands for the item that is to be opened.
+    """
+    return keccak256(abi_encode(results_root, terms_hash, count, item))
+
+
+@external
+def open(
+    place: disputes.Place,
+    terms: terms_lib.Terms,
+    program: terms_lib.Program,
+    item: Item,
+    ending: endings.Ending,
+    points: bytes32[disputes.PARTS],
+):
+    """
+    @notice Show the challenged item's result, that it is the one of a final state, and the states at
+            the ends of equal parts of the run. The worker alone.
+    @dev The first state is derived here, never shown.
+    @param points The last is the final state.
+    """
+    dispute: disputes.Dispute = disputes.unpack(place, msg.sender)
+    id: bytes32 = self._check_turn(
+        place,
+        dispute,
+        self._get_asked(item.results_root, terms_lib.get_hash(terms), item.count, item.index),
+    )
+    assert dispute.turn == disputes.OPENING, "referee: opened before"
+    assert terms_lib.is_program(terms.program_id, program), "referee: other program"
+    assert len(item.result_path) == merkle.depth_of(item.count), "referee: other depth"
+    assert len(item.input_path) == merkle.depth_of(item.count), "referee: other depth"
+    assert (
+        merkle.root_of_path(seal.result_leaf(item.result), item.index, item.result_path)
+        == item.results_root
+    ), "referee: other result"
+    assert (
+        merkle.root_of_path(item.input_root, item.index, item.input_path) == terms.inputs_root
+    ), "referee: other input"
+    endings.check(item.result, ending)
+    parts: uint256 = disputes.count_parts(dispute.first, dispute.last)
+    assert points[parts - 1] == item.result.evidence, "referee: other final state"
+    start: bytes32 = endings.get_first_root(program, item.input_root)
+    opened: disputes.Place = self._pass_turn(
+        id, dispute, disputes.get_root(start, points, parts), convert(terms.first_extension, uint256)
+    )
+    log Opened(dispute=id, start=start, points=points, place=opened)
+
+
+# ---------------------------------------------------------------------------------------------
+#                                         THE PLAY
+# ---------------------------------------------------------------------------------------------
+
+
+@external
+def dissect(
+    place: disputes.Place, pick: disputes.Pick, points: bytes32[disputes.PARTS]
+):
+    """
+    @notice Dispute the end of a part of the other's last dissection, of which the start is agreed, by
+            a dissection of that part. The party that owes the move alone.
+    @param points The states at the ends of its parts; the last differs from the part's.
+    """
+    dispute: disputes.Dispute = disputes.unpack(place, msg.sender)
+    id: bytes32 = self._check_turn(place, dispute, disputes.get_root_of_pick(pick))
+    first: uint256 = 0
+    last: uint256 = 0
+    first, last = self._get_part(dispute, pick)
+    assert last - first > 1, "referee: one step is proved"
+    parts: uint256 = disputes.count_parts(first, last)
+    assert points[parts - 1] != pick.end, "referee: nothing disputed"
+    dispute.first = first
+    dispute.last = last
+    passed: disputes.Place = self._pass_turn(
+        id, dispute, disputes.get_root(pick.start, points, parts), dispute.extension
+    )
+    log Dissected(dispute=id, index=pick.index, points=points, place=passed)
+
+
+@external
+def prove(
+    place: disputes.Place,
+    mover: address,
+    pick: disputes.Pick,
+    proof: StepProof,
+    task: task_lib.Task,
+    terms: terms_lib.Terms,
+    program: terms_lib.Program,
+):
+    """
+    @notice Execute a part that is one step long. Whoever claimed another end than follows loses; if
+            the end follows, the party that owed the move, for it had nothing to dispute. By anyone; for
+            the second, where there is another part that could be disputed, by that party.
+    @param mover The party that owes the move.
+    """
+    assert place.number < FOREIGN, "referee: not of the market"
+    assert terms_lib.get_hash(terms) == task.terms, "referee: other terms"
+    assert terms_lib.is_program(terms.program_id, program), "referee: other program"
+    id: bytes32 = empty(bytes32)
+    is_refuted: bool = False
+    id, is_refuted = self._prove(place, mover, pick, proof, program.text_root)
+    self._rule(id, is_refuted, task)
+
+
+@external
+def time_out(
+    place: disputes.Place, mover: address, root: bytes32, task: task_lib.Task
+):
+    """
+    @notice End a dispute whose mover's clock is over, against it. By anyone.
+    @param root Of the last dissection; before the opening, the hash of what is to be opened.
+    """
+    assert place.number < FOREIGN, "referee: not of the market"
+    id: bytes32 = empty(bytes32)
+    is_refuted: bool = False
+    id, is_refuted = self._time_out(place, mover, root)
+    self._rule(id, is_refuted, task)
+
+
+@internal
+@view
+def _check_position(
+    place: disputes.Place, dispute: disputes.Dispute, root: bytes32
+) -> bytes32:
+    """
+    @notice The id of the dispute that stands at this position.
+    """
+    id: bytes32 = disputes.get_id(dispute)
+    stored: bytes32 = self.disputes_[id]
+    assert stored != empty(bytes32), "referee: no such dispute"
+    assert stored != UPHELD and stored != REFUTED, "referee: over"
+    assert stored == disputes.get_commitment(place, root), "referee: other position"
+    return id
+
+
+@internal
+@view
+def _check_turn(
+    place: disputes.Place, dispute: disputes.Dispute, root: bytes32
+) -> bytes32:
+    """
+    @notice The same, while the clock of the party that owes the move runs.
+    """
+    id: bytes32 = self._check_position(place, dispute, root)
+    assert block.timestamp <= dispute.deadline, "referee: clock over"
+    return id
+
+
+@internal
+@pure
+def _get_part(
+    dispute: disputes.Dispute, pick: disputes.Pick
+) -> (uint256, uint256):
+    """
+    @notice The steps of the part that is picked.
+    """
+    assert dispute.turn != disputes.OPENING, "referee: not opened"
+    assert pick.index < disputes.count_parts(dispute.first, dispute.last), "referee: no such part"
+    return (
+        disputes.get_point(dispute.first, dispute.last, pick.index),
+        disputes.get_point(dispute.first, dispute.last, pick.index + 1),
+    )
+
+
+@internal
+def _pass_turn(
+    id: bytes32, dispute: disputes.Dispute, root: bytes32, extension: uint256
+) -> disputes.Place:
+    """
+    @notice Store a dissection and give the other party the move.
+    """
+    turn: uint256 = disputes.CHALLENGERS
+    if dispute.turn == disputes.CHALLENGERS:
+        turn = disputes.WORKERS
+    passed: disputes.Place = disputes.pack(
+        disputes.start_turn(
+            disputes.end_turn(dispute, block.timestamp), turn, block.timestamp, extension
+        )
+    )
+    self.disputes_[id] = disputes.get_commitment(passed, root)
+    return passed
+
+
+@internal
+def _prove(
+    place: disputes.Place,
+    mover: address,
+    pick: disputes.Pick,
+    proof: StepProof,
+    text_root: bytes32,
+) -> (bytes32, bool):
+    """
+    @notice The dispute's id, and whether the step is decided against the worker.
+    """
+    dispute: disputes.Dispute = disputes.unpack(place, mover)
+    id: bytes32 = self._check_turn(place, dispute, disputes.get_root_of_pick(pick))
+    first: uint256 = 0
+    last: uint256 = 0
+    first, last = self._get_part(dispute, pick)
+    assert last - first == 1, "referee: more than one step"
+    merkle.check_mask(proof.witness.mask, WITNESS_LEVELS, len(proof.witness.siblings))
+    after: bytes32 = staticcall MACHINE_STEP.step(
+        pick.start, text_root, proof.state, proof.witness
+    )
+    is_movers_loss: bool = after == pick.end
+    if is_movers_loss:
+        assert (
+            msg.sender == mover or dispute.last - dispute.first == 1
+        ), "referee: the step is right"
+    log Proved(dispute=id, step=first, before=pick.start, claimed=pick.end, after=after)
+    return id, is_movers_loss == (dispute.turn == disputes.WORKERS)
+
+
+@internal
+def _time_out(place: disputes.Place, mover: address, root: bytes32) -> (bytes32, bool):
+    """
+    @notice The dispute's id, and whether the worker's clock is over.
+    """
+    dispute: disputes.Dispute = disputes.unpack(place, mover)
+    id: bytes32 = self._check_position(place, dispute, root)
+    assert block.timestamp > dispute.deadline, "referee: too early"
+    log TimedOut(dispute=id, mover=mover)
+    return id, dispute.turn != disputes.CHALLENGERS
+
+
+@internal
+def _end(id: bytes32, is_refuted: bool):
+    self.disputes_[id] = REFUTED if is_refuted else UPHELD
+    log Ruled(dispute=id, is_refuted=is_refuted)
+
+
+@internal
+def _rule(id: bytes32, is_refuted: bool, task: task_lib.Task):
+    """
+    @notice End a dispute and have the market pay. The market knows no such challenge of another
+            task.
+    """
+    self._end(id, is_refuted)
+    if is_refuted:
+        extcall MARKET.rule_against_worker(task, id)
+    else:
+        extcall MARKET.dismiss(task, id)
+
+
+# ---------------------------------------------------------------------------------------------
+#                                  BISECTIONS OF OTHER REFEREES
+# ---------------------------------------------------------------------------------------------
+
+
+@external
+def open_bisection(
+    key: bytes32,
+    worker: address,
+    challenger: address,
+    text_root: bytes32,
+    clocks: terms_lib.Terms,
+    start: bytes32,
+    points: bytes32[disputes.PARTS],
+) -> bytes32:
+    """
+    @notice Have two parties play a bisection; the caller reads the outcome (commitment_of). It has
+            checked the first state and the worker's dissection itself; the challenger moves next.
+    @param key The caller's own; once for the same parties and program.
+    @param worker Who defends the last state.
+    @param clocks Number of steps, clock and extensions; the rest is not read.
+    @param start The state at step 0.
+    @param points The states at the ends of the parts, as the worker claims them.
+    @return The dispute's id.
+    """
+    assert terms_lib.are_sound(clocks), "referee: unsound terms"
+    assert worker != empty(address) and challenger != empty(address), "referee: no party"
+    clock: uint256 = convert(clocks.clock, uint256)
+    dispute: disputes.Dispute = disputes.Dispute(
+        number=self._get_number(msg.sender, key, text_root),
+        worker=worker,
+        challenger=challenger,
+        turn=disputes.WORKERS,
+        first=0,
+        last=convert(clocks.max_steps, uint256),
+        deadline=block.timestamp,
+        worker_left=clock,
+        challenger_left=clock,
+        extension=convert(clocks.extension, uint256),
+        last_extension=convert(clocks.last_extension, uint256),
+    )
+    id: bytes32 = disputes.get_id(dispute)
+    assert self.disputes_[id] == empty(bytes32), "referee: number used"
+    parts: uint256 = disputes.count_parts(dispute.first, dispute.last)
+    place: disputes.Place = disputes.pack(
+        disputes.start_turn(
+            dispute,
+            disputes.CHALLENGERS,
+            block.timestamp,
+            convert(clocks.first_extension, uint256),
+        )
+    )
+    self.disputes_[id] = disputes.get_commitment(place, disputes.get_root(start, points, parts))
+    log BisectionOpened(
+        dispute=id,
+        opener=msg.sender,
+        challenger=challenger,
+        start=start,
+        points=points,
+        place=place,
+    )
+    return id
+
+
+@external
+def prove_bisection(
+    place: disputes.Place,
+    mover: address,
+    pick: disputes.Pick,
+    proof: StepProof,
+    opener: address,
+    key: bytes32,
+    text_root: bytes32,
+):
+    """
+    @notice Execute a step of a bisection that another contract opened; else as prove.
+    """
+    assert place.number == self._get_number(opener, key, text_root), "referee: other bisection"
+    id: bytes32 = empty(bytes32)
+    is_refuted: bool = False
+    id, is_refuted = self._prove(place, mover, pick, proof, text_root)
+    self._end(id, is_refuted)
+
+
+@external
+def time_out_bisection(place: disputes.Place, mover: address, root: bytes32):
+    """
+    @notice End a bisection that another contract opened; else as time_out.
+    """
+    assert place.number >= FOREIGN, "referee: of the market"
+    id: bytes32 = empty(bytes32)
+    is_refuted: bool = False
+    id, is_refuted = self._time_out(place, mover, root)
+    self._end(id, is_refuted)
+
+
+@internal
+@pure
+def _get_number(opener: address, key: bytes32, text_root: bytes32) -> uint256:
+    """
+    @notice The number of another contract's bisection, which nobody else can take.
+    """
+    return FOREIGN | convert(keccak256(abi_encode(opener, key, text_root)), uint256)

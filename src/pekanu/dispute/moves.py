@@ -1,0 +1,97 @@
+"""The moves of a dispute, with what each shows.
+
+Not here: the rules (`game`), which move an honest party makes (`strategy`).
+Twin: the external calls of contracts/BisectionReferee.vy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from pekanu.dispute.dissection import Pick
+from pekanu.dispute.ending import Ending, ProgramParts
+from pekanu.dispute.place import AskedItem
+from pekanu.machine.witness import STATE_ABI, WITNESS_ABI, StepProof
+from pekanu.market.claim import RESULT_ABI, Result
+from pekanu.market.task import Terms
+from pekanu.types import Address, Hash32
+
+ITEM_ABI: Final = f"(bytes32,uint256,uint256,{RESULT_ABI},bytes32[],bytes32,bytes32[])"
+PROOF_ABI: Final = f"({STATE_ABI},{WITNESS_ABI})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownItem:
+    """An item of a claim with its paths."""
+
+    results_root: Hash32
+    count: int
+    index: int
+    result: Result
+    result_path: tuple[Hash32, ...] = ()
+    input_root: Hash32
+    input_path: tuple[Hash32, ...] = ()
+
+    def get_asked(self, terms: Terms) -> AskedItem:
+        """Return the item of which this says to be the one."""
+        return AskedItem(
+            results_root=self.results_root,
+            terms_hash=terms.hash(),
+            count=self.count,
+            index=self.index,
+        )
+
+    def to_abi(self) -> tuple[object, ...]:
+        """Return the contract's struct."""
+        return (
+            self.results_root,
+            self.count,
+            self.index,
+            self.result.to_abi(),
+            self.result_path,
+            self.input_root,
+            self.input_path,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Open:
+    """The worker shows its result, that it is of a final state, and its first dissection."""
+
+    sender: Address
+    terms: Terms
+    program: ProgramParts
+    item: ShownItem
+    ending: Ending
+    points: tuple[Hash32, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dissect:
+    """A party disputes the end of a part by a dissection of its own."""
+
+    sender: Address
+    pick: Pick
+    points: tuple[Hash32, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prove:
+    """Somebody has a step executed."""
+
+    sender: Address
+    pick: Pick
+    proof: StepProof
+    #: What `MachineStep` answers.
+    after: Hash32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TimeOut:
+    """Somebody ends the dispute by the mover's clock."""
+
+    sender: Address
+
+
+Move: TypeAlias = Open | Dissect | Prove | TimeOut
