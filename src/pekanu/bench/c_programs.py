@@ -29,7 +29,8 @@ _START: Final = "start.c"
 #: Beside the files there is a generated program: its functions and rounds.
 LARGE: Final = "large"
 _LARGE_SIZE: Final = (600, 3000)
-_COMMON_FLAGS: Final = ("-O2", "-w", "-std=c11")
+#: Without a frame pointer, which gcc leaves out by itself and zig cc does not.
+_COMMON_FLAGS: Final = ("-O2", "-w", "-std=c11", "-fomit-frame-pointer")
 _GUEST_FLAGS: Final = (
     *("-target", "riscv32-freestanding-none", "-mcpu=generic_rv32+m"),
     *("-ffreestanding", "-fno-stack-protector", "-static", "-g0", "-Wl,--image-base=0x10000"),

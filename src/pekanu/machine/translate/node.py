@@ -188,6 +188,8 @@ class NodeWriter:
             self._body.i32(0)
 
     def _load(self, registers: int) -> None:
+        if not registers:
+            return
         for register in list_registers(registers):
             self._body.global_get(get_global(register))
             self._body.set(self._locals[register])

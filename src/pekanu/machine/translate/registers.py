@@ -9,6 +9,7 @@ Not here: the loads and stores themselves (`function`).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from pekanu.machine.isa import Instruction, Op
@@ -48,9 +49,10 @@ def get_writes(instruction: Instruction) -> int:
     return 0 if instruction.op in _RESULTLESS else 1 << instruction.rd & _ALL
 
 
-def list_registers(bits: int) -> list[int]:
+@lru_cache(maxsize=1 << 14)
+def list_registers(bits: int) -> tuple[int, ...]:
     """Return the registers of a set, rising."""
-    return [register for register in range(32) if bits >> register & 1]
+    return tuple(register for register in range(32) if bits >> register & 1)
 
 
 def set_registers(graph: Graph) -> None:

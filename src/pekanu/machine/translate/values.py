@@ -94,11 +94,13 @@ class Values:
         if rd == 0 or instruction.op in _WITHOUT_RESULT:
             return None
         value, limit = self._get_result(instruction, pc)
-        self.known.pop(rd, None)
-        self.limits.pop(rd, None)
         if limit is not None:
             self.limits[rd] = limit
+        elif rd in self.limits:
+            del self.limits[rd]
         if value is None:
+            if rd in self.known:
+                del self.known[rd]
             return None
         self.known[rd] = value
         return value.value if isinstance(value, Constant) else None
@@ -118,6 +120,8 @@ class Values:
     def _get_result(self, instruction: Instruction, pc: int) -> tuple[Value | None, int | None]:
         """Return an instruction's guessed result and a limit for it."""
         op, immediate = instruction.op, instruction.imm
+        if op not in _FOLLOWED:
+            return None, None
         source = self._get(instruction.rs1)
         value: Value | None = None
         limit: int | None = None
@@ -147,6 +151,8 @@ class Values:
         return Constant(0) if register == 0 else self.known.get(register)
 
 
+#: Whose results are worth a guess.
+_FOLLOWED: Final = frozenset((Op.LUI, Op.AUIPC, Op.ADDI, Op.ADD, Op.SLLI, Op.LW, Op.ANDI, Op.LBU))
 _WITHOUT_RESULT: Final = frozenset(
     (
         *(Op.BEQ, Op.BNE, Op.BLT, Op.BGE, Op.BLTU, Op.BGEU),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 I32: Final = 0x7F
@@ -106,6 +107,16 @@ def to_signed(value: int) -> int:
 
 #: What most operands are, encoded once.
 _SMALL: Final = tuple(unsigned(value) for value in range(1024))
+#: Whole instructions, by the local.
+_LOCAL_GET: Final = tuple(b"\x20" + unsigned(local) for local in range(64))
+_LOCAL_SET: Final = tuple(b"\x21" + unsigned(local) for local in range(64))
+_LOCAL_TEE: Final = tuple(b"\x22" + unsigned(local) for local in range(64))
+
+
+@lru_cache(maxsize=1 << 14)
+def _encode_i32(value: int) -> bytes:
+    """Return the instruction that pushes a constant of 32 bits."""
+    return b"\x41" + signed(to_signed(value))
 
 
 class Body:
@@ -123,8 +134,7 @@ class Body:
 
     def i32(self, value: int) -> None:
         """Push a constant of 32 bits."""
-        self.bytes.append(0x41)
-        self.bytes += signed(to_signed(value))
+        self.bytes += _encode_i32(value)
 
     def i64(self, value: int) -> None:
         """Push a constant of 64 bits."""
@@ -133,18 +143,15 @@ class Body:
 
     def get(self, local: int) -> None:
         """Push a local."""
-        self.bytes.append(0x20)
-        self.bytes += _SMALL[local]
+        self.bytes += _LOCAL_GET[local]
 
     def set(self, local: int) -> None:
         """Pop into a local."""
-        self.bytes.append(0x21)
-        self.bytes += _SMALL[local]
+        self.bytes += _LOCAL_SET[local]
 
     def tee(self, local: int) -> None:
         """Copy the top of the stack into a local."""
-        self.bytes.append(0x22)
-        self.bytes += _SMALL[local]
+        self.bytes += _LOCAL_TEE[local]
 
     def global_get(self, index: int) -> None:
         """Push a global."""
