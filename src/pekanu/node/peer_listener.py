@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pekanu.errors import UsageError
@@ -77,7 +77,7 @@ class PeerListener:
         port: 0 for a free one.
     """
 
-    def __init__(self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> None:
         """Start nothing yet."""
         self._app, self._host, self._port = app, host, port
         self._server: _QuietServer | None = None

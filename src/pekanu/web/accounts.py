@@ -217,6 +217,12 @@ class Accounts:
                 return store.import_key(f"development-{number}", key, password).name
         raise KeystoreError(f"there is no keyfile of {address}")
 
+    def is_development_keyfile(self, address: Address) -> bool:
+        """Return whether a keyfile holds a development chain's key, which everybody knows."""
+        return self.is_development and any(
+            Account.from_key(key).address == address for key in _get_keys()
+        )
+
     # --- clients ----------------------------------------------------------------------------------
 
     def find_client(self, address: Address | None) -> OpenClient | None:

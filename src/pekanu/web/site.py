@@ -40,6 +40,8 @@ class SiteOptions:
     is_hosted: bool = False
     #: Acts in browsers that chose no other account.
     account: Address | None = None
+    #: Development accounts that are at hand besides, such as one that can work.
+    others: tuple[Address, ...] = ()
     confirmations: int = 1
 
 
@@ -137,5 +139,6 @@ async def open_site(options: SiteOptions) -> AsyncIterator[Site]:
         site = Site(options, chain, book, index, feed, pulse)
         stack.push_async_callback(site.close)
         if options.account is not None and site.accounts.is_development:
-            await asyncio.to_thread(site.accounts.take_development, options.account)
+            for address in (options.account, *options.others):
+                await asyncio.to_thread(site.accounts.take_development, address)
         yield site

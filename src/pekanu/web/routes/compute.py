@@ -1,0 +1,108 @@
+"""New computation: forms, files, estimates, quotes, the dialog and the order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+
+from pekanu import catalog
+from pekanu.errors import InvalidInput, PekanuError, UsageError
+from pekanu.web.compute_pages import (
+    build_catalog,
+    build_estimate_of,
+    build_form,
+    build_review,
+    fetch_quotes,
+    order,
+)
+from pekanu.web.forms import Draft, build_field, find_spec, read_draft
+from pekanu.web.requests import (
+    answer_fragment,
+    answer_page,
+    answer_seeing,
+    read_form,
+)
+from pekanu.web.routes.market import Looking
+from pekanu.web.uploads import PREFIX
+from pekanu.web.viewer import Viewer
+from pekanu.web.views.compute import QuotesView
+
+router = APIRouter(prefix="/compute")
+
+
+@router.get("")
+async def show_catalog(viewer: Looking) -> Response:
+    """Show the catalog."""
+    return await answer_page(
+        viewer, "compute.html", build_catalog(), title="New computation", path="/compute"
+    )
+
+
+@router.get("/{function}")
+async def show_form(viewer: Looking, function: str) -> Response:
+    """Show a function's form."""
+    found = catalog.get(function)
+    page = await build_form(viewer, found, {})
+    return await answer_page(viewer, "compute_form.html", page, title=found.title, path="/compute")
+
+
+@router.post("/{function}/upload/{field}")
+async def upload(request: Request, viewer: Looking, function: str, field: str) -> Response:
+    """Keep a file for a field; answer with the field that holds it."""
+    found = catalog.get(function)
+    spec = find_spec(found, field)
+    uploads = viewer.site.uploads
+    if not spec.is_file:
+        raise UsageError(f"{field} takes no file")
+    file = (await request.form(max_files=1)).get("file")
+    if not isinstance(file, UploadFile):
+        raise UsageError("no file was sent")
+    value, problem = "", ""
+    try:
+        held = await uploads.take(file, file.filename or "file", spec.files)
+        value = f"{PREFIX}{held.id}"
+    except InvalidInput as error:
+        problem = error.message
+    return answer_fragment("upload.html", build_field(found, spec, value, problem, uploads))
+
+
+@router.post("/{function}/estimate")
+async def estimate(request: Request, viewer: Looking, function: str) -> Response:
+    """Say what is wrong with a form, or how much it computes."""
+    draft = await _read(viewer, function, await read_form(request))
+    return answer_fragment("estimate.html", build_estimate_of(viewer.site, draft))
+
+
+@router.post("/{function}/quotes")
+async def quotes(request: Request, viewer: Looking, function: str) -> Response:
+    """Ask workers."""
+    draft = await _read(viewer, function, await read_form(request))
+    try:
+        found = await fetch_quotes(viewer.site, draft)
+    except PekanuError as error:
+        found = QuotesView(rows=(), asked=0, problem=error.message, hint=error.hint or "")
+    return answer_fragment("quotes.html", found)
+
+
+@router.post("/{function}/review")
+async def review(request: Request, viewer: Looking, function: str) -> Response:
+    """Show what would be signed."""
+    form = await read_form(request)
+    found = await build_review(viewer, await _read(viewer, function, form), form)
+    return answer_fragment("review.html", found)
+
+
+@router.post("/{function}/order")
+async def place_order(request: Request, viewer: Looking, function: str) -> Response:
+    """Buy it."""
+    form = await read_form(request)
+    job_id = await order(viewer, await _read(viewer, function, form), form)
+    return answer_seeing(request, f"/tasks/{job_id}")
+
+
+async def _read(viewer: Viewer, function: str, form: Mapping[str, str]) -> Draft:
+    return await asyncio.to_thread(read_draft, catalog.get(function), form, viewer.site.uploads)
