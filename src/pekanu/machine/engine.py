@@ -1,9 +1,10 @@
 """Runs a program in two tiers on one memory: translated code, and an interpreter for what is left.
 
-The translated code stops where the steps that are left might not suffice for what comes next, at
-jumps that nobody foresaw, and before what may trap; the interpreter goes on from there. If the
-translated code itself traps, its registers are lost: the machine starts over from where it began,
-goes to the last step that it knew, and lets the interpreter find the trap.
+The interpreter begins, since most programs end before their translation would. The translated
+code stops where the steps that are left might not suffice for what comes next, at jumps that
+nobody foresaw, and before what may trap; the interpreter goes on from there. If the translated
+code itself traps, its registers are lost: the machine starts over from where it began, goes to
+the last step that it knew, and lets the interpreter find the trap.
 
 Not here: roots, outputs and checkpoints (`executor`).
 """
@@ -24,6 +25,8 @@ from pekanu.machine.isa import A0, A7, EXIT_CALL, Op, decode
 from pekanu.machine.program import Program
 from pekanu.machine.state import REGISTERS, MachineState, Status
 
+#: Steps that the interpreter takes before a program is translated: about 50 ms.
+_FIRST: Final = 1 << 24
 #: With fewer steps left, the interpreter takes them all at once.
 _FEW: Final = 20_000
 #: Steps that translated code should make between two calls of the interpreter; if it makes fewer,
@@ -67,7 +70,8 @@ class Machine:
     Args:
         program: What is run.
         start: Where it begins.
-        instantiate: Makes translated code with fresh memory; None interprets everything.
+        instantiate: Translates, and makes an instance with fresh memory, when the program turns
+            out to run long; None interprets everything.
     """
 
     def __init__(
@@ -130,15 +134,16 @@ class Machine:
 
     def _begin(self) -> None:
         """Start with zero memory from where the machine begins."""
-        self._compiled = None if self._instantiate is None else self._instantiate()
-        self.memory = GuestMemory(None if self._compiled is None else self._compiled.memory)
+        self._compiled: Compiled | None = None
+        self.memory = GuestMemory()
         self._start.load(self)
+        self._first = _FIRST
 
     def _take_stretch(self, steps: int) -> None:
         """Take a stretch of steps, or fewer if the program ends; adapt how long stretches are."""
         started = time.perf_counter()
         last = self.steps + steps
-        if self._compiled is None:
+        if self._instantiate is None:
             self._interpret(min(steps, _INTERPRETED_STRETCH), to_entry=False)
         else:
             self._take_both(last)
@@ -150,6 +155,13 @@ class Machine:
 
     def _take_both(self, last: int) -> None:
         """Go to a step, or to the program's end, with both tiers."""
+        if self._compiled is None:
+            before = self.steps
+            self._interpret(min(last - self.steps, self._first), to_entry=False)
+            self._first -= self.steps - before
+            if self._first > 0 or self.status != Status.RUNNING:
+                return
+            self._translate()
         while self.steps < last and self.status == Status.RUNNING:
             left = last - self.steps
             if left > _FEW:
@@ -168,6 +180,12 @@ class Machine:
                 if self._patience > _FEW:
                     self._interpret(min(left, self._patience), to_entry=False)
                 self._interpret(last - self.steps, to_entry=True)
+
+    def _translate(self) -> None:
+        """Go on in translated code, on its memory."""
+        if self._instantiate is not None:
+            self._compiled = self._instantiate()
+            self.memory.move(self._compiled.memory)
 
     def _run(self, steps: int) -> int:
         """Run translated code and return how many steps it took."""

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from pekanu.machine.checkpoints import Checkpoints
+from pekanu.machine.compiled import Compiled
 from pekanu.machine.engine import Beginning, Machine, Start
 from pekanu.machine.isa import OUTPUT_BASE, REGION_SIZE
+from pekanu.machine.module_cache import get_module
 from pekanu.machine.program import Program, get_initial_state
 from pekanu.machine.state import MachineState, Status
 from pekanu.machine.step import step
@@ -179,17 +181,14 @@ def _build_machine(
     checkpoints: Checkpoints | None,
 ) -> Machine:
     """Return a machine at the last checkpoint that serves, or at the beginning."""
-    instantiate = None
-    if engine is Engine.FAST:
-        # Loading wasmtime takes longer than interpreting a short program.
-        from pekanu.machine.compiled import Compiled  # noqa: PLC0415
-        from pekanu.machine.module_cache import get_module  # noqa: PLC0415
 
-        instantiate = partial(Compiled, get_module(program, cache))
+    def instantiate() -> Compiled:
+        return Compiled(get_module(program, cache))
+
     start: Start = Beginning(program, content)
     if checkpoints is not None:
         start = checkpoints.find(most, start)
-    machine = Machine(program, start, instantiate)
+    machine = Machine(program, start, instantiate if engine is Engine.FAST else None)
     if checkpoints is not None:
         checkpoints.begin(machine)
     return machine

@@ -34,23 +34,28 @@ _BATCH: Final = 512
 
 
 class GuestMemory:
-    """Bytes by address, with the means to commit to them again and again.
-
-    Args:
-        data: The 256 MiB, zero; None takes a fresh piece.
-    """
+    """Bytes by address, with the means to commit to them again and again."""
 
     __slots__ = ("_committed", "_tree", "bytes", "halves", "pages", "words")
 
-    def __init__(self, data: NDArray[np.uint8] | None = None) -> None:
+    def __init__(self) -> None:
         """Take no room yet."""
-        self.bytes = allocate() if data is None else data
-        self.halves = self.bytes.view(np.uint16)
-        self.words = self.bytes.view(np.uint32)
-        #: Shape (PAGES, PAGE_SIZE).
-        self.pages = self.bytes.reshape(PAGES, PAGE_SIZE)
+        self._lie_in(allocate())
         self._committed = Shadow()
         self._tree = PageTree(MEMORY_DEPTH)
+
+    def move(self, data: NDArray[np.uint8]) -> None:
+        """Go on in another piece of 256 MiB, which is zero."""
+        used = Shadow().find_changed(self)
+        data.reshape(PAGES, PAGE_SIZE)[used] = self.pages[used]
+        self._lie_in(data)
+
+    def _lie_in(self, data: NDArray[np.uint8]) -> None:
+        self.bytes = data
+        self.halves = data.view(np.uint16)
+        self.words = data.view(np.uint32)
+        #: Shape (PAGES, PAGE_SIZE).
+        self.pages = data.reshape(PAGES, PAGE_SIZE)
 
     def load(self, program: Program, content: bytes) -> None:
         """Write what memory holds at step 0; it must be zero before.

@@ -34,6 +34,12 @@ PROGRAMS = int(os.environ.get("PEKANU_TEST_PROGRAMS", "200"))
 LONG = int(os.environ.get("PEKANU_TEST_LONG", "8"))
 
 
+def translate_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have even the shortest run executed by translated code, as far as that can be."""
+    monkeypatch.setattr(engine, "_FIRST", 0)
+    monkeypatch.setattr(engine, "_FEW", 0)
+
+
 class Trace:
     """The reference under way, with what it has executed."""
 
@@ -77,7 +83,10 @@ def test_run__of_random_programs_to_random_steps__then_the_state_of_the_referenc
         rng = random.Random(seed)
         is_long = seed // PARTS % LONG == 0
         # Short runs are interpreted unless told otherwise; a third of them are.
-        monkeypatch.setattr(engine, "_FEW", 0 if seed // PARTS % 3 else 20_000)
+        if seed // PARTS % 3:
+            translate_at_once(monkeypatch)
+        else:
+            monkeypatch.undo()
         program = ProgramWriter(seed).write(10**5 if is_long else rng.randrange(1, 40))
         last = rng.randrange(100_000, 130_000) if is_long else 20_000
         trace = Trace(program)
@@ -130,7 +139,7 @@ def check_to_the_end(words: list[int]) -> None:
 def test_run__of_an_instruction_on_registers_with_all_edges__then_the_state_of_the_reference(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_FEW", 0)
+    translate_at_once(monkeypatch)
     rng, words = random.Random(name), load(8, HEAP)
     others = EDGES if name in COMPUTED else [0, 1, -1, 5, 31, 2047, -2048]
     for a in EDGES:
@@ -153,7 +162,7 @@ def test_run__of_an_instruction_that_may_trap_or_jump__then_the_state_of_the_ref
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program for each pair of operands, since a trap ends it."""
-    monkeypatch.setattr(engine, "_FEW", 0)
+    translate_at_once(monkeypatch)
     rng = random.Random(name)
     for _ in range(24):
         a = rng.choice((*EDGES, 0x1001C, 0x10020, 0x10022))

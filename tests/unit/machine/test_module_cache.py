@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pekanu.machine import module_cache
+from pekanu.machine import engine, module_cache
 from pekanu.machine.executor import run
 from pekanu.machine.module_cache import get_key, get_module
 from pekanu.machine.program import Program
@@ -45,6 +45,7 @@ def get_file(folder: Path) -> Path:
 def test_get_module__again__then_it_is_translated_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine, "_FIRST", 0)
     translated = count_translations(monkeypatch)
     expected = run(PROGRAM, b"", max_steps=50_000).state_root
     forget()

@@ -22,7 +22,9 @@ _MASK: Final = 0xFFFFFFFF
 #: Entries of a table whose limit is not known, at most.
 _LONGEST_TABLE: Final = 1024
 #: Instructions that are translated at most; a text beyond that is run by the exact tier.
-MOST_INSTRUCTIONS: Final = 1 << 19
+MOST_INSTRUCTIONS: Final = 1 << 18
+#: Functions that are translated at most: each takes time and memory, however small it is.
+MOST_FUNCTIONS: Final = 1 << 14
 
 
 @dataclass(slots=True)
@@ -83,7 +85,11 @@ class Discovery:
 
     def _start(self, address: int) -> None:
         """Note that a function begins at an address."""
-        if address not in self.starts and self.listing.is_code(address):
+        if (
+            address not in self.starts
+            and len(self.starts) < MOST_FUNCTIONS
+            and self.listing.is_code(address)
+        ):
             self.starts.add(address)
             self._lead(address, Values())
 

@@ -15,9 +15,12 @@ from pekanu.machine.translate.discovery import BRANCHES, Discovery
 from pekanu.machine.translate.listing import Listing
 
 _MASK: Final = 0xFFFFFFFF
-#: Blocks of a function at most; the rest becomes functions of its own, so that no function costs
-#: more than a fair share of time to compile.
+#: Blocks and instructions of a function at most, roughly; the rest becomes functions of its own,
+#: so that no function costs more than a fair share of time to compile.
 _MOST_BLOCKS: Final = 3000
+_MOST_INSTRUCTIONS: Final = 1 << 13
+#: Instructions of a block at most; it is cut there.
+_LONGEST_BLOCK: Final = 1 << 9
 _RETURN_ADDRESS: Final = 1
 
 
@@ -122,18 +125,19 @@ def _collect(
 ) -> Function:
     """Return the function that begins at a start."""
     function = Function(start)
-    pending = [start]
+    pending, size = [start], 0
     while pending:
         address = pending.pop()
         if address in owners or (address in known and address != start):
             continue
         if address not in discovery.leaders:
             continue
-        if len(function.blocks) >= _MOST_BLOCKS:
+        if len(function.blocks) >= _MOST_BLOCKS or size >= _MOST_INSTRUCTIONS:
             fresh.append(address)
             continue
         block = function.blocks[address] = _build_block(discovery, address)
         owners[address] = start
+        size += len(block.instructions)
         pending += reversed(block.get_successors())
     return function
 
@@ -164,6 +168,8 @@ def _build_block(discovery: Discovery, start: int) -> Block:
         else:
             constants.pop(instruction.rd, None)
         pc += 4
+        if len(instructions) == _LONGEST_BLOCK:
+            leaders.add(pc)
     return Block(start, pc, instructions, Ending.GOTO, target=pc)
 
 

@@ -16,6 +16,12 @@ from pekanu.machine.translate.graph import Graph, Kind, Node, set_predecessors
 
 #: The index of nodes whose part is known.
 _DONE: Final = 1 << 62
+#: How often a node may lie in loops, on average: what compilers make stays far below it.
+_DEEPEST: Final = 5
+
+
+class TooTangled(Exception):
+    """The loops lie in each other so deeply that translating them would take too long."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,11 +33,19 @@ class Loop:
 
 
 def find_loops(graph: Graph) -> list[Loop]:
-    """Return all loops, outer before inner; the graph's predecessors must be set."""
+    """Return all loops, outer before inner; the graph's predecessors must be set.
+
+    Raises:
+        TooTangled: No compiler made this.
+    """
     loops = []
     pending = [set(graph.nodes)]
+    left = _DEEPEST * (len(graph.nodes) + _DEEPEST)
     while pending:
         for part in _get_parts(pending.pop()):
+            left -= len(part)
+            if left < 0:
+                raise TooTangled
             main = _choose_main(part)
             loops.append(Loop(main, part))
             pending.append(part - {main})

@@ -19,7 +19,7 @@ from pekanu.machine.translate import layout
 from pekanu.machine.translate.discovery import Discovery
 from pekanu.machine.translate.dispatch import write_jump, write_run, write_unknown
 from pekanu.machine.translate.function import FunctionWriter
-from pekanu.machine.translate.functions import Partition, build_partition
+from pekanu.machine.translate.functions import Ending, Function, Partition, build_partition
 from pekanu.machine.translate.graph import (
     MOST_ENTRIES,
     Graph,
@@ -28,7 +28,7 @@ from pekanu.machine.translate.graph import (
     set_predecessors,
 )
 from pekanu.machine.translate.listing import Listing
-from pekanu.machine.translate.loops import Loop, add_selectors, find_loops
+from pekanu.machine.translate.loops import Loop, TooTangled, add_selectors, find_loops
 from pekanu.machine.translate.order import set_dominators, set_order
 from pekanu.machine.translate.places import (
     GUEST_SIGNATURE,
@@ -45,8 +45,10 @@ from pekanu.machine.translate.wasm import I32, I64, Module
 _GLOBALS: Final = TARGET_GLOBAL + 1
 _FUNCTION: Final = 0
 _MEMORY: Final = 2
-#: The place of a function in the table has what the ways in leave of 32 bits.
-_MOST_FUNCTIONS: Final = (1 << 32 - layout.ENTRY_BITS) - 1
+#: Bytes of code, roughly, that are translated at most; the exact tier runs the rest.
+_MOST_WEIGHT: Final = 3 << 20
+#: What a function, a block, an instruction and a call weigh: measured on compiled programs.
+_FUNCTION_WEIGHT, _BLOCK_WEIGHT, _INSTRUCTION_WEIGHT, _CALL_WEIGHT = 60, 10, 8, 70
 
 
 def translate(program: Program) -> bytes:
@@ -57,8 +59,16 @@ def translate(program: Program) -> bytes:
     partition = build_partition(discovery)
     places = Places()
     graphs: list[tuple[Graph, list[Loop]]] = []
-    for start in sorted(partition.functions)[:_MOST_FUNCTIONS]:
-        graphs.append(_prepare(partition, start))
+    weight = 0
+    for start in sorted(partition.functions):
+        weight += _weigh(partition.functions[start])
+        if weight > _MOST_WEIGHT:
+            break
+        try:
+            graphs.append(_prepare(partition, start))
+        except TooTangled:
+            # The exact tier runs it.
+            continue
         places.functions[start] = len(graphs)
         for number, node in enumerate(graphs[-1][0].entries):
             places.entries[node.pc] = (start, number)
@@ -84,6 +94,17 @@ def translate(program: Program) -> bytes:
         module.functions.append((GUEST_SIGNATURE, locals_, body))
     module.data = _get_maps(places, listing.end)
     return module.encode()
+
+
+def _weigh(function: Function) -> int:
+    """Return about how many bytes a function's code will have."""
+    calls = (Ending.CALL, Ending.CALL_REGISTER)
+    return _FUNCTION_WEIGHT + sum(
+        _BLOCK_WEIGHT
+        + _INSTRUCTION_WEIGHT * len(block.instructions)
+        + _CALL_WEIGHT * (block.ending in calls)
+        for block in function.blocks.values()
+    )
 
 
 def _prepare(partition: Partition, start: int) -> tuple[Graph, list[Loop]]:
