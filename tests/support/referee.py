@@ -18,10 +18,10 @@ from typing import Any
 from eth_abi.abi import encode
 
 from pekanu.crypto.merkle import build_proof, get_root
-from pekanu.dispute.dissection import PARTS
+from pekanu.dispute.dissection import PARTS, pad
 from pekanu.dispute.ending import Ending, ProgramParts
 from pekanu.dispute.game import Dispute, Outcome, apply
-from pekanu.dispute.moves import Dissect, Move, Open, Prove, ShownItem, TimeOut
+from pekanu.dispute.moves import Dissect, Move, Open, Prove, ShownItem, TimeOut, encode_proof
 from pekanu.dispute.place import AskedItem, Side
 from pekanu.dispute.rules import begin, get_bond
 from pekanu.dispute.strategy import CallTime, Narrow, ProveStep, ShowEnding, choose
@@ -42,7 +42,7 @@ CONTRACTS = Path(__file__).parents[2] / "src" / "pekanu" / "contracts"
 
 @cache
 def compile_referee(parts: int) -> dict[str, Any]:
-    """Return the referee with other dissections than it ships with, for games that are small."""
+    """Return the referee with dissections of fewer parts, for games that are small."""
     from vyper import compile_from_file_input  # noqa: PLC0415 - slow to import
     from vyper.compiler.input_bundle import FilesystemInputBundle  # noqa: PLC0415
 
@@ -50,13 +50,9 @@ def compile_referee(parts: int) -> dict[str, Any]:
         shutil.copytree(CONTRACTS, folder, dirs_exist_ok=True)
         path = Path(folder) / "referees" / "disputes.vy"
         text = path.read_text()
-        changed = text.replace(
-            "PARTS: constant(uint256) = 16", f"PARTS: constant(uint256) = {parts}"
-        ).replace(
-            "LEVELS: constant(uint256) = 4",
-            f"LEVELS: constant(uint256) = {parts.bit_length() - 1}",
-        )
-        assert changed != text
+        line = "\nPARTS: constant(uint256) = 16\n"
+        assert line in text
+        changed = text.replace(line, line.replace("16", str(parts)))
         path.write_text(changed)
         bundle = FilesystemInputBundle([Path(folder)])
         return dict(
@@ -275,21 +271,21 @@ class RefereeWorld(World):
                     move.program.to_abi(),
                     move.item.to_abi(),
                     move.ending.to_abi(),
-                    self.pad(move.points),
+                    pad(move.points),
                 ]
                 name = "open"
             case Dissect():
-                name, arguments = "dissect", [words, move.pick.to_abi(), self.pad(move.points)]
+                name, arguments = "dissect", [words, move.pick.to_abi(), pad(move.points)]
             case Prove():
                 name = "prove"
                 arguments = [
                     words,
                     place.mover,
                     move.pick.to_abi(),
-                    (move.proof.state, move.proof.witness.to_abi()),
+                    encode_proof(move.proof),
                     self.task.to_abi(),
                     to_abi(self.terms),
-                    self.program_parts.to_abi(),
+                    move.program.to_abi(),
                 ]
             case TimeOut():
                 name = "time_out"
@@ -299,9 +295,6 @@ class RefereeWorld(World):
     @property
     def program_parts(self) -> ProgramParts:
         return ProgramParts.from_program(self.runs[0].program)
-
-    def pad(self, points: Sequence[Hash32]) -> tuple[Hash32, ...]:
-        return (*points, *[ZERO_HASH] * (self.parts - len(points)))
 
     def build_open(
         self,
@@ -338,7 +331,7 @@ class RefereeWorld(World):
         after = self.machine_step.call(
             "step", proof.before_root, proof.text_root, proof.state, proof.witness.to_abi()
         )
-        return Prove(sender=sender, pick=pick, proof=proof, after=after)
+        return Prove(sender=sender, pick=pick, program=self.program_parts, proof=proof, after=after)
 
     # --- honest parties ---------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from pekanu.bench.dispute import BOND, Duel
 from pekanu.bench.step_proof import build_worst_proof
 from pekanu.chain import (
     Account,
@@ -21,12 +22,17 @@ from pekanu.chain import (
     Devnet,
     MarketContract,
     MemoryPendingStore,
+    Receipt,
     Sender,
     deploy,
 )
+from pekanu.chain.referee_contract import RefereeContract
 from pekanu.contracts import load
 from pekanu.crypto import pedersen
 from pekanu.crypto.merkle import get_root
+from pekanu.dispute.game import Outcome
+from pekanu.dispute.moves import Challenge
+from pekanu.dispute.place import Side
 from pekanu.market import delivery, typed_data
 from pekanu.market.claim import Claim, Result
 from pekanu.market.delivery import CiphertextTree, build_complaint_evidence, encode_supply_evidence
@@ -85,11 +91,15 @@ class _Bench:
         return _Party(sender=sender)
 
     async def send(self, party: _Party, call: Call, name: str | None = None) -> int:
-        self._sent += 1
-        receipt = await party.sender.send(call, key=f"bench {self._sent}")
+        receipt = await self.fetch_receipt(party, call)
         if name is not None:
             self.figures[name] = receipt.gas_used
         return receipt.gas_used
+
+    async def fetch_receipt(self, party: _Party, call: Call) -> Receipt:
+        """Return what a call did, once it is mined."""
+        self._sent += 1
+        return await party.sender.send(call, key=f"bench {self._sent}")
 
     async def open_deal(self, outputs: Sequence[bytes], corrupt: int | None = None) -> _Deal:
         """Return a deal whose parties have deposited; `corrupt` is a byte to spoil."""
@@ -158,9 +168,10 @@ class _Bench:
         call = self.market.settle(deal.task, deal.claim, signature)
         return await self.send(deal.worker, call, name)
 
-    async def deliver(self, deal: _Deal) -> None:
+    async def deliver(self, deal: _Deal, *, is_measured: bool = True) -> None:
         await self.accept(deal)
-        await self.send(deal.worker, self.market.deliver(deal.task, deal.claim), "deliver")
+        delivery = self.market.deliver(deal.task, deal.claim)
+        await self.send(deal.worker, delivery, "deliver" if is_measured else None)
 
 
 async def measure() -> dict[str, int]:
@@ -177,6 +188,8 @@ async def measure() -> dict[str, int]:
             await _measure_fallbacks(bench)
             await _measure_complaints(bench)
             await _measure_step(bench, book["MachineStep"].address)
+            referee = RefereeContract(chain, book["BisectionReferee"].address)
+            await _measure_dispute(bench, referee)
             return dict(sorted(bench.figures.items()))
 
 
@@ -255,3 +268,33 @@ async def _measure_step(bench: _Bench, address: Address) -> None:
     data = load("MachineStep").functions["step"].encode(*build_worst_proof().to_abi())
     party = await bench.make_party()
     await bench.send(party, Call(to=address, data=data, name="step"), "step_worst")
+
+
+async def _measure_dispute(bench: _Bench, referee: RefereeContract) -> None:
+    """Play a dispute over 2^40 steps to its ruling against a worker that has lied."""
+    client, worker, challenger = [await bench.make_party() for _ in range(3)]
+    duel = Duel(worker=worker.address, challenger=challenger.address, referee=referee)
+    for party in (client, worker, challenger):
+        await bench.send(party, bench.market.deposit(_DEPOSIT))
+    task = duel.build_task(client.address, await bench.chain.get_time())
+    deal = _Deal(client=client, worker=worker, task=task)
+    deal.claim = duel.claim
+    await bench.deliver(deal, is_measured=False)
+    opened = Challenge(number=0, for_client=False, bond=BOND)
+    parties = {Side.WORKER: worker, Side.CHALLENGER: challenger}
+
+    async def send(side: Side, call: Call) -> Receipt:
+        return await bench.fetch_receipt(parties[side], call)
+
+    first = await send(Side.CHALLENGER, referee.challenge(task, duel.claim, duel.terms, opened))
+    history, spent = await duel.play(first, send)
+    if history.dispute.outcome is not Outcome.REFUTED:
+        message = "the worker that lied was not refuted"
+        raise RuntimeError(message)
+    opening, *dissections, proof = spent
+    bench.figures["dispute_challenge"] = first.gas_used
+    bench.figures["dispute_open"] = opening
+    bench.figures["dispute_dissect"] = max(dissections)
+    bench.figures["dispute_prove"] = proof
+    bench.figures["dispute_2_40_total"] = first.gas_used + sum(spent)
+    bench.figures["dispute_2_40_transactions"] = 1 + len(spent)

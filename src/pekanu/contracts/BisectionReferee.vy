@@ -12,11 +12,9 @@
      second after.
 """
 
-from . import MachineStep as machine_step
 from .libraries import merkle
 from .libraries import seal
 from .libraries import tasks as task_lib
-from .machine import state as state_lib
 from .referees import disputes
 from .referees import endings
 from .referees import terms as terms_lib
@@ -29,14 +27,6 @@ interface Market:
     def dismiss(task: task_lib.Task, challenge: bytes32): nonpayable
     def rule_against_worker(task: task_lib.Task, challenge: bytes32): nonpayable
 
-interface MachineStep:
-    def step(
-        before_root: bytes32,
-        text_root: bytes32,
-        state: state_lib.State,
-        witness: machine_step.Witness,
-    ) -> bytes32: view
-
 # ---------------------------------------------------------------------------------------------
 #                                            CONSTANTS
 # ---------------------------------------------------------------------------------------------
@@ -48,8 +38,13 @@ REFUTED: constant(bytes32) = 0x0000000000000000000000000000000000000000000000000
 MAX_CLOCKS: constant(uint256) = 16
 #: Numbers from here on are of bisections that other contracts opened.
 FOREIGN: constant(uint256) = 2**255
-#: Bits of a witness's mask.
-WITNESS_LEVELS: constant(uint256) = 42
+#: Bytes of what is shown of one step: a state, and a witness with all siblings.
+MAX_PROOF: constant(uint256) = 1728
+#: The function by which MachineStep executes a step.
+STEP: constant(bytes4) = method_id(
+    "step(bytes32,bytes32,(bytes32,uint256[4],uint256),(bytes32,bytes32,uint256,bytes32[]))",
+    output_type=bytes4,
+)
 
 # ---------------------------------------------------------------------------------------------
 #                                             STORAGE
@@ -57,7 +52,7 @@ WITNESS_LEVELS: constant(uint256) = 42
 
 #: Where the money is, and who executes the last step; in the code, not in storage.
 MARKET: immutable(Market)
-MACHINE_STEP: immutable(MachineStep)
+MACHINE_STEP: immutable(address)
 
 #: Slot 0. Each dispute's commitment or outcome; zero: never seen.
 disputes_: HashMap[bytes32, bytes32]
@@ -70,6 +65,7 @@ event Challenged:  # the worker must open an item of its claim
     dispute: indexed(bytes32)
     task_id: indexed(bytes32)
     challenger: indexed(address)
+    worker: address
     item: uint256
     bond: uint256
     place: disputes.Place
@@ -78,21 +74,22 @@ event BisectionOpened:  # another contract has one played; the challenger must m
     dispute: indexed(bytes32)
     opener: indexed(address)
     challenger: indexed(address)
+    worker: address
     start: bytes32
-    points: bytes32[disputes.PARTS]
+    points: bytes32[disputes.POINTS]
     place: disputes.Place
 
 event Opened:  # the worker has, with its first dissection; the challenger must move
     dispute: indexed(bytes32)
     start: bytes32
-    points: bytes32[disputes.PARTS]
+    points: bytes32[disputes.POINTS]
     place: disputes.Place
 
 event Dissected:  # a part of the last dissection was disputed by a dissection of its own
     dispute: indexed(bytes32)
     index: uint256
-    points: bytes32[disputes.PARTS]
-    place: disputes.Place
+    clocks: uint256
+    points: bytes32[disputes.POINTS]
 
 event Proved:  # a step was executed
     dispute: indexed(bytes32)
@@ -119,20 +116,15 @@ struct Item:
     input_root: bytes32
     input_path: DynArray[bytes32, merkle.MAX_DEPTH]
 
-#: What is shown of one step.
-struct StepProof:
-    state: state_lib.State
-    witness: machine_step.Witness
-
 
 @deploy
-def __init__(market: address, machine_step_: address):
+def __init__(market: address, machine_step: address):
     """
     @param market The market whose challenges it rules.
-    @param machine_step_ The MachineStep contract, which has no state and no owner.
+    @param machine_step The MachineStep contract, which has no state and no owner.
     """
     MARKET = Market(market)
-    MACHINE_STEP = MachineStep(machine_step_)
+    MACHINE_STEP = machine_step
 
 
 @external
@@ -246,6 +238,7 @@ def challenge(
         dispute=id,
         task_id=task_id_,
         challenger=msg.sender,
+        worker=state.worker,
         item=item,
         bond=msg.value,
         place=place,
@@ -285,13 +278,14 @@ def _get_asked(
 
 
 @external
+@reentrant
 def open(
     place: disputes.Place,
     terms: terms_lib.Terms,
     program: terms_lib.Program,
     item: Item,
     ending: endings.Ending,
-    points: bytes32[disputes.PARTS],
+    points: bytes32[disputes.POINTS],
 ):
     """
     @notice Show the challenged item's result, that it is the one of a final state, and the states at
@@ -332,8 +326,9 @@ def open(
 
 
 @external
+@reentrant
 def dissect(
-    place: disputes.Place, pick: disputes.Pick, points: bytes32[disputes.PARTS]
+    place: disputes.Place, pick: disputes.Pick, points: bytes32[disputes.POINTS]
 ):
     """
     @notice Dispute the end of a part of the other's last dissection, of which the start is agreed, by
@@ -344,16 +339,16 @@ def dissect(
     id: bytes32 = self._check_turn(place, dispute, disputes.get_root_of_pick(pick))
     first: uint256 = 0
     last: uint256 = 0
-    first, last = self._get_part(dispute, pick)
+    first, last = self._get_part(dispute, pick.index)
     assert last - first > 1, "referee: one step is proved"
     parts: uint256 = disputes.count_parts(first, last)
-    assert points[parts - 1] != pick.end, "referee: nothing disputed"
+    assert points[parts - 1] != pick.states[(pick.index & 1) + 1], "referee: nothing disputed"
     dispute.first = first
     dispute.last = last
     passed: disputes.Place = self._pass_turn(
-        id, dispute, disputes.get_root(pick.start, points, parts), dispute.extension
+        id, dispute, disputes.get_root(pick.states[pick.index & 1], points, parts), dispute.extension
     )
-    log Dissected(dispute=id, index=pick.index, points=points, place=passed)
+    log Dissected(dispute=id, index=pick.index, clocks=passed.clocks, points=points)
 
 
 @external
@@ -361,7 +356,7 @@ def prove(
     place: disputes.Place,
     mover: address,
     pick: disputes.Pick,
-    proof: StepProof,
+    proof: Bytes[MAX_PROOF],
     task: task_lib.Task,
     terms: terms_lib.Terms,
     program: terms_lib.Program,
@@ -371,6 +366,7 @@ def prove(
             the end follows, the party that owed the move, for it had nothing to dispute. By anyone; for
             the second, where there is another part that could be disputed, by that party.
     @param mover The party that owes the move.
+    @param proof The last two arguments of MachineStep.step, in the ABI's encoding.
     """
     assert place.number < FOREIGN, "referee: not of the market"
     assert terms_lib.get_hash(terms) == task.terms, "referee: other terms"
@@ -427,17 +423,15 @@ def _check_turn(
 
 @internal
 @pure
-def _get_part(
-    dispute: disputes.Dispute, pick: disputes.Pick
-) -> (uint256, uint256):
+def _get_part(dispute: disputes.Dispute, index: uint256) -> (uint256, uint256):
     """
     @notice The steps of the part that is picked.
     """
     assert dispute.turn != disputes.OPENING, "referee: not opened"
-    assert pick.index < disputes.count_parts(dispute.first, dispute.last), "referee: no such part"
+    assert index < disputes.count_parts(dispute.first, dispute.last), "referee: no such part"
     return (
-        disputes.get_point(dispute.first, dispute.last, pick.index),
-        disputes.get_point(dispute.first, dispute.last, pick.index + 1),
+        disputes.get_point(dispute.first, dispute.last, index),
+        disputes.get_point(dispute.first, dispute.last, index + 1),
     )
 
 
@@ -465,7 +459,7 @@ def _prove(
     place: disputes.Place,
     mover: address,
     pick: disputes.Pick,
-    proof: StepProof,
+    proof: Bytes[MAX_PROOF],
     text_root: bytes32,
 ) -> (bytes32, bool):
     """
@@ -475,19 +469,39 @@ def _prove(
     id: bytes32 = self._check_turn(place, dispute, disputes.get_root_of_pick(pick))
     first: uint256 = 0
     last: uint256 = 0
-    first, last = self._get_part(dispute, pick)
+    first, last = self._get_part(dispute, pick.index)
     assert last - first == 1, "referee: more than one step"
-    merkle.check_mask(proof.witness.mask, WITNESS_LEVELS, len(proof.witness.siblings))
-    after: bytes32 = staticcall MACHINE_STEP.step(
-        pick.start, text_root, proof.state, proof.witness
-    )
-    is_movers_loss: bool = after == pick.end
+    start: bytes32 = pick.states[pick.index & 1]
+    end: bytes32 = pick.states[(pick.index & 1) + 1]
+    after: bytes32 = self._step(start, text_root, proof)
+    is_movers_loss: bool = after == end
     if is_movers_loss:
         assert (
             msg.sender == mover or dispute.last - dispute.first == 1
         ), "referee: the step is right"
-    log Proved(dispute=id, step=first, before=pick.start, claimed=pick.end, after=after)
+    log Proved(dispute=id, step=first, before=start, claimed=end, after=after)
     return id, is_movers_loss == (dispute.turn == disputes.WORKERS)
+
+
+@internal
+@view
+def _step(before: bytes32, text_root: bytes32, proof: Bytes[MAX_PROOF]) -> bytes32:
+    """
+    @notice The state that follows on one, as MachineStep says; its refusal is passed on.
+    """
+    success: bool = False
+    answer: Bytes[100] = b""
+    success, answer = raw_call(
+        MACHINE_STEP,
+        concat(STEP, before, text_root, proof),
+        max_outsize=100,
+        is_static_call=True,
+        revert_on_failure=False,
+    )
+    if not success and len(answer) == 100:
+        raw_revert(answer)
+    assert success and len(answer) == 32, "referee: no step"
+    return extract32(answer, 0)
 
 
 @internal
@@ -534,7 +548,7 @@ def open_bisection(
     text_root: bytes32,
     clocks: terms_lib.Terms,
     start: bytes32,
-    points: bytes32[disputes.PARTS],
+    points: bytes32[disputes.POINTS],
 ) -> bytes32:
     """
     @notice Have two parties play a bisection; the caller reads the outcome (commitment_of). It has
@@ -578,6 +592,7 @@ def open_bisection(
         dispute=id,
         opener=msg.sender,
         challenger=challenger,
+        worker=worker,
         start=start,
         points=points,
         place=place,
@@ -590,7 +605,7 @@ def prove_bisection(
     place: disputes.Place,
     mover: address,
     pick: disputes.Pick,
-    proof: StepProof,
+    proof: Bytes[MAX_PROOF],
     opener: address,
     key: bytes32,
     text_root: bytes32,

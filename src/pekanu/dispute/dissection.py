@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from pekanu.crypto.keccak import keccak256
-from pekanu.dispute.errors import Refused
+from pekanu.dispute.errors import Refused, require
 from pekanu.types import ZERO_HASH, Hash32
 
 PARTS: Final = 16
-#: Of the tree over them.
-LEVELS: Final = 4
+#: Points that calldata and events have room for; the pairs of parts are the leaves of the tree.
+POINTS: Final = 16
 
-PickWords: TypeAlias = tuple[int, Hash32, Hash32, tuple[Hash32, ...]]
+PickWords: TypeAlias = tuple[int, tuple[Hash32, Hash32, Hash32], tuple[Hash32, ...]]
 
 
 def count_parts(first: int, last: int, most: int = PARTS) -> int:
@@ -37,38 +37,50 @@ def get_ends(first: int, last: int, most: int = PARTS) -> list[int]:
     return [get_point(first, last, index + 1, most) for index in range(parts)]
 
 
-def get_root(start: Hash32, points: Sequence[Hash32], most: int = PARTS) -> Hash32:
-    """Return the root over the parts, each the hash of its two ends.
+def get_root(start: Hash32, points: Sequence[Hash32]) -> Hash32:
+    """Return the root over the pairs of parts, each the hash of the three states at its ends.
 
     Args:
         start: The state at the beginning.
         points: Those at the ends of the parts, as many as there are parts.
-        most: Leaves of the tree, a power of two; those without a part are zero.
     """
-    return _get_levels(start, points, most)[-1][0]
+    return _get_levels(start, points)[-1][0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pick:
-    """One part of a dissection with its path."""
+    """One part of a dissection: the states at the ends of its pair of parts, and their path."""
 
     index: int
-    #: The states at both ends.
-    start: Hash32
-    end: Hash32
+    states: tuple[Hash32, Hash32, Hash32]
     siblings: tuple[Hash32, ...]
+
+    @property
+    def start(self) -> Hash32:
+        """The state at which the part begins."""
+        return self.states[self.index & 1]
+
+    @property
+    def end(self) -> Hash32:
+        """The state at which it ends."""
+        return self.states[(self.index & 1) + 1]
 
     def to_abi(self) -> PickWords:
         """Return the contract's struct."""
-        return self.index, self.start, self.end, self.siblings
+        return self.index, self.states, self.siblings
 
     @property
     def root(self) -> Hash32:
-        """The root that part and path give."""
-        node = keccak256(self.start + self.end)
-        for level, sibling in enumerate(self.siblings):
-            is_left = (self.index >> level) & 1 == 0
-            node = keccak256(node + sibling if is_left else sibling + node)
+        """The root that pair and path give.
+
+        Raises:
+            Refused: The path is not as high as the index.
+        """
+        node, position = keccak256(b"".join(self.states)), self.index >> 1
+        for sibling in self.siblings:
+            node = keccak256(sibling + node if position & 1 else node + sibling)
+            position >>= 1
+        require(position == 0, "no such part")
         return node
 
 
@@ -92,7 +104,7 @@ class Dissection:
     @property
     def root(self) -> Hash32:
         """What stands for it on chain."""
-        return get_root(self.start, self.points, self.most)
+        return get_root(self.start, self.points)
 
     @property
     def ends(self) -> list[int]:
@@ -108,25 +120,34 @@ class Dissection:
 
     def pick(self, index: int) -> Pick:
         """Return a part with its path."""
-        levels = _get_levels(self.start, self.points, self.most)
+        levels = _get_levels(self.start, self.points)
+        pair = index >> 1
         return Pick(
             index=index,
-            start=self.points[index - 1] if index else self.start,
-            end=self.points[index],
-            siblings=tuple(nodes[(index >> k) ^ 1] for k, nodes in enumerate(levels[:-1])),
+            states=_get_pair((self.start, *pad(self.points)), pair),
+            siblings=tuple(nodes[(pair >> k) ^ 1] for k, nodes in enumerate(levels[:-1])),
         )
 
     def to_abi(self) -> tuple[Hash32, ...]:
         """Return the points, with zeros where there is no part."""
-        return self.points + (ZERO_HASH,) * (self.most - len(self.points))
+        return pad(self.points)
 
 
-def _get_levels(start: Hash32, points: Sequence[Hash32], most: int) -> list[list[Hash32]]:
-    starts = (start, *points)
-    nodes = [keccak256(a + b) for a, b in zip(starts, points, strict=False)]
-    levels = [nodes + [ZERO_HASH] * (most - len(nodes))]
+def pad(points: tuple[Hash32, ...]) -> tuple[Hash32, ...]:
+    """Return points with zeros where there is no part."""
+    return points + (ZERO_HASH,) * (POINTS - len(points))
+
+
+def _get_pair(states: Sequence[Hash32], pair: int) -> tuple[Hash32, Hash32, Hash32]:
+    """Return the states at the ends of two parts."""
+    return states[2 * pair], states[2 * pair + 1], states[2 * pair + 2]
+
+
+def _get_levels(start: Hash32, points: Sequence[Hash32]) -> list[list[Hash32]]:
+    states = (start, *pad(tuple(points)))
+    levels = [[keccak256(b"".join(_get_pair(states, pair))) for pair in range(POINTS // 2)]]
     while len(levels[-1]) > 1:
         below = levels[-1]
-        pairs = range(0, len(below), 2)
-        levels.append([keccak256(below[place] + below[place + 1]) for place in pairs])
+        places = range(0, len(below), 2)
+        levels.append([keccak256(below[place] + below[place + 1]) for place in places])
     return levels

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from eth_abi.abi import encode
+
 from pekanu.dispute.dissection import Pick
 from pekanu.dispute.ending import Ending, ProgramParts
 from pekanu.dispute.place import AskedItem
 from pekanu.machine.witness import STATE_ABI, WITNESS_ABI, StepProof
 from pekanu.market.claim import RESULT_ABI, Result
 from pekanu.market.task import Terms
-from pekanu.types import Address, Hash32
+from pekanu.types import ZERO_HASH, Address, Hash32, Wei
 
 ITEM_ABI: Final = f"(bytes32,uint256,uint256,{RESULT_ABI},bytes32[],bytes32,bytes32[])"
-PROOF_ABI: Final = f"({STATE_ABI},{WITNESS_ABI})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,6 +57,19 @@ class ShownItem:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Challenge:
+    """Somebody disputes an item of a delivered claim."""
+
+    item: int = 0
+    #: The challenger's own, once against the same worker.
+    number: int
+    #: Whether it is the client or its agent.
+    for_client: bool
+    #: At least what `pekanu.dispute.rules.get_bond` says.
+    bond: Wei
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Open:
     """The worker shows its result, that it is of a final state, and its first dissection."""
 
@@ -82,6 +96,7 @@ class Prove:
 
     sender: Address
     pick: Pick
+    program: ProgramParts
     proof: StepProof
     #: What `MachineStep` answers.
     after: Hash32
@@ -95,3 +110,13 @@ class TimeOut:
 
 
 Move: TypeAlias = Open | Dissect | Prove | TimeOut
+
+
+def encode_proof(proof: StepProof) -> bytes:
+    """Return what the referee passes on to `MachineStep`, behind the two roots that it knows.
+
+    The arguments' offsets count from their beginning, where those roots stand.
+    """
+    roots = (ZERO_HASH, ZERO_HASH)
+    kinds = ["bytes32", "bytes32", STATE_ABI, WITNESS_ABI]
+    return encode(kinds, [*roots, proof.state, proof.witness.to_abi()])[64:]

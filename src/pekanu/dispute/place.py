@@ -6,7 +6,7 @@ Twin: contracts/referees/disputes.vy.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from enum import IntEnum
 from typing import Final, TypeAlias
 
@@ -119,13 +119,26 @@ class Place:
         turn = Turn(packed >> 160)
         waiting = parse_address(f"0x{packed & (1 << 160) - 1:040x}")
         is_workers = turn is not Turn.CHALLENGER
-        return cls(
+        zero = Seconds(0)
+        place = cls(
             number=number,
             worker=mover if is_workers else waiting,
             challenger=waiting if is_workers else mover,
             turn=turn,
             first=interval & (1 << 64) - 1,
             last=interval >> 64,
+            deadline=zero,
+            worker_left=zero,
+            challenger_left=zero,
+            extension=zero,
+            last_extension=zero,
+        )
+        return place.with_clocks(clocks)
+
+    def with_clocks(self, clocks: int) -> Place:
+        """Return the place with other clocks, from their word."""
+        return replace(
+            self,
             deadline=Seconds(clocks & (1 << 40) - 1),
             worker_left=Seconds(clocks >> 40 & (1 << 40) - 1),
             challenger_left=Seconds(clocks >> 80 & (1 << 40) - 1),

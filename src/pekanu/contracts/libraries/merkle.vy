@@ -103,13 +103,17 @@ def check_mask(mask: uint256, levels: uint256, given: uint256):
     """
     @notice Refuse a mask that says of more levels than there are, or of other than the given number
             of siblings.
+    @param levels At most 64.
     """
-    bits: uint256 = mask
+    assert mask >> levels == 0, "merkle: other siblings"
+    rest: uint256 = mask
     count: uint256 = 0
-    for k: uint256 in range(levels, bound=64):
-        count += bits & 1
-        bits = bits >> 1
-    assert bits == 0 and count == given, "merkle: other siblings"
+    for k: uint256 in range(64):
+        if rest == 0:
+            break
+        rest &= unsafe_sub(rest, 1)
+        count = unsafe_add(count, 1)
+    assert count == given, "merkle: other siblings"
 
 
 @internal

@@ -8,11 +8,11 @@
 @dev Twins: pekanu.dispute.place, pekanu.dispute.dissection, pekanu.dispute.clock.
 """
 
-from ..libraries import merkle
-
-#: Parts of a dissection, and levels of the tree over them.
+#: Parts of a dissection at most.
 PARTS: constant(uint256) = 16
-LEVELS: constant(uint256) = 4
+#: Points that calldata and events have room for, and levels of the tree over the pairs of parts.
+POINTS: constant(uint256) = 16
+LEVELS: constant(uint256) = 3
 #: Whose move it is: the worker's that must open its claim, the worker's, the challenger's.
 OPENING: constant(uint256) = 0
 WORKERS: constant(uint256) = 1
@@ -40,11 +40,10 @@ struct Dispute:
     extension: uint256
     last_extension: uint256
 
-#: One part of a dissection with its path: the states at both ends, the first one agreed.
+#: One part of a dissection: the three states at the ends of its pair of parts, and the pair's path.
 struct Pick:
     index: uint256
-    start: bytes32
-    end: bytes32
+    states: bytes32[3]
     siblings: bytes32[LEVELS]
 
 
@@ -172,39 +171,51 @@ def get_point(first: uint256, last: uint256, index: uint256) -> uint256:
 
 @internal
 @pure
-def get_root(start: bytes32, points: bytes32[PARTS], parts: uint256) -> bytes32:
+def get_root(start: bytes32, points: bytes32[POINTS], parts: uint256) -> bytes32:
     """
-    @notice The root over the parts, each the hash of its two ends; zero where there is none.
-    @dev The depth is the same for any number of parts, so no inner node passes for a part.
-    @param points The states at the ends of the parts.
+    @notice The root over the pairs of parts, each the hash of the three states at its ends.
+    @dev The depth is the same for any number of parts, and a pair is longer than two nodes, so that
+         no inner node passes for a pair. Written out: loops cost more than the hashes.
+    @param points The states at the ends of the parts; zero where there is no part.
     """
-    nodes: bytes32[PARTS] = empty(bytes32[PARTS])
-    before: bytes32 = start
-    for i: uint256 in range(PARTS):
-        if i < parts:
-            nodes[i] = keccak256(abi_encode(before, points[i]))
-            before = points[i]
-        else:
-            assert points[i] == empty(bytes32), "referee: too many points"
-    width: uint256 = PARTS
-    for level: uint256 in range(LEVELS):
-        width = width >> 1
-        for i: uint256 in range(width, bound=PARTS):
-            left: uint256 = unsafe_mul(2, i)
-            nodes[i] = keccak256(abi_encode(nodes[left], nodes[unsafe_add(left, 1)]))
-    return nodes[0]
+    for i: uint256 in range(parts, POINTS, bound=POINTS):
+        assert points[i] == empty(bytes32), "referee: too many points"
+    a: bytes32 = self._hash_four(start, points[0], points[1], points[2], points[3])
+    b: bytes32 = self._hash_four(points[3], points[4], points[5], points[6], points[7])
+    c: bytes32 = self._hash_four(points[7], points[8], points[9], points[10], points[11])
+    d: bytes32 = self._hash_four(points[11], points[12], points[13], points[14], points[15])
+    return keccak256(abi_encode(keccak256(abi_encode(a, b)), keccak256(abi_encode(c, d))))
+
+
+@internal
+@pure
+def _hash_four(
+    start: bytes32, first: bytes32, second: bytes32, third: bytes32, fourth: bytes32
+) -> bytes32:
+    """
+    @notice The root over two pairs of parts.
+    """
+    return keccak256(
+        abi_encode(
+            keccak256(abi_encode(start, first, second)),
+            keccak256(abi_encode(second, third, fourth)),
+        )
+    )
 
 
 @internal
 @pure
 def get_root_of_pick(pick: Pick) -> bytes32:
     """
-    @notice The root that a part and its path give.
+    @notice The root that a pair of parts and its path give.
     """
-    node: bytes32 = merkle.hash_pair(pick.start, pick.end)
-    for level: uint256 in range(LEVELS):
-        if (pick.index >> level) & 1 == 0:
-            node = keccak256(abi_encode(node, pick.siblings[level]))
+    node: bytes32 = keccak256(abi_encode(pick.states[0], pick.states[1], pick.states[2]))
+    position: uint256 = pick.index >> 1
+    for sibling: bytes32 in pick.siblings:
+        if position & 1 == 0:
+            node = keccak256(abi_encode(node, sibling))
         else:
-            node = keccak256(abi_encode(pick.siblings[level], node))
+            node = keccak256(abi_encode(sibling, node))
+        position = position >> 1
+    assert position == 0, "referee: no such part"
     return node
