@@ -29,7 +29,6 @@ from pekanu.errors import (
     UsageError,
 )
 from pekanu.web.guard import Guard
-from pekanu.web.live import Broadcast
 from pekanu.web.rendering import FOLDER, render
 from pekanu.web.requests import (
     Forged,
@@ -76,7 +75,7 @@ def build_app(site: Site, *, on_launch: Callable[[], None] = lambda: None) -> AS
         on_launch: Called when a launch token was used.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.state.site, app.state.broadcast = site, Broadcast()
+    app.state.site = site
     app.state.on_launch = on_launch
     protected = [Depends(check_csrf)]
     for part in (market, compute, tasks, work, explorer, settings, wallet):

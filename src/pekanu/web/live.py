@@ -9,13 +9,12 @@ Source: the HTML standard, "Server-sent events".
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from pekanu.errors import PekanuError, UsageError
-from pekanu.types import Address
+from pekanu.web.broadcast import Snapshot
 from pekanu.web.explorer_pages import build_explorer
 from pekanu.web.market_pages import build_market
 from pekanu.web.rendering import format_series, render
@@ -36,7 +35,6 @@ _SILENCE_SECONDS: Final = 15.0
 _REST_SECONDS: Final = 0.2
 #: What a browser waits before it connects again.
 _RETRY_MILLISECONDS: Final = 1000
-_KEPT: Final = 64
 
 
 async def _build_explorer(viewer: Viewer, parameter: str) -> Any:
@@ -65,65 +63,50 @@ LIVE_PAGES: Final[dict[str, LivePage]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Snapshot:
-    """A page's regions and charts at one moment."""
+async def fetch_snapshot(viewer: Viewer, name: str) -> Snapshot:
+    """Return a page's regions as of now, made once for all who see the same.
 
-    #: HTML by element id.
-    regions: dict[str, str]
-    #: JSON by the chart's name.
-    charts: dict[str, str]
+    Args:
+        viewer: Who looks.
+        name: Of the page, perhaps with a parameter behind a colon.
+
+    Raises:
+        UsageError: There is no such page, or nothing under its parameter.
+    """
+    site = viewer.site
+    key = (name, viewer.account, viewer.is_wallet, site.pulse.count)
+    kept = site.broadcast.find(key)
+    if kept is None:
+        kept = await _make(viewer, name)
+        site.broadcast.keep(key, kept)
+    return kept
 
 
-class Broadcast:
-    """Makes each snapshot once for all who look at the same page as the same account."""
-
-    def __init__(self) -> None:
-        self.listeners = 0
-        self._kept: OrderedDict[tuple[str, Address | None, int], Snapshot] = OrderedDict()
-
-    async def fetch(self, viewer: Viewer, name: str) -> Snapshot:
-        """Return a page's regions as of now.
-
-        Args:
-            viewer: Who looks.
-            name: Of the page, perhaps with a parameter behind a colon.
-
-        Raises:
-            UsageError: There is no such page, or nothing under its parameter.
-        """
-        key = (name, viewer.account, viewer.site.pulse.count)
-        if key not in self._kept:
-            self._kept[key] = await _make(viewer, name)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[key]
-
-    async def stream(
-        self, viewer: Viewer, name: str, is_gone: Callable[[], Awaitable[bool]]
-    ) -> AsyncIterator[str]:
-        """Yield a snapshot and then what changes, as server-sent events, until nobody listens."""
-        pulse = viewer.site.pulse
-        self.listeners += 1
-        shown = Snapshot(regions={}, charts={})
-        try:
-            yield f"retry: {_RETRY_MILLISECONDS}\n\n"
-            while True:
-                seen = pulse.count
-                try:
-                    snapshot = await self.fetch(viewer, name)
-                except PekanuError:
-                    return
-                message = format_changes(shown, snapshot)
-                shown = snapshot
-                yield message or ": nothing new\n\n"
-                # However fast the chain is, a browser is not asked to draw more often.
-                await asyncio.sleep(_REST_SECONDS)
-                await pulse.wait(seen, timeout_seconds=_SILENCE_SECONDS)
-                if await is_gone():
-                    return
-        finally:
-            self.listeners -= 1
+async def stream_page(
+    viewer: Viewer, name: str, is_gone: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[str]:
+    """Yield a snapshot and then what changes, as server-sent events, until nobody listens."""
+    pulse, broadcast = viewer.site.pulse, viewer.site.broadcast
+    broadcast.listeners += 1
+    shown = Snapshot(regions={}, charts={})
+    try:
+        yield f"retry: {_RETRY_MILLISECONDS}\n\n"
+        while True:
+            seen = pulse.count
+            try:
+                snapshot = await fetch_snapshot(viewer, name)
+            except PekanuError:
+                return
+            message = format_changes(shown, snapshot)
+            shown = snapshot
+            yield message or ": nothing new\n\n"
+            # However fast the chain is, a browser is not asked to draw more often.
+            await asyncio.sleep(_REST_SECONDS)
+            await pulse.wait(seen, timeout_seconds=_SILENCE_SECONDS)
+            if await is_gone():
+                return
+    finally:
+        broadcast.listeners -= 1
 
 
 def format_changes(shown: Snapshot, snapshot: Snapshot) -> str:

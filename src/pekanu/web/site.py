@@ -16,6 +16,7 @@ from pekanu.market.task import MarketDomain
 from pekanu.types import Address
 from pekanu.web.accounts import Accounts
 from pekanu.web.balances import Balances
+from pekanu.web.broadcast import Broadcast
 from pekanu.web.feed import ChainFeed
 from pekanu.web.index import SiteIndex
 from pekanu.web.pulse import Pulse
@@ -74,6 +75,7 @@ class Site:
         )
         self.quoting = Quoting(index, self.domain)
         self.results = Results()
+        self.broadcast = Broadcast()
         self.worker = WorkerProcess(options.home, options.rpc, pulse.beat)
         self.summaries = Summaries(index, feed, self.balances)
         #: What is computed in a task, by its id, where this node knows it.

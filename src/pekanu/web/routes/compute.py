@@ -58,15 +58,16 @@ async def upload(request: Request, viewer: Looking, function: str, field: str) -
     uploads = viewer.site.uploads
     if not spec.is_file:
         raise UsageError(f"{field} takes no file")
-    file = (await request.form(max_files=1)).get("file")
-    if not isinstance(file, UploadFile):
-        raise UsageError("no file was sent")
     value, problem = "", ""
-    try:
-        held = await uploads.take(file, file.filename or "file", spec.files)
-        value = f"{PREFIX}{held.id}"
-    except InvalidInput as error:
-        problem = error.message
+    async with request.form(max_files=1) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise UsageError("no file was sent")
+        try:
+            held = await uploads.take(file, file.filename or "file", spec.files)
+            value = f"{PREFIX}{held.id}"
+        except InvalidInput as error:
+            problem = error.message
     return answer_fragment("upload.html", build_field(found, spec, value, problem, uploads))
 
 

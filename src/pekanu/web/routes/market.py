@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from pekanu.web.explanations import build_explanation
-from pekanu.web.live import MAX_LISTENERS, Broadcast
+from pekanu.web.live import MAX_LISTENERS, fetch_snapshot, stream_page
 from pekanu.web.market_pages import build_market, build_task_list
 from pekanu.web.requests import answer_page, get_viewer
 from pekanu.web.viewer import Viewer
@@ -51,12 +51,12 @@ async def events(
     request: Request, viewer: Looking, page: Annotated[str, Query(max_length=100)]
 ) -> Response:
     """Stream a page's regions: a snapshot, then what changes."""
-    broadcast: Broadcast = request.app.state.broadcast
+    broadcast = viewer.site.broadcast
     if broadcast.listeners >= MAX_LISTENERS:
         return PlainTextResponse("too many pages are open\n", 503, headers={"retry-after": "10"})
-    await broadcast.fetch(viewer, page)
+    await fetch_snapshot(viewer, page)
     return StreamingResponse(
-        broadcast.stream(viewer, page, request.is_disconnected),
+        stream_page(viewer, page, request.is_disconnected),
         media_type="text/event-stream",
         headers={"x-accel-buffering": "no"},
     )
