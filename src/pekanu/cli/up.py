@@ -1,10 +1,12 @@
-"""`pekanu up`: a whole market on this machine, or a node at one that exists.
+"""`pekanu up`: a whole market on this machine with its site, or a node at one that exists.
 
-Not here: the parts (`chain`, `worker`), and the site, which does not exist yet.
+Not here: the parts (`chain`, `worker`), the site (`pekanu.web`).
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,17 +18,23 @@ from pekanu.cli.commands import command
 from pekanu.cli.output import note
 from pekanu.cli.session import Session
 from pekanu.cli.worker import until_signal, work
-from pekanu.errors import NotDeployed
+from pekanu.errors import NotDeployed, UsageError
 from pekanu.types import Wei
 
 if TYPE_CHECKING:
     from pekanu.chain import Account, Devnet
+    from pekanu.web.serving import Served
+    from pekanu.web.site import SiteOptions
 
 #: What the development chain's worker keeps in the market, in wei.
 _COLLATERAL: Final = Wei(10**18)
-#: The development chain's accounts: who deploys, and who works. Number 0 is left to the user.
+#: The development chain's accounts: who deploys, who works, who buys on the site, and who can work
+#: from there. Number 0 is left to the user.
 _DEPLOYER: Final = 9
 _WORKER: Final = 1
+_BUYER: Final = 2
+_SPARE: Final = 3
+_PORT: Final = 8080
 
 
 def register(app: typer.Typer) -> None:
@@ -37,21 +45,40 @@ def register(app: typer.Typer) -> None:
 async def _up(
     session: Session,
     *,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Of the site; 0 takes a free one.",
+            show_default=f"{_PORT}, or a free one",
+        ),
+    ] = None,
     chain_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of the development chain; 0 takes a free one.")
     ] = 8545,
+    hosted: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="Serve only pages for browser wallets, under this origin; holds no keys.",
+        ),
+    ] = None,
 ) -> None:
-    """Run a node; without --rpc on a development chain of its own, with market and worker."""
-    await until_signal(_run(session, chain_port))
+    """Run a node with its site; without --rpc on a development chain of its own."""
+    if hosted is not None:
+        await until_signal(_host(session, hosted, port))
+    elif session.is_rpc_given:
+        await until_signal(_join(session, port))
+    else:
+        await until_signal(_run(session, port, chain_port))
 
 
-async def _run(session: Session, chain_port: int) -> None:
-    from pekanu.node.worker import WorkerOptions
-
-    if session.is_rpc_given:
-        await work(session, WorkerOptions(), account=session.unlock())
-        return
+async def _run(session: Session, port: int | None, chain_port: int) -> None:
+    """Run a market of one's own: chain, contracts, worker and site."""
     from pekanu.chain import Devnet, DevnetOptions
+    from pekanu.node.worker import WorkerOptions
+    from pekanu.web.site import SiteOptions
 
     options = DevnetOptions(
         state_folder=session.home / "devnet",
@@ -66,9 +93,82 @@ async def _run(session: Session, chain_port: int) -> None:
         await _prepare_market(here, devnet)
         note(f"development chain {devnet.chain_id} at {devnet.rpc}; its state is kept")
         note("`pekanu account import alice --devnet 0` stores an account with money")
+        site = SiteOptions(
+            home=session.home,
+            rpc=devnet.rpc,
+            account=devnet.accounts[_BUYER].address,
+            others=(devnet.accounts[_SPARE].address,),
+        )
+        await _serve(stack, site, port)
         # The chain goes away with the worker: taking the announcement back is of no use.
         deposit = await _get_missing_collateral(here, account)
         await work(here, WorkerOptions(retracts=False), account=account, deposit=deposit)
+
+
+async def _join(session: Session, port: int | None) -> None:
+    """Run a node at a chain that exists: the site, and a worker where there is an account."""
+    from pekanu.node.worker import WorkerOptions
+    from pekanu.web.site import SiteOptions
+
+    account = session.unlock() if session.account or session.keystore.list() else None
+    async with AsyncExitStack() as stack:
+        await _serve(stack, SiteOptions(home=session.home, rpc=session.rpc), port)
+        if account is None:
+            note("no account is stored here: the site makes one, under Settings")
+            await asyncio.Event().wait()
+        else:
+            await work(session, WorkerOptions(), account=account)
+
+
+async def _host(session: Session, origin: str, port: int | None) -> None:
+    """Serve the pages that hold no keys, for browsers anywhere."""
+    from urllib.parse import urlsplit
+
+    from pekanu.web.site import SiteOptions
+
+    parts = urlsplit(origin)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
+        raise UsageError(
+            f"{origin!r} is no origin", hint="write it like https://pekanu.example, without a path"
+        )
+    options = SiteOptions(
+        home=session.home,
+        rpc=session.rpc,
+        origins=(f"{parts.scheme}://{parts.netloc}",),
+        is_hosted=True,
+    )
+    async with AsyncExitStack() as stack:
+        served = await _open_site(stack, options, port)
+        note(f"hosted for {served.url}, listening at 127.0.0.1:{served.site.port}; Ctrl-C stops it")
+        await asyncio.Event().wait()
+
+
+async def _serve(stack: AsyncExitStack, options: SiteOptions, port: int | None) -> None:
+    """Serve the site, and tell the link that lets a browser in."""
+    links: list[Served] = []
+    served = await _open_site(
+        stack, options, port, lambda: note(f"for another browser: {links[0].make_link()}")
+    )
+    links.append(served)
+    note(f"the site: {served.make_link()}")
+
+
+async def _open_site(
+    stack: AsyncExitStack,
+    options: SiteOptions,
+    port: int | None,
+    on_launch: Callable[[], None] = lambda: None,
+) -> Served:
+    """Return the site at a port, or near the usual one where none was chosen."""
+    from pekanu.web.serving import serve_site
+
+    try:
+        serving = serve_site(options, port=_PORT if port is None else port, on_launch=on_launch)
+        return await stack.enter_async_context(serving)
+    except UsageError:
+        if port is not None:
+            raise
+        return await stack.enter_async_context(serve_site(options, on_launch=on_launch))
 
 
 async def _prepare_market(session: Session, devnet: Devnet) -> None:
