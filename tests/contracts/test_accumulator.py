@@ -56,7 +56,7 @@ def test_is_proof__when_forged__then_refuses_as_its_twin(contract: Contract) -> 
         (CONTEXT, WHOLE, shown, replace(proof, quotient=minus)),
         (CONTEXT, WHOLE, shown, replace(proof, witness=acc.BASE)),
         (CONTEXT, WHOLE, shown, replace(proof, nonce=proof.nonce + 1)),
-        (CONTEXT, WHOLE, shown, replace(proof, nonce=poe.MAX_NONCE)),
+        (CONTEXT, WHOLE, shown, replace(proof, nonce=(1 << 256) - 1)),
         (CONTEXT, WHOLE, shown[:2], proof),
         (CONTEXT, WHOLE, [], proof),
         (CONTEXT, WHOLE, shown[::-1], proof),

@@ -62,7 +62,7 @@ def test_is_proof__when_the_challenge_is_another_candidate__then_refuses(step: i
 
 
 def test_is_proof__when_the_nonce_is_out_of_range__then_refuses() -> None:
-    assert not poe.is_proof(CONTEXT, WHOLE, SHOWN, replace(PROOF, nonce=poe.MAX_NONCE))
+    assert not poe.is_proof(CONTEXT, WHOLE, SHOWN, replace(PROOF, nonce=1 << 256))
     assert not poe.is_proof(CONTEXT, WHOLE, SHOWN, replace(PROOF, nonce=-1))
 
 

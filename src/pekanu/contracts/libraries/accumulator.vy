@@ -28,7 +28,6 @@ ELEMENT_TAG: constant(bytes32) = keccak256("Pekanu accumulator element v1")
 CHALLENGE_TAG: constant(bytes32) = keccak256("Pekanu accumulator challenge v1")
 #: Miller-Rabin rounds.
 ROUNDS: constant(uint256) = 10
-MAX_NONCE: constant(uint256) = 65536
 TOP_BIT: constant(uint256) = 2**255
 #: Literals that builtins take for other types.
 ONE: constant(uint256) = 1
@@ -63,7 +62,7 @@ def is_proof(
     @notice Whether a proof holds that the points are in the accumulator.
     @param context What the proof is bound to.
     """
-    if len(points) == 0 or proof.nonce >= MAX_NONCE:
+    if len(points) == 0:
         return False
     if not (
         self.is_canonical(accumulator)
