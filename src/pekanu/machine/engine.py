@@ -72,15 +72,22 @@ class Machine:
         start: Where it begins.
         instantiate: Translates, and makes an instance with fresh memory, when the program turns
             out to run long; None interprets everything.
+        is_ready: Whether that takes no time, so that the interpreter need not begin.
     """
 
     def __init__(
-        self, program: Program, start: Start, instantiate: Callable[[], Compiled] | None
+        self,
+        program: Program,
+        start: Start,
+        instantiate: Callable[[], Compiled] | None,
+        *,
+        is_ready: bool = False,
     ) -> None:
         """Load the beginning."""
         self._program = program
         self._start = start
         self._instantiate = instantiate
+        self._is_ready = is_ready
         self._words = program.get_text_words()
         self._code: NDArray[np.uint64] | None = None
         self.registers = np.zeros(REGISTERS, dtype=np.uint32)
@@ -137,7 +144,7 @@ class Machine:
         self._compiled: Compiled | None = None
         self.memory = GuestMemory()
         self._start.load(self)
-        self._first = _FIRST
+        self._first = 0 if self._is_ready else _FIRST
 
     def _take_stretch(self, steps: int) -> None:
         """Take a stretch of steps, or fewer if the program ends; adapt how long stretches are."""

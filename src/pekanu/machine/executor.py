@@ -19,7 +19,7 @@ from pekanu.machine.checkpoints import Checkpoints
 from pekanu.machine.compiled import Compiled
 from pekanu.machine.engine import Beginning, Machine, Start
 from pekanu.machine.isa import OUTPUT_BASE, REGION_SIZE
-from pekanu.machine.module_cache import get_module
+from pekanu.machine.module_cache import get_module, is_ready
 from pekanu.machine.program import Program, get_initial_state
 from pekanu.machine.state import MachineState, Status
 from pekanu.machine.step import step
@@ -188,7 +188,13 @@ def _build_machine(
     start: Start = Beginning(program, content)
     if checkpoints is not None:
         start = checkpoints.find(most, start)
-    machine = Machine(program, start, instantiate if engine is Engine.FAST else None)
+    is_fast = engine is Engine.FAST
+    machine = Machine(
+        program,
+        start,
+        instantiate if is_fast else None,
+        is_ready=is_fast and is_ready(program, cache),
+    )
     if checkpoints is not None:
         checkpoints.begin(machine)
     return machine

@@ -44,7 +44,7 @@ def get_module(program: Program, folder: Path | None) -> wasmtime.Module:
     key = get_key(program)
     module = _kept.get(key)
     if module is None:
-        path = None if folder is None else folder / f"{key}.cwasm"
+        path = _get_path(key, folder)
         module = _load(path) if path else None
         if module is None:
             module = wasmtime.Module(get_engine(), translate(program))
@@ -55,6 +55,17 @@ def get_module(program: Program, folder: Path | None) -> wasmtime.Module:
     while len(_kept) > _MOST_KEPT:
         _kept.popitem(last=False)
     return module
+
+
+def is_ready(program: Program, folder: Path | None) -> bool:
+    """Return whether a program's module is kept, so that it need not be compiled."""
+    key = get_key(program)
+    path = _get_path(key, folder)
+    return key in _kept or (path is not None and path.is_file())
+
+
+def _get_path(key: str, folder: Path | None) -> Path | None:
+    return None if folder is None else folder / f"{key}.cwasm"
 
 
 def forget() -> None:

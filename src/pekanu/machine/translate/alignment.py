@@ -12,8 +12,13 @@ from pekanu.machine.isa import Instruction, Op
 #: Of a register: which low bits are known (1 or 3), and what they are.
 Known: TypeAlias = tuple[int, int]
 
-_ALIGNED: Final[Known] = (3, 0)
+#: A multiple of 4.
+ALIGNED: Final[Known] = (3, 0)
 _UNKNOWN: Final[Known] = (0, 0)
+#: Whose results' low bits may be known.
+_TELLING: Final = frozenset(
+    (Op.LUI, Op.AUIPC, Op.ADDI, Op.SLLI, Op.ANDI, Op.ADD, Op.SUB, Op.AND, Op.MUL)
+)
 
 
 class Alignment:
@@ -27,7 +32,7 @@ class Alignment:
 
     def get(self, register: int) -> Known:
         """Return which low bits of a register are known, and what they are."""
-        return _ALIGNED if register == 0 else self.known.get(register, _UNKNOWN)
+        return ALIGNED if register == 0 else self.known.get(register, _UNKNOWN)
 
     def is_certain(self, instruction: Instruction, size: int) -> bool | None:
         """Return whether an access is aligned, or None if that must be tested."""
@@ -43,9 +48,9 @@ class Alignment:
             self.known[instruction.rs1] = (mask, -instruction.imm & mask)
 
     def follow(self, instruction: Instruction, pc: int) -> None:
-        """Go past an instruction that writes its rd."""
-        found = self._get_result(instruction, pc)
-        if found[0] and instruction.rd:
+        """Go past an instruction that writes its rd, which is not x0."""
+        found = self._get_result(instruction, pc) if instruction.op in _TELLING else _UNKNOWN
+        if found[0]:
             self.known[instruction.rd] = found
         else:
             self.known.pop(instruction.rd, None)
@@ -59,21 +64,21 @@ class Alignment:
         found = _UNKNOWN
         match op:
             case Op.LUI:
-                found = _ALIGNED
+                found = ALIGNED
             case Op.AUIPC:
                 found = 3, (pc + immediate) & 3
             case Op.ADDI:
                 found = mask, (value + immediate) & mask
             case Op.SLLI:
-                found = (mask, value) if not immediate else _ALIGNED if immediate > 1 else (1, 0)
+                found = (mask, value) if not immediate else ALIGNED if immediate > 1 else (1, 0)
             case Op.ANDI if not immediate & 1:
-                found = (1, 0) if immediate & 2 else _ALIGNED
+                found = (1, 0) if immediate & 2 else ALIGNED
             case Op.ADD:
                 found = common, (value + other) & common
             case Op.SUB:
                 found = common, (value - other) & common
-            case Op.AND | Op.MUL if _ALIGNED in ((mask, value), (other_mask, other)):
-                found = _ALIGNED
+            case Op.AND | Op.MUL if ALIGNED in ((mask, value), (other_mask, other)):
+                found = ALIGNED
             case _:
                 pass
         return found

@@ -23,10 +23,11 @@ def write_run(end: int) -> Body:
     pc, budget, place = range(3)
     body = Body()
     _load_registers(body)
-    body.i32(layout.REASON_DISPATCH)
-    body.global_set(REASON_GLOBAL)
     body.block()
     body.loop()
+    _leave_if_misaligned(body)
+    body.i32(layout.REASON_EXACT)
+    body.global_set(REASON_GLOBAL)
     _push_place(body, pc, place, end)
     body.do(Do.I32_EQZ)
     body.br_if(1)
@@ -58,6 +59,14 @@ def write_run(end: int) -> Body:
     body.do(Do.END, Do.END)
     _store_state(body, pc, budget)
     return body
+
+
+def _leave_if_misaligned(body: Body) -> None:
+    """Come back at once unless sp is a multiple of 4: translated code counts on that."""
+    body.global_get(get_global(SP))
+    body.i32(3)
+    body.do(Do.I32_AND)
+    body.br_if(1)
 
 
 def _take_return(body: Body, pc: int) -> None:
@@ -123,8 +132,6 @@ def write_unknown() -> Body:
     body.global_set(get_global(SP))
     body.get(ra)
     body.global_set(get_global(RA))
-    body.i32(layout.REASON_EXACT)
-    body.global_set(REASON_GLOBAL)
     body.global_get(TARGET_GLOBAL)
     body.get(sp)
     body.get(budget)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from pekanu.machine.translate.layout import LEAVING, REASON_EXACT
+from pekanu.machine.translate.layout import LEAVING, REASON_DISPATCH
 from pekanu.machine.translate.places import REASON_GLOBAL, get_global
 from pekanu.machine.translate.registers import RA, SP, list_registers
 from pekanu.machine.translate.wasm import Body, Do
@@ -111,8 +111,8 @@ class Exits:
             _return(body)
             body.do(Do.END)
         pay(body, exit_.owed)
-        if exit_.way is not Way.DISPATCH:
-            body.i32(REASON_EXACT)
+        if exit_.way is Way.DISPATCH:
+            body.i32(REASON_DISPATCH)
             body.global_set(REASON_GLOBAL)
         body.br(above + self._stores[exit_.changed])
 

@@ -68,6 +68,11 @@ class Node:
     held_after: int = 0
     changed: int = 0
     changed_after: int = 0
+    #: What is known of registers' low bits: at its beginning, None before anything is; at its end.
+    aligned: dict[int, tuple[int, int]] | None = None
+    aligned_after: dict[int, tuple[int, int]] = field(default_factory=dict)
+    #: Addresses of instructions that need a test of alignment; False where it would always fail.
+    tests: dict[int, bool] = field(default_factory=dict)
 
     def is_switch(self) -> bool:
         """Return whether it goes on by a table of branches to labels."""

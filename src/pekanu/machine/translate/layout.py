@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Raised whenever the translation changes, so that nothing older is taken from the cache.
-VERSION: Final = 2
+VERSION: Final = 3
 
 RUN: Final = "run"
 MEMORY: Final = "memory"
@@ -44,6 +44,7 @@ LEAVING: Final = 1 << 62
 #: Steps that may be asked for at once.
 MOST_STEPS: Final = 1 << 60
 
-#: Why the module comes back to the host: it never does with 0, which asks for dispatch.
+#: Why a function left: so that execution is dispatched anew, or for the exact tier to go on, which
+#: is what holds unless a function says otherwise.
 REASON_DISPATCH: Final = 0
 REASON_EXACT: Final = 1

@@ -16,6 +16,7 @@ import numpy as np
 
 from pekanu.machine.program import Program
 from pekanu.machine.translate import layout
+from pekanu.machine.translate.alignment_flow import set_alignments
 from pekanu.machine.translate.discovery import Discovery
 from pekanu.machine.translate.dispatch import write_jump, write_run, write_unknown
 from pekanu.machine.translate.function import FunctionWriter
@@ -133,6 +134,7 @@ def _analyse(graph: Graph, loops: list[Loop]) -> None:
     set_dominators(graph)
     _set_labels(graph)
     set_registers(graph)
+    set_alignments(graph)
     set_steps(graph)
 
 

@@ -5,10 +5,11 @@ Not here: the nesting (`function`), single instructions (`instructions`), ways o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pekanu.machine.isa import Instruction, Op
-from pekanu.machine.translate.alignment import Alignment
+from pekanu.machine.translate.alignment import ALIGNED, Known
+from pekanu.machine.translate.alignment_flow import get_missing
 from pekanu.machine.translate.exits import (
     BUDGET,
     DEPTH,
@@ -87,8 +88,7 @@ class NodeWriter:
         self._exits = Exits(self._locals)
         #: What was paid before the edges.
         self._paid: set[Node] = set()
-        self._alignments: dict[Node, Alignment] = {}
-        self._alignment = Alignment()
+        self._tests: dict[int, bool] = {}
         self._held = 0
         self._changed = 0
 
@@ -100,7 +100,7 @@ class NodeWriter:
     def write(self, node: Node) -> None:
         """Write a node up to where it goes on."""
         self._held, self._changed = node.held, node.changed
-        self._alignment = self._get_alignment(node)
+        self._tests = node.tests
         if node.check:
             self._check(node)
         match node.kind:
@@ -115,7 +115,6 @@ class NodeWriter:
                 self._write_leave(node)
             case _:
                 pass
-        self._alignments[node] = self._alignment
 
     def compare(self, node: Node) -> None:
         """Push whether a node's branch is taken."""
@@ -137,13 +136,21 @@ class NodeWriter:
 
     def needs_edge(self, node: Node, target: Node) -> bool:
         """Return whether the way to a target takes more than going there."""
-        return bool(self._get_loads(node, target)) or self._is_due(node, target)
+        return (
+            bool(self._get_loads(node, target))
+            or self._is_due(node, target)
+            or bool(get_missing(node, target))
+        )
 
     def write_edge(self, node: Node, target: Node) -> None:
-        """Write what the way to a target takes: loads and payment."""
+        """Write what the way to a target takes: loads, payment and tests."""
         self._load(self._get_loads(node, target))
         if self._is_due(node, target):
             pay(self._body, get_total(node))
+        missing = get_missing(node, target)
+        if missing:
+            self._test_all(missing)
+            self._leave_if(Exit(Way.EXACT, target.pc, 0, target.changed))
 
     def load_for_all(self, node: Node) -> None:
         """Load what any of a switch's targets expects."""
@@ -165,11 +172,6 @@ class NodeWriter:
     def leave_exhausted(self) -> None:
         """Leave if there is no stack left for a call; the top of the stack says so."""
         self._leave_if(Exit(Way.DISPATCH, self._graph.root.pc))
-
-    def _get_alignment(self, node: Node) -> Alignment:
-        if len(node.predecessors) == 1 and node.predecessors[0] in self._alignments:
-            return Alignment(self._alignments[node.predecessors[0]].known)
-        return Alignment()
 
     def _get_loads(self, node: Node, target: Node) -> int:
         return target.held & ~node.held_after
@@ -231,6 +233,7 @@ class NodeWriter:
             case Ending.CALL | Ending.CALL_REGISTER | Ending.SWITCH if block.last is not None:
                 self._write_jump(node, block, block.last)
             case Ending.RETURN:
+                self._test_stack(block.end - 4, get_total(node) - 1)
                 self._pay(node)
                 store(self._body, self._changed, self._locals)
                 for local in (RETURN_ADDRESS, STACK_POINTER, BUDGET):
@@ -255,39 +258,55 @@ class NodeWriter:
         changed = self._changed
         self._use(instruction)
         if op in STORES:
-            self._test_alignment(instruction, STORES[op][1], Exit(Way.EXACT, pc, owed, changed))
+            if pc in self._tests:
+                self._test(instruction, STORES[op][1], Exit(Way.EXACT, pc, owed, changed))
             push_address(body, instruction, self._push)
             self._push(instruction.rs2)
             body.access(STORES[op][0])
             return
         if op in LOADS:
-            self._test_alignment(instruction, LOADS[op][1], Exit(Way.EXACT, pc, owed, changed))
+            if pc in self._tests:
+                self._test(instruction, LOADS[op][1], Exit(Way.EXACT, pc, owed, changed))
         elif not instruction.rd:
             return
         push_result(body, instruction, pc, self._push)
         if instruction.rd:
             body.set(self._locals[instruction.rd])
-            self._alignment.follow(instruction, pc)
         else:
             body.do(Do.DROP)
 
-    def _test_alignment(self, instruction: Instruction, size: int, exit_: Exit) -> None:
-        certain = self._alignment.is_certain(instruction, size)
-        if certain:
-            return
-        if certain is None:
-            self._push(instruction.rs1)
-            offset = instruction.imm & (size - 1)
-            if offset:
-                self._body.i32(offset)
-                self._body.do(Do.I32_ADD)
-            self._body.i32(size - 1)
-            self._body.do(Do.I32_AND)
-            self._leave_if(exit_)
-            self._alignment.learn(instruction, size)
-        else:
+    def _test(self, instruction: Instruction, size: int, exit_: Exit) -> None:
+        """Leave if an access is not aligned."""
+        if not self._tests[exit_.pc or 0]:
             self._body.i32(1)
             self._leave_if(exit_)
+            return
+        self._push(instruction.rs1)
+        offset = instruction.imm & (size - 1)
+        if offset:
+            self._body.i32(offset)
+            self._body.do(Do.I32_ADD)
+        self._body.i32(size - 1)
+        self._body.do(Do.I32_AND)
+        self._leave_if(exit_)
+
+    def _test_all(self, wanted: Sequence[tuple[int, Known]]) -> None:
+        """Push whether any register's low bits are not as wanted."""
+        for place, (register, (mask, value)) in enumerate(wanted):
+            self._push(register)
+            if value:
+                self._body.i32(-value)
+                self._body.do(Do.I32_ADD)
+            self._body.i32(mask)
+            self._body.do(Do.I32_AND)
+            if place:
+                self._body.do(Do.I32_OR)
+
+    def _test_stack(self, pc: int, owed: int) -> None:
+        """Leave, if that is not certain, unless sp may be passed on to other functions."""
+        if pc in self._tests:
+            self._test_all([(SP, ALIGNED)])
+            self._leave_if(Exit(Way.EXACT, pc, owed, self._changed))
 
     def _write_jump(self, node: Node, block: Block, last: Instruction) -> None:
         """Write a call, or the beginning of a jump through a register."""
@@ -302,6 +321,7 @@ class NodeWriter:
             body.do(Do.I32_AND)
             # An odd address is for the exact tier too, though it is no trap.
             self._leave_if(Exit(Way.EXACT, block.end - 4, get_total(node) - 1, self._changed))
+        self._test_stack(block.end - 4, get_total(node) - 1)
         self._pay(node)
         if block.ending is Ending.SWITCH:
             return
@@ -361,7 +381,6 @@ class NodeWriter:
         self._leave_if(Exit(Way.UNWIND))
         body.i32(pc)
         body.set(RETURN_ADDRESS)
-        self._alignment = Alignment({RA: (3, 0)})
 
     def _write_leave(self, node: Node) -> None:
         """Write the way into another function, or out of what is translated."""
@@ -371,6 +390,7 @@ class NodeWriter:
             self._leave(Exit(Way.EXACT, node.pc, total, self._changed))
             return
         start, number = found
+        self._test_stack(node.pc, total)
         pay(body, total)
         store(body, self._changed, self._locals)
         if number:
