@@ -115,6 +115,7 @@ async def review(viewer: Viewer, plan: Plan) -> Review:
         title=plan.title,
         sentences=plan.sentences,
         signer=link_address(account, site.get_name(account)),
+        signer_kind="wallet" if viewer.is_wallet else "node",
         calls=(simulation.view,),
         terms=(),
         at_most=plan.at_most,

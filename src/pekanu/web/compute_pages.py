@@ -146,6 +146,7 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
         title=f"Buy: {draft.function.title}",
         sentences=tuple(sentences),
         signer=link_address(account, site.get_name(account)),
+        signer_kind="wallet" if viewer.is_wallet else "node",
         calls=tuple(one.view for one in simulations),
         terms=terms,
         at_most=f"{format_wei(offer.risk.client_wei)} and gas",

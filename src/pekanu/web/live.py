@@ -41,6 +41,10 @@ async def _build_explorer(viewer: Viewer, parameter: str) -> Any:
     return build_explorer(viewer, parameter or "0")
 
 
+async def _build_nothing(_viewer: Viewer, _parameter: str) -> Any:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LivePage:
     """A page that lives."""
@@ -51,6 +55,7 @@ class LivePage:
 
 
 LIVE_PAGES: Final[dict[str, LivePage]] = {
+    "page": LivePage(build=_build_nothing, regions=()),
     "market": LivePage(
         build=build_market, regions=("market-figures", "market-tasks", "market-workers")
     ),

@@ -91,7 +91,7 @@ async def answer_page(  # noqa: PLR0913 - what a page is
     *,
     title: str,
     path: str,
-    live_page: str = "",
+    live_page: str = "page",
     status: int = 200,
 ) -> HTMLResponse:
     """Return a whole page."""

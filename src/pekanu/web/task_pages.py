@@ -150,14 +150,6 @@ async def build_task_page(viewer: Viewer, text: str) -> TaskPage:
         failure=failure,
         failure_hint=hint,
         again=f"/compute/{job.function}" if failure and job else "",
-        wallet_requests=tuple(
-            one.id
-            for one in (
-                site.requests.list(viewer.account)
-                if viewer.account is not None and viewer.is_wallet
-                else ()
-            )
-        ),
         is_mine=_is_mine(viewer, found),
     )
 

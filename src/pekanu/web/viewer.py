@@ -14,7 +14,7 @@ from pekanu.types import Address, Wei
 from pekanu.version import __version__
 from pekanu.web.sessions import BrowserSession
 from pekanu.web.site import Site
-from pekanu.web.views.shell import AccountBadge, ChainStatus, Entry, Shell
+from pekanu.web.views.shell import AccountBadge, ChainStatus, Entry, Shell, WalletPrompt
 from pekanu.web.wording import build_moment, build_money, link_address
 
 #: Path and title of each page in the navigation.
@@ -123,6 +123,14 @@ async def build_shell(viewer: Viewer, *, title: str, path: str, live_page: str =
         chain=build_chain_status(site),
         account=await build_badge(viewer),
         csrf=viewer.session.csrf,
+        wallet_requests=tuple(
+            WalletPrompt(id=one.id, title=one.title)
+            for one in (
+                site.requests.list(viewer.account)
+                if viewer.is_wallet and viewer.account is not None
+                else ()
+            )
+        ),
         is_hosted=hosted,
         version=__version__,
     )

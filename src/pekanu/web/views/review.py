@@ -46,6 +46,8 @@ class Review:
     sentences: tuple[str, ...]
     #: Who signs.
     signer: Link
+    #: ``node`` or ``wallet``.
+    signer_kind: str
     calls: tuple[CallView, ...]
     #: Terms that are agreed with it (price, stake, windows …).
     terms: tuple[Argument, ...]

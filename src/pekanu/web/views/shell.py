@@ -100,13 +100,22 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WalletPrompt:
+    """Something that waits for the wallet in this browser."""
+
+    #: For `/api/requests/{id}`.
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Shell:
     """What every page shares."""
 
     #: Of the page, for `<title>`.
     title: str
-    #: Name of the page, the value of ``?page=`` of `/events`, with its parameters; empty when
-    #: the page is not live.
+    #: Name of the page, the value of ``?page=`` of `/events`, with its parameter; ``page`` where
+    #: nothing lives but the head.
     live_page: str
     navigation: tuple[Entry, ...]
     chain: ChainStatus
@@ -114,6 +123,8 @@ class Shell:
     account: AccountBadge | None
     #: Sent back with each state-changing request as X-CSRF-Token.
     csrf: str
+    #: Oldest first.
+    wallet_requests: tuple[WalletPrompt, ...]
     #: Holds no keys: wallets only.
     is_hosted: bool
     version: str

@@ -116,8 +116,6 @@ class TaskPage:
     failure_hint: str
     #: Where to try again; empty when there is no reason to.
     again: str
-    #: Requests that wait for the browser's wallet, oldest first: ids for `/api/requests/{id}`.
-    wallet_requests: tuple[str, ...]
     is_mine: bool
 
 

@@ -1,0 +1,17 @@
+// What every page runs: coming in, live regions, forms, the dialog, wallets, charts.
+import { begin as beginLaunch } from "./launch.js";
+import { begin as beginLive } from "./live.js";
+import { begin as beginForms } from "./forms.js";
+import { begin as beginDialog } from "./dialog.js";
+import { begin as beginWallet } from "./wallet.js";
+import { drawAll } from "./chart.js";
+
+if (document.body.hasAttribute("data-launch")) {
+  beginLaunch();
+} else {
+  beginDialog();
+  beginForms();
+  beginWallet();
+  drawAll(document);
+  beginLive(document.body.dataset.live);
+}

@@ -1,0 +1,28 @@
+// Requests to the site itself, with the token that shows that they come from its page.
+
+const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
+
+/** Send fields as a form; the answer is a Response. */
+export function send(path, fields) {
+  const body = fields instanceof FormData ? fields : new URLSearchParams(fields);
+  return fetch(path, { method: "POST", body, headers: { "X-CSRF-Token": csrf } });
+}
+
+/** Send or fetch JSON; throws an Error with the site's own sentence. */
+export async function call(path, document_) {
+  const options = document_ === undefined ? {} : {
+    method: "POST",
+    body: JSON.stringify(document_),
+    headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
+  };
+  const answer = await fetch(path, options);
+  if (answer.status === 204) return null;
+  const found = await answer.json();
+  if (!answer.ok) throw new Error([found.problem, found.hint].filter(Boolean).join(". "));
+  return found;
+}
+
+/** A form's fields without its files, which are sent apart. */
+export function getFields(form) {
+  return [...new FormData(form)].filter(([, value]) => typeof value === "string");
+}
