@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pekanu.bench.dispute import BOND, Duel
+from pekanu.bench.ringers import Hunt
 from pekanu.bench.step_proof import build_worst_proof
 from pekanu.chain import (
     Account,
@@ -190,12 +191,14 @@ async def measure() -> dict[str, int]:
             await _measure_step(bench, book["MachineStep"].address)
             referee = RefereeContract(chain, book["BisectionReferee"].address)
             await _measure_dispute(bench, referee)
+            for count in (1, 2, 8, 32):
+                await _measure_ringers(bench, book["RingerReferee"].address, count)
             return dict(sorted(bench.figures.items()))
 
 
 async def _measure_deployment(bench: _Bench) -> None:
     """Read the first contracts' receipts: the order is that of `deploy`."""
-    contracts = ("seal_check", "market", "machine_step", "bisection_referee")
+    contracts = ("seal_check", "market", "machine_step", "bisection_referee", "ringer_referee")
     names = iter(f"deploy_{name}" for name in contracts)
     for number in range(1, 1 + await bench.chain.fetch_block_number()):
         for receipt in await bench.chain.request("eth_getBlockReceipts", hex(number)):
@@ -298,3 +301,16 @@ async def _measure_dispute(bench: _Bench, referee: RefereeContract) -> None:
     bench.figures["dispute_prove"] = proof
     bench.figures["dispute_2_40_total"] = first.gas_used + sum(spent)
     bench.figures["dispute_2_40_transactions"] = 1 + len(spent)
+
+
+async def _measure_ringers(bench: _Bench, referee: Address, count: int) -> None:
+    """Open ringers and have them shown, to the ruling for a worker that has found them."""
+    hunt = Hunt.draw(referee, count)
+    deal = await bench.open_deal([b""])
+    deal.task = replace(deal.task, referee=referee, terms=hunt.terms.hash())
+    deal.claim = hunt.claim
+    await bench.deliver(deal, is_measured=False)
+    opened = await bench.fetch_receipt(deal.client, hunt.open(deal.task))
+    bench.figures[f"ringers_open_{count}"] = opened.gas_used
+    answer = hunt.prove(deal.task, bench.market.domain, hunt.read_case(opened))
+    await bench.send(deal.worker, answer, f"ringers_{count}")

@@ -27,6 +27,7 @@ DEPLOYED: Final[dict[str, tuple[str, ...]]] = {
     "Market": ("SealCheck",),
     "MachineStep": (),
     "BisectionReferee": ("Market", "MachineStep"),
+    "RingerReferee": ("Market", "BisectionReferee"),
 }
 
 

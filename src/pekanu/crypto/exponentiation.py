@@ -43,8 +43,8 @@ CHALLENGE_TAG: Final = keccak256(b"Pekanu accumulator challenge v1")
 #: Miller-Rabin rounds that the verifier makes.
 ROUNDS: Final = 10
 #: Candidates among which the prover takes the least prime, as a power of two. One in 88 is a prime,
-#: so the challenge has about ten bits less than 256, and each bit is 4,096 gas.
-EFFORT_BITS: Final = 16
+#: so the challenge has about twelve bits less than 256, and each bit is 4,096 gas.
+EFFORT_BITS: Final = 18
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +91,7 @@ def build_proof(
 
 
 def _sort_candidates(transcript: bytes, count: int) -> list[int]:
-    """Return the first nonces, least candidate first: its leading eight bytes tell nearly always."""
+    """Return the first nonces, least candidate first as far as its leading eight bytes tell."""
     pairs = np.zeros((count, 2, 32), dtype=np.uint8)
     pairs[:, 0] = np.frombuffer(transcript, dtype=np.uint8)
     pairs[:, 1, 24:] = np.arange(count, dtype=">u8").view(np.uint8).reshape(-1, 8)
