@@ -102,6 +102,7 @@ class RefereeWorld(World):
     ) -> None:
         super().__init__()
         self.runs, self.parts = list(runs), parts
+        self.wallets: dict[Address, Contract] = {}
         self.machine_step = self.chain.deploy("MachineStep")
         self.referee = self._deploy()
         self.accounts[-1] = self.referee.address
@@ -199,17 +200,32 @@ class RefereeWorld(World):
         terms: Terms | None = None,
     ) -> None:
         """Challenge on the contract alone."""
-        self.referee.call(
-            "challenge",
+        arguments = [
             self.task.to_abi(),
             self.batch.claim.to_abi(),
             to_abi(terms or self.terms),
             item,
             number,
             for_client,
-            sender=who,
-            value=bond,
-        )
+        ]
+        self.call_referee("challenge", arguments, who, bond)
+
+    def call_referee(
+        self, name: str, arguments: Sequence[Any], who: Address, value: int = 0
+    ) -> None:
+        wallet = self.wallets.get(who)
+        if wallet is None:
+            self.referee.call(name, *arguments, sender=who, value=value)
+        else:
+            data = self.referee.encode(name, *arguments)
+            wallet.call("pass_on", self.referee.address, data, sender=STRANGER, value=value)
+
+    def deploy_wallet(self) -> Contract:
+        """Return a party that is a contract, which takes no money."""
+        wallet = self.chain.deploy("Caller")
+        self.wallets[wallet.address] = wallet
+        self.accounts.append(wallet.address)
+        return wallet
 
     def check(self) -> None:
         super().check()
@@ -290,7 +306,7 @@ class RefereeWorld(World):
             case TimeOut():
                 name = "time_out"
                 arguments = [words, place.mover, case.dispute.root, self.task.to_abi()]
-        self.referee.call(name, *arguments, sender=move.sender)
+        self.call_referee(name, arguments, move.sender)
 
     @property
     def program_parts(self) -> ProgramParts:

@@ -86,7 +86,7 @@ def apply(dispute: Dispute, move: Move, now: Seconds) -> Dispute:
 def _open(dispute: Dispute, move: Open, now: Seconds) -> Dispute:
     item, place = move.item, dispute.place
     # The contract knows a dispute by its parties: another sender's is another, which is not there.
-    require(move.sender == place.worker, "no such dispute")
+    require(move.sender == place.mover, "no such dispute")
     require(item.get_asked(move.terms).hash() == dispute.root, "other position")
     require(not is_over(place, now), "clock over")
     require(place.turn is Turn.OPENING, "opened before")
