@@ -16,6 +16,8 @@ from pekanu.machine.translate.listing import Listing
 from pekanu.machine.translate.values import Constant, Entry, Values
 
 BRANCHES: Final = frozenset((Op.BEQ, Op.BNE, Op.BLT, Op.BGE, Op.BLTU, Op.BGEU))
+#: After which execution goes on elsewhere, or not at all.
+ENDING: Final = BRANCHES | {Op.JAL, Op.JALR, Op.ECALL, Op.EBREAK}
 #: Registers that hold a return address by convention.
 LINKS: Final = (1, 5)
 _MASK: Final = 0xFFFFFFFF
@@ -117,33 +119,38 @@ class Discovery:
 
     def _walk(self, pc: int, values: Values) -> None:
         """Follow the instructions from a block's first one to where another was followed."""
-        listing, visited = self.listing, self.visited
-        while pc < listing.end and not visited[pc >> 2] and self._left > 0:
-            if pc in self._pending:
-                self._pending[pc].meet(values)
-                return
+        listing, visited, pending = self.listing, self.visited, self._pending
+        first = pc
+        while pc < listing.end and not visited[pc >> 2]:
+            if pc in pending:
+                pending[pc].meet(values)
+                break
             instruction = listing.get(pc)
             if instruction is None:
-                return
+                break
             visited[pc >> 2] = 1
-            self._left -= 1
             op = instruction.op
-            if op in BRANCHES:
-                taken = values.copy()
-                taken.follow_branch(instruction, taken=True)
-                values.follow_branch(instruction, taken=False)
-                self._lead((pc + instruction.imm) & _MASK, taken)
-                self._lead(pc + 4, values)
-                return
-            if op in (Op.JAL, Op.JALR):
-                self._follow_jump(instruction, pc, values)
-                return
-            if op in (Op.ECALL, Op.EBREAK):
-                return
+            if op in ENDING:
+                self._follow_ending(instruction, pc, values)
+                pc += 4
+                break
             made = values.follow(instruction, pc)
             if made is not None and op == Op.ADDI and instruction.rs1 and listing.is_code(made):
                 self._constants.add(made)
             pc += 4
+        self._left -= (pc - first) >> 2
+
+    def _follow_ending(self, instruction: Instruction, pc: int, values: Values) -> None:
+        """Go on from where a block's last instruction may lead."""
+        op = instruction.op
+        if op in BRANCHES:
+            taken = values.copy()
+            taken.follow_branch(instruction, taken=True)
+            values.follow_branch(instruction, taken=False)
+            self._lead((pc + instruction.imm) & _MASK, taken)
+            self._lead(pc + 4, values)
+        elif op in (Op.JAL, Op.JALR):
+            self._follow_jump(instruction, pc, values)
 
     def _follow_jump(self, instruction: Instruction, pc: int, values: Values) -> None:
         """Go on from a jump's targets, and from behind a call."""

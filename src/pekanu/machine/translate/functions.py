@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from pekanu.machine.isa import Instruction, Op
-from pekanu.machine.translate.discovery import BRANCHES, Discovery
+from pekanu.machine.translate.discovery import BRANCHES, ENDING, Discovery
 from pekanu.machine.translate.listing import Listing
 
 _MASK: Final = 0xFFFFFFFF
@@ -150,11 +150,13 @@ def _build_block(discovery: Discovery, start: int) -> Block:
     pc = start
     while pc == start or pc not in leaders:
         instruction = listing.get(pc) if pc < listing.end else None
-        if instruction is None or instruction.op in (Op.ECALL, Op.EBREAK):
+        if instruction is None:
             return Block(start, pc, instructions, Ending.STOP)
         op = instruction.op
-        if op in BRANCHES or op in (Op.JAL, Op.JALR):
-            ending, target = _get_ending(listing, instruction, pc, constants)
+        if op in ENDING:
+            ending, target = Ending.STOP, None
+            if op not in (Op.ECALL, Op.EBREAK):
+                ending, target = _get_ending(listing, instruction, pc, constants)
             if ending is Ending.STOP:
                 return Block(start, pc, instructions, ending)
             instructions.append(instruction)
@@ -165,7 +167,7 @@ def _build_block(discovery: Discovery, start: int) -> Block:
             constants[instruction.rd] = instruction.imm & _MASK
         elif op == Op.AUIPC:
             constants[instruction.rd] = (pc + instruction.imm) & _MASK
-        else:
+        elif constants:
             constants.pop(instruction.rd, None)
         pc += 4
         if len(instructions) == _LONGEST_BLOCK:

@@ -41,10 +41,11 @@ class Listing:
     def get(self, pc: int) -> Instruction | None:
         """Return the instruction at an aligned address within the text, or None if illegal."""
         word = self._words[pc >> 2]
-        found = self._decoded.get(word)
-        if found is None and word not in self._decoded:
+        try:
+            return self._decoded[word]
+        except KeyError:
             found = self._decoded[word] = decode(word)
-        return found
+            return found
 
     def is_code(self, address: int) -> bool:
         """Return whether an instruction can be fetched from an address."""

@@ -10,6 +10,9 @@ Not here: compiling and running the module (`executor`).
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -54,6 +57,23 @@ _FUNCTION_WEIGHT, _BLOCK_WEIGHT, _INSTRUCTION_WEIGHT, _CALL_WEIGHT = 60, 10, 8, 
 
 def translate(program: Program) -> bytes:
     """Return the WebAssembly module of a program."""
+    with _without_collection():
+        return _translate(program)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Spare looking for garbage among the graphs' nodes, which are all in use."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _translate(program: Program) -> bytes:
     listing = Listing(program.get_text_words(), program.image, program.entry)
     discovery = Discovery(listing)
     discovery.run()

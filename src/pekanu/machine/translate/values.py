@@ -90,10 +90,10 @@ class Values:
 
     def follow(self, instruction: Instruction, pc: int) -> int | None:
         """Go past an instruction; return the constant that it makes, or None."""
-        rd = instruction.rd
-        if rd == 0 or instruction.op in _WITHOUT_RESULT:
+        rd, op = instruction.rd, instruction.op
+        if rd == 0 or op in _WITHOUT_RESULT:
             return None
-        value, limit = self._get_result(instruction, pc)
+        value, limit = self._get_result(instruction, pc) if op in _FOLLOWED else (None, None)
         if limit is not None:
             self.limits[rd] = limit
         elif rd in self.limits:
@@ -120,8 +120,6 @@ class Values:
     def _get_result(self, instruction: Instruction, pc: int) -> tuple[Value | None, int | None]:
         """Return an instruction's guessed result and a limit for it."""
         op, immediate = instruction.op, instruction.imm
-        if op not in _FOLLOWED:
-            return None, None
         source = self._get(instruction.rs1)
         value: Value | None = None
         limit: int | None = None
