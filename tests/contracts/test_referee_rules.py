@@ -139,18 +139,17 @@ def test_bond__when_asked_on_chain__then_the_twins() -> None:
 OTHER = b"\x11" * 32
 OPENINGS: dict[str, tuple[Callable[[Open], Open], str]] = {
     "by another": (lambda m: replace(m, sender=STRANGER), "no such dispute"),
-    "other results": (lambda m: replace(m, item=replace(m.item, results_root=OTHER)), "position"),
     "other count": (lambda m: replace(m, item=replace(m.item, count=2)), "other position"),
-    "other index": (lambda m: replace(m, item=replace(m.item, index=1)), "other position"),
+    "other index": (lambda m: replace(m, item=replace(m.item, index=1)), "index out of range"),
     "other terms": (lambda m: replace(m, terms=replace(m.terms, max_steps=1)), "other position"),
     "other program": (lambda m: replace(m, program=replace(m.program, entry=0)), "other program"),
     "far entry": (lambda m: replace(m, program=replace(m.program, entry=1 << 40)), "other program"),
-    "long path": (lambda m: replace(m, item=replace(m.item, result_path=(OTHER,))), "other depth"),
+    "long path": (lambda m: replace(m, item=replace(m.item, result_path=(OTHER,))), "position"),
     "long input": (lambda m: replace(m, item=replace(m.item, input_path=(OTHER,))), "other depth"),
     "other input": (lambda m: replace(m, item=replace(m.item, input_root=OTHER)), "other input"),
     "other result": (
         lambda m: replace(m, item=replace(m.item, result=replace(m.item.result, exit_code=9))),
-        "other result",
+        "other position",
     ),
     "other registers": (
         lambda m: replace(m, ending=replace(m.ending, registers=(1, 2, 3, 4))),
@@ -492,7 +491,7 @@ def test_bisection__when_another_contract_opens_one__then_it_reads_the_outcome()
     arguments = build_bisection(world, WORKER, CHALLENGER)
     key = world.referee.call("open_bisection", *arguments, sender=STRANGER)
     logged = dict(world.referee.logs())["BisectionOpened"]
-    deadline = logged["place"][3] & (1 << 40) - 1
+    deadline = logged["place"][2] & (1 << 40) - 1
     root = world.referee.call("commitment_of", key)
     assert int.from_bytes(root, "big") > 2
     place = tuple(logged["place"])

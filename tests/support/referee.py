@@ -321,7 +321,6 @@ class RefereeWorld(World):
     ) -> Open:
         item = self.cases[key].item
         shown = ShownItem(
-            results_root=self.batch.claim.results_root,
             count=self.task.count,
             index=item,
             result=self.batch.results[item],

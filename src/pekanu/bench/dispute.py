@@ -27,8 +27,10 @@ from pekanu.market.task import Task, Terms
 from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei
 
 STEPS: Final = 1 << 40
-#: The first false state: in the middle of everything, after a store.
-DEPARTS: Final = 5 + 3 * 0x33_1234_5678 + 2
+#: The first false states: in the middle of everything, after an addition, and after a store, whose
+#: proof is among the longest.
+ADDITION: Final = 5 + 3 * 0x33_1234_5678 + 1
+STORE: Final = ADDITION + 1
 BOND: Final = Wei(10**15)
 _PRICE, _STAKE = Wei(10**16), Wei(4 * 10**16)
 
@@ -43,8 +45,8 @@ class Duel:
     worker: Address
     challenger: Address
     referee: RefereeContract
-    true: EndlessRun = field(default_factory=EndlessRun)
-    false: EndlessRun = field(default_factory=lambda: EndlessRun(DEPARTS))
+    true: EndlessRun
+    false: EndlessRun
     task: Task = field(init=False)
     terms: Terms = field(init=False)
     claim: Claim = field(init=False)
@@ -140,7 +142,6 @@ class Duel:
 
     def _build_item(self) -> ShownItem:
         return ShownItem(
-            results_root=self.claim.results_root,
             count=1,
             index=0,
             result=self.result,

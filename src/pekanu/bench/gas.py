@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pekanu.bench.dispute import BOND, Duel
+from pekanu.bench.dispute import ADDITION, BOND, STORE, Duel
+from pekanu.bench.endless_run import EndlessRun
 from pekanu.bench.ringers import Hunt
 from pekanu.bench.step_proof import build_worst_proof
 from pekanu.chain import (
@@ -190,7 +191,7 @@ async def measure() -> dict[str, int]:
             await _measure_complaints(bench)
             await _measure_step(bench, book["MachineStep"].address)
             referee = RefereeContract(chain, book["BisectionReferee"].address)
-            await _measure_dispute(bench, referee)
+            await _measure_disputes(bench, referee)
             for count in (1, 2, 8, 32):
                 await _measure_ringers(bench, book["RingerReferee"].address, count)
             return dict(sorted(bench.figures.items()))
@@ -273,10 +274,27 @@ async def _measure_step(bench: _Bench, address: Address) -> None:
     await bench.send(party, Call(to=address, data=data, name="step"), "step_worst")
 
 
-async def _measure_dispute(bench: _Bench, referee: RefereeContract) -> None:
-    """Play a dispute over 2^40 steps to its ruling against a worker that has lied."""
+async def _measure_disputes(bench: _Bench, referee: RefereeContract) -> None:
+    """Play disputes over 2^40 steps to their rulings against a worker that has lied.
+
+    The first false step is an addition: instructions that leave memory alone are the commonest.
+    What a store costs instead is measured as well.
+    """
+    figures = await _play_dispute(bench, referee, ADDITION)
+    bench.figures |= {f"dispute_{name}": gas for name, gas in figures.items()}
+    stored = await _play_dispute(bench, referee, STORE)
+    bench.figures["dispute_2_40_store_total"] = stored["2_40_total"]
+
+
+async def _play_dispute(bench: _Bench, referee: RefereeContract, departs: int) -> dict[str, int]:
     client, worker, challenger = [await bench.make_party() for _ in range(3)]
-    duel = Duel(worker=worker.address, challenger=challenger.address, referee=referee)
+    duel = Duel(
+        worker=worker.address,
+        challenger=challenger.address,
+        referee=referee,
+        true=EndlessRun(),
+        false=EndlessRun(departs),
+    )
     for party in (client, worker, challenger):
         await bench.send(party, bench.market.deposit(_DEPOSIT))
     task = duel.build_task(client.address, await bench.chain.get_time())
@@ -295,12 +313,14 @@ async def _measure_dispute(bench: _Bench, referee: RefereeContract) -> None:
         message = "the worker that lied was not refuted"
         raise RuntimeError(message)
     opening, *dissections, proof = spent
-    bench.figures["dispute_challenge"] = first.gas_used
-    bench.figures["dispute_open"] = opening
-    bench.figures["dispute_dissect"] = max(dissections)
-    bench.figures["dispute_prove"] = proof
-    bench.figures["dispute_2_40_total"] = first.gas_used + sum(spent)
-    bench.figures["dispute_2_40_transactions"] = 1 + len(spent)
+    return {
+        "challenge": first.gas_used,
+        "open": opening,
+        "dissect": max(dissections),
+        "prove": proof,
+        "2_40_total": first.gas_used + sum(spent),
+        "2_40_transactions": 1 + len(spent),
+    }
 
 
 async def _measure_ringers(bench: _Bench, referee: Address, count: int) -> None:

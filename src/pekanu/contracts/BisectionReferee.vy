@@ -108,7 +108,6 @@ event Ruled:  # it is over
 
 #: What a worker shows to open an item of its claim.
 struct Item:
-    results_root: bytes32
     count: uint256
     index: uint256
     result: seal.Result
@@ -294,19 +293,20 @@ def open(
     @param points The last is the final state.
     """
     dispute: disputes.Dispute = disputes.unpack(place, msg.sender)
-    id: bytes32 = self._check_turn(
+    results_root: bytes32 = merkle.root_of_path(
+        seal.result_leaf(item.result), item.index, item.result_path
+    )
+    id: bytes32 = disputes.get_id(dispute)
+    self._check_turn(
+        id,
         place,
-        dispute,
-        self._get_asked(item.results_root, terms_lib.get_hash(terms), item.count, item.index),
+        dispute.deadline,
+        self._get_asked(results_root, terms_lib.get_hash(terms), item.count, item.index),
     )
     assert dispute.turn == disputes.OPENING, "referee: opened before"
     assert terms_lib.is_program(terms.program_id, program), "referee: other program"
     assert len(item.result_path) == merkle.depth_of(item.count), "referee: other depth"
     assert len(item.input_path) == merkle.depth_of(item.count), "referee: other depth"
-    assert (
-        merkle.root_of_path(seal.result_leaf(item.result), item.index, item.result_path)
-        == item.results_root
-    ), "referee: other result"
     assert (
         merkle.root_of_path(item.input_root, item.index, item.input_path) == terms.inputs_root
     ), "referee: other input"
@@ -336,10 +336,11 @@ def dissect(
     @param points The states at the ends of its parts; the last differs from the part's.
     """
     dispute: disputes.Dispute = disputes.unpack(place, msg.sender)
-    id: bytes32 = self._check_turn(place, dispute, disputes.get_root_of_pick(pick))
+    id: bytes32 = disputes.get_id(dispute)
+    self._check_turn(id, place, dispute.deadline, disputes.get_root_of_pick(pick))
     first: uint256 = 0
     last: uint256 = 0
-    first, last = self._get_part(dispute, pick.index)
+    first, last = self._get_part(dispute.turn, dispute.first, dispute.last, pick.index)
     assert last - first > 1, "referee: one step is proved"
     parts: uint256 = disputes.count_parts(first, last)
     assert points[parts - 1] != pick.states[(pick.index & 1) + 1], "referee: nothing disputed"
@@ -394,45 +395,35 @@ def time_out(
 
 @internal
 @view
-def _check_position(
-    place: disputes.Place, dispute: disputes.Dispute, root: bytes32
-) -> bytes32:
+def _check_position(id: bytes32, place: disputes.Place, root: bytes32):
     """
-    @notice The id of the dispute that stands at this position.
+    @notice Refuse a move for a position at which the dispute does not stand.
     """
-    id: bytes32 = disputes.get_id(dispute)
     stored: bytes32 = self.disputes_[id]
     assert stored != empty(bytes32), "referee: no such dispute"
     assert stored != UPHELD and stored != REFUTED, "referee: over"
     assert stored == disputes.get_commitment(place, root), "referee: other position"
-    return id
 
 
 @internal
 @view
-def _check_turn(
-    place: disputes.Place, dispute: disputes.Dispute, root: bytes32
-) -> bytes32:
+def _check_turn(id: bytes32, place: disputes.Place, deadline: uint256, root: bytes32):
     """
-    @notice The same, while the clock of the party that owes the move runs.
+    @notice The same, and a move for which the clock is over.
     """
-    id: bytes32 = self._check_position(place, dispute, root)
-    assert block.timestamp <= dispute.deadline, "referee: clock over"
-    return id
+    self._check_position(id, place, root)
+    assert block.timestamp <= deadline, "referee: clock over"
 
 
 @internal
 @pure
-def _get_part(dispute: disputes.Dispute, index: uint256) -> (uint256, uint256):
+def _get_part(turn: uint256, first: uint256, last: uint256, index: uint256) -> (uint256, uint256):
     """
     @notice The steps of the part that is picked.
     """
-    assert dispute.turn != disputes.OPENING, "referee: not opened"
-    assert index < disputes.count_parts(dispute.first, dispute.last), "referee: no such part"
-    return (
-        disputes.get_point(dispute.first, dispute.last, index),
-        disputes.get_point(dispute.first, dispute.last, index + 1),
-    )
+    assert turn != disputes.OPENING, "referee: not opened"
+    assert index < disputes.count_parts(first, last), "referee: no such part"
+    return disputes.get_point(first, last, index), disputes.get_point(first, last, index + 1)
 
 
 @internal
@@ -466,10 +457,11 @@ def _prove(
     @notice The dispute's id, and whether the step is decided against the worker.
     """
     dispute: disputes.Dispute = disputes.unpack(place, mover)
-    id: bytes32 = self._check_turn(place, dispute, disputes.get_root_of_pick(pick))
+    id: bytes32 = disputes.get_id(dispute)
+    self._check_turn(id, place, dispute.deadline, disputes.get_root_of_pick(pick))
     first: uint256 = 0
     last: uint256 = 0
-    first, last = self._get_part(dispute, pick.index)
+    first, last = self._get_part(dispute.turn, dispute.first, dispute.last, pick.index)
     assert last - first == 1, "referee: more than one step"
     start: bytes32 = pick.states[pick.index & 1]
     end: bytes32 = pick.states[(pick.index & 1) + 1]
@@ -510,7 +502,8 @@ def _time_out(place: disputes.Place, mover: address, root: bytes32) -> (bytes32,
     @notice The dispute's id, and whether the worker's clock is over.
     """
     dispute: disputes.Dispute = disputes.unpack(place, mover)
-    id: bytes32 = self._check_position(place, dispute, root)
+    id: bytes32 = disputes.get_id(dispute)
+    self._check_position(id, place, root)
     assert block.timestamp > dispute.deadline, "referee: too early"
     log TimedOut(dispute=id, mover=mover)
     return id, dispute.turn != disputes.CHALLENGERS

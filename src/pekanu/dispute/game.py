@@ -85,17 +85,15 @@ def apply(dispute: Dispute, move: Move, now: Seconds) -> Dispute:
 
 def _open(dispute: Dispute, move: Open, now: Seconds) -> Dispute:
     item, place = move.item, dispute.place
+    asked = item.get_asked(move.terms)
     # The contract knows a dispute by its parties: another sender's is another, which is not there.
     require(move.sender == place.mover, "no such dispute")
-    require(item.get_asked(move.terms).hash() == dispute.root, "other position")
+    require(asked.hash() == dispute.root, "other position")
     require(not is_over(place, now), "clock over")
     require(place.turn is Turn.OPENING, "opened before")
     require(is_program(move.terms.program_id, move.program), "other program")
     depth = get_depth(item.count)
     require(len(item.result_path) == len(item.input_path) == depth, "other depth")
-    leaf = item.result.leaf()
-    is_result = verify_proof(item.results_root, leaf, item.index, item.count, item.result_path)
-    require(is_result, "other result")
     inputs_root = move.terms.inputs_root
     is_input = verify_proof(inputs_root, item.input_root, item.index, item.count, item.input_path)
     require(is_input, "other input")

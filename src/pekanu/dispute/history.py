@@ -58,7 +58,7 @@ class Dissected:
 
     dispute: Hash32
     index: int
-    #: The fourth word of the place that follows.
+    #: The last word of the place that follows.
     clocks: int
     points: tuple[Hash32, ...]
 

@@ -6,27 +6,29 @@ Twin: the external calls of contracts/BisectionReferee.vy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from eth_abi.abi import encode
 
+from pekanu.crypto.keccak import keccak256
 from pekanu.dispute.dissection import Pick
 from pekanu.dispute.ending import Ending, ProgramParts
+from pekanu.dispute.errors import Refused
 from pekanu.dispute.place import AskedItem
 from pekanu.machine.witness import STATE_ABI, WITNESS_ABI, StepProof
 from pekanu.market.claim import RESULT_ABI, Result
 from pekanu.market.task import Terms
 from pekanu.types import ZERO_HASH, Address, Hash32, Wei
 
-ITEM_ABI: Final = f"(bytes32,uint256,uint256,{RESULT_ABI},bytes32[],bytes32,bytes32[])"
+ITEM_ABI: Final = f"(uint256,uint256,{RESULT_ABI},bytes32[],bytes32,bytes32[])"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShownItem:
     """An item of a claim with its paths."""
 
-    results_root: Hash32
     count: int
     index: int
     result: Result
@@ -35,9 +37,13 @@ class ShownItem:
     input_path: tuple[Hash32, ...] = ()
 
     def get_asked(self, terms: Terms) -> AskedItem:
-        """Return the item of which this says to be the one."""
+        """Return the item of which this says to be the one.
+
+        Raises:
+            Refused: The index does not lie in a tree as high as the path.
+        """
         return AskedItem(
-            results_root=self.results_root,
+            results_root=get_root_of_path(self.result.leaf(), self.index, self.result_path),
             terms_hash=terms.hash(),
             count=self.count,
             index=self.index,
@@ -46,7 +52,6 @@ class ShownItem:
     def to_abi(self) -> tuple[object, ...]:
         """Return the contract's struct."""
         return (
-            self.results_root,
             self.count,
             self.index,
             self.result.to_abi(),
@@ -120,3 +125,18 @@ def encode_proof(proof: StepProof) -> bytes:
     roots = (ZERO_HASH, ZERO_HASH)
     kinds = ["bytes32", "bytes32", STATE_ABI, WITNESS_ABI]
     return encode(kinds, [*roots, proof.state, proof.witness.to_abi()])[64:]
+
+
+def get_root_of_path(leaf: Hash32, index: int, path: Sequence[Hash32]) -> Hash32:
+    """Return the root that a leaf and all its siblings give. Twin: libraries/merkle.vy.
+
+    Raises:
+        Refused: The index does not lie in a tree as high as the path.
+    """
+    node, position = leaf, index
+    for sibling in path:
+        node = keccak256(sibling + node if position & 1 else node + sibling)
+        position >>= 1
+    if position:
+        raise Refused.by_merkle("index out of range")
+    return node

@@ -15,12 +15,12 @@ from eth_abi.abi import encode
 from pekanu.crypto.keccak import keccak256
 from pekanu.types import Address, Hash32, Seconds, parse_address
 
-PLACE_ABI: Final = "(uint256,uint256,uint256,uint256)"
+PLACE_ABI: Final = "(uint256,uint256,uint256)"
 #: Numbers from here on are of bisections that other contracts opened.
 FOREIGN: Final = 1 << 255
 
-#: Number; the party that waits and the turn; the interval; the clocks.
-PlaceWords: TypeAlias = tuple[int, int, int, int]
+#: Number; the party that waits, the turn and the first step; the clocks and the steps' number.
+PlaceWords: TypeAlias = tuple[int, int, int]
 
 
 class Side(IntEnum):
@@ -100,13 +100,10 @@ class Place:
             | self.challenger_left << 80
             | self.extension << 120
             | self.last_extension << 152
+            | (self.last - self.first) << 184
         )
-        return (
-            self.number,
-            int(self.waiting, 16) | self.turn << 160,
-            self.first | self.last << 64,
-            clocks,
-        )
+        waiting = int(self.waiting, 16) | self.turn << 160 | self.first << 168
+        return self.number, waiting, clocks
 
     @classmethod
     def from_words(cls, words: PlaceWords, mover: Address) -> Place:
@@ -115,8 +112,8 @@ class Place:
         Raises:
             ValueError: They name a turn that does not exist.
         """
-        number, packed, interval, clocks = words
-        turn = Turn(packed >> 160)
+        number, packed, clocks = words
+        turn = Turn(packed >> 160 & 255)
         waiting = parse_address(f"0x{packed & (1 << 160) - 1:040x}")
         is_workers = turn is not Turn.CHALLENGER
         zero = Seconds(0)
@@ -125,8 +122,8 @@ class Place:
             worker=mover if is_workers else waiting,
             challenger=waiting if is_workers else mover,
             turn=turn,
-            first=interval & (1 << 64) - 1,
-            last=interval >> 64,
+            first=packed >> 168,
+            last=(packed >> 168) + (clocks >> 184),
             deadline=zero,
             worker_left=zero,
             challenger_left=zero,
@@ -143,7 +140,7 @@ class Place:
             worker_left=Seconds(clocks >> 40 & (1 << 40) - 1),
             challenger_left=Seconds(clocks >> 80 & (1 << 40) - 1),
             extension=Seconds(clocks >> 120 & (1 << 32) - 1),
-            last_extension=Seconds(clocks >> 152),
+            last_extension=Seconds(clocks >> 152 & (1 << 32) - 1),
         )
 
     def get_commitment(self, root: Hash32) -> Hash32:

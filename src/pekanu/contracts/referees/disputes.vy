@@ -3,7 +3,7 @@
 @title A dispute between two moves
 @license MIT
 @notice Whose move it is until when, over which steps, and the commitment to the last dissection. What
-        a move must show of it is packed into four words, for calldata sets the price of a move.
+        a move must show of it is packed into three words, for calldata sets the price of a move.
         No storage.
 @dev Twins: pekanu.dispute.place, pekanu.dispute.dissection, pekanu.dispute.clock.
 """
@@ -21,10 +21,11 @@ CHALLENGERS: constant(uint256) = 2
 #: What calldata and events carry of a dispute.
 struct Place:
     number: uint256  # makes it distinct among those of the same two parties
-    waiting: uint256  # the party that waits (bits 0-159), whose move it is (160-167)
-    interval: uint256  # first (bits 0-63) and last step (64-127) of the last dissection
+    waiting: uint256  # the party that waits (bits 0-159), whose move it is (160-167), the step at
+    # which the last dissection begins (168-231)
     clocks: uint256  # deadline (bits 0-39), seconds that the worker (40-79) and the challenger
-    # (80-119) have left, extension (120-151), last extension (152-183)
+    # (80-119) have left, extension (120-151), last extension (152-183), and the last dissection's
+    # length (184-247)
 
 #: The same, unpacked, with the party that owes the move.
 struct Dispute:
@@ -72,7 +73,8 @@ def unpack(place: Place, mover: address) -> Dispute:
     """
     @notice A dispute from its words and the party that owes the move.
     """
-    turn: uint256 = place.waiting >> 160
+    turn: uint256 = (place.waiting >> 160) & 255
+    first: uint256 = place.waiting >> 168
     waiting: address = convert(place.waiting & convert(max_value(uint160), uint256), address)
     is_workers: bool = turn != CHALLENGERS
     return Dispute(
@@ -80,13 +82,13 @@ def unpack(place: Place, mover: address) -> Dispute:
         worker=mover if is_workers else waiting,
         challenger=waiting if is_workers else mover,
         turn=turn,
-        first=place.interval & convert(max_value(uint64), uint256),
-        last=place.interval >> 64,
+        first=first,
+        last=unsafe_add(first, place.clocks >> 184),
         deadline=place.clocks & convert(max_value(uint40), uint256),
         worker_left=(place.clocks >> 40) & convert(max_value(uint40), uint256),
         challenger_left=(place.clocks >> 80) & convert(max_value(uint40), uint256),
         extension=(place.clocks >> 120) & convert(max_value(uint32), uint256),
-        last_extension=place.clocks >> 152,
+        last_extension=(place.clocks >> 152) & convert(max_value(uint32), uint256),
     )
 
 
@@ -99,13 +101,13 @@ def pack(dispute: Dispute) -> Place:
     waiting: address = dispute.worker if dispute.turn == CHALLENGERS else dispute.challenger
     return Place(
         number=dispute.number,
-        waiting=convert(waiting, uint256) | (dispute.turn << 160),
-        interval=dispute.first | (dispute.last << 64),
+        waiting=convert(waiting, uint256) | (dispute.turn << 160) | (dispute.first << 168),
         clocks=dispute.deadline
         | (dispute.worker_left << 40)
         | (dispute.challenger_left << 80)
         | (dispute.extension << 120)
-        | (dispute.last_extension << 152),
+        | (dispute.last_extension << 152)
+        | (unsafe_sub(dispute.last, dispute.first) << 184),
     )
 
 
@@ -125,10 +127,9 @@ def start_turn(dispute: Dispute, turn: uint256, now: uint256, extension: uint256
     if dispute.last - dispute.first < 2 * PARTS:
         seconds = max(seconds, dispute.last_extension)
     left: uint256 = dispute.challenger_left if turn == CHALLENGERS else dispute.worker_left
-    started: Dispute = dispute
-    started.turn = turn
-    started.deadline = now + left + seconds
-    return started
+    dispute.turn = turn
+    dispute.deadline = now + left + seconds
+    return dispute
 
 
 @internal
@@ -138,12 +139,11 @@ def end_turn(dispute: Dispute, now: uint256) -> Dispute:
     @notice Stop the mover's clock, which has run only beyond the extension.
     """
     unused: uint256 = dispute.deadline - now
-    ended: Dispute = dispute
     if dispute.turn == CHALLENGERS:
-        ended.challenger_left = min(dispute.challenger_left, unused)
+        dispute.challenger_left = min(dispute.challenger_left, unused)
     else:
-        ended.worker_left = min(dispute.worker_left, unused)
-    return ended
+        dispute.worker_left = min(dispute.worker_left, unused)
+    return dispute
 
 
 # ---------------------------------------------------------------------------------------------

@@ -59,9 +59,7 @@ def check(result: seal.Result, ending: Ending):
     merkle.check_mask(ending.mask, 2 * REGION_LEVELS, len(ending.siblings))
     output_root: bytes32 = empty(bytes32)
     used: uint256 = 0
-    output_root, used = merkle.climb(
-        ending.length_leaf, 0, empty(bytes32), REGION_LEVELS, ending.mask, ending.siblings, 0
-    )
+    output_root, used = self._climb_first(ending.length_leaf, ending.mask, ending.siblings)
     length: uint256 = self._get_length(ending.length_leaf)
     is_output: bool = length <= MAX_OUTPUT
     if ending.stray_index != 0:
@@ -96,6 +94,30 @@ def check(result: seal.Result, ending: Ending):
     state.registers = ending.registers
     state.status = (convert(result.status, uint256) << 32) | convert(result.exit_code, uint256)
     assert state_lib.get_root(state) == result.evidence, "referee: other state"
+
+
+@internal
+@pure
+def _climb_first(
+    leaf: bytes32, mask: uint256, siblings: DynArray[bytes32, merkle.MAX_PATH]
+) -> (bytes32, uint256):
+    """
+    @notice The root of a region from its first leaf, and the siblings that this takes: merkle.climb
+            where every node is a left one.
+    """
+    node: bytes32 = leaf
+    hole: bytes32 = empty(bytes32)
+    rest: uint256 = mask
+    used: uint256 = 0
+    for level: uint256 in range(REGION_LEVELS):
+        if rest & 1 == 0:
+            node = keccak256(abi_encode(node, hole))
+        else:
+            node = keccak256(abi_encode(node, siblings[used]))
+            used = unsafe_add(used, 1)
+        hole = keccak256(abi_encode(hole, hole))
+        rest = rest >> 1
+    return node, used
 
 
 @internal
