@@ -211,7 +211,7 @@ def _read_field(spec: InputSpec, text: str, uploads: Uploads) -> object:
         raise InvalidInput("this is needed")
     if spec.kind is Kind.RECORDS and not text.lstrip().startswith("["):
         return text.replace("\r\n", "\n")
-    if spec.kind in (Kind.ARRAY, Kind.RECORDS):
+    if spec.kind in (Kind.ARRAY, Kind.RECORDS) or text.lstrip().startswith("["):
         try:
             return parse_json(text)
         except ValueError as error:
