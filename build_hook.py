@@ -14,7 +14,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOT: Final = Path(__file__).resolve().parent
 #: The scripts, in order; each offers `build()`.
-STEPS: Final = ("build_contracts",)
+STEPS: Final = ("build_contracts", "build_guests")
 
 
 class PekanuBuildHook(BuildHookInterface):  # type: ignore[misc]

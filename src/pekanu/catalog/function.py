@@ -1,9 +1,9 @@
 """One function of the catalog: its manifest, and its code when that is needed.
 
-A function is a package with `manifest.json`, `native.py`, and where it has them `check.py` and
-`show.py`; the protocols below say what those modules offer. They are imported at first use, so
-listing the catalog loads no compiler. What is not here: which functions there are (`registry`)
-and when to check (`policy`).
+A function is a package with `manifest.json`, `native.py`, `program.elf`, and where it has them
+`check.py` and `show.py`; the protocols below say what those modules offer. They are imported at
+first use, so listing the catalog loads no compiler. What is not here: which functions there are
+(`registry`) and when to check (`policy`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
+from importlib import import_module, resources
 from pathlib import Path
-from typing import Protocol, TypeAlias, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 from pekanu.catalog.files import write_bytes, write_file
 from pekanu.catalog.framing import (
@@ -29,10 +29,13 @@ from pekanu.catalog.png import encode_png
 from pekanu.catalog.values import build_value, validate_value
 from pekanu.catalog.verdict import RandomBytes, Verdict, refuse
 from pekanu.catalog.views import Picture, View
-from pekanu.crypto.keccak import keccak256
 from pekanu.errors import ExecutionFailed, InvalidInput
+from pekanu.machine.elf import load_elf
+from pekanu.machine.program import Program
 from pekanu.types import Hash32
 
+#: The file of a function's package that holds its program.
+_PROGRAM: Final = "program.elf"
 #: Told the share that is done, 0 to 1, never falling.
 Progress: TypeAlias = Callable[[float], None]
 
@@ -113,9 +116,26 @@ class Function:
         return self.manifest.output
 
     @cached_property
+    def program(self) -> Program:
+        """What a worker executes and a referee rules on.
+
+        Raises:
+            ExecutionFailed: It was not installed.
+        """
+        path = resources.files(self.package) / _PROGRAM
+        try:
+            return load_elf(path.read_bytes())
+        except FileNotFoundError as error:
+            raise ExecutionFailed(f"the program of {self.name} was not installed") from error
+
+    @cached_property
     def program_id(self) -> Hash32:
-        """What terms name while the function has no guest program."""
-        return keccak256(f"pekanu native {self.name} v{self.version}".encode())
+        """What terms name.
+
+        Raises:
+            ExecutionFailed: The program was not installed.
+        """
+        return self.program.id
 
     def bind(self, *positional: object, **named: object) -> dict[str, object]:
         """Return inputs by name from arguments as a Python call gives them.

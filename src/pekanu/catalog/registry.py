@@ -14,7 +14,7 @@ from typing import Final
 
 from pekanu.catalog.function import Function
 from pekanu.catalog.manifest import InvalidManifest, parse_manifest
-from pekanu.errors import InvalidInput
+from pekanu.errors import ExecutionFailed, InvalidInput
 from pekanu.json_text import parse_json
 from pekanu.types import Hash32
 
@@ -48,10 +48,10 @@ def find(program_id: Hash32) -> Function | None:
     for name in names():
         try:
             function = get(name)
-        except InvalidManifest:
+            if function.program_id == program_id:
+                return function
+        except (InvalidManifest, ExecutionFailed):
             continue
-        if function.program_id == program_id:
-            return function
     return None
 
 

@@ -12,7 +12,19 @@ from typing import Final
 
 import typer
 
-from pekanu.cli import account, bench, chain, demo, functions, machine, run, tasks, up, worker
+from pekanu.cli import (
+    account,
+    bench,
+    build,
+    chain,
+    demo,
+    functions,
+    machine,
+    run,
+    tasks,
+    up,
+    worker,
+)
 from pekanu.cli.failures import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, get_exit_code, report
 from pekanu.errors import PekanuError
 from pekanu.version import __version__
@@ -34,6 +46,7 @@ demo.register(app)
 up.register(app)
 run.register(app)
 functions.register(app)
+build.register(app)
 machine.register(app)
 worker.register(app)
 tasks.register(app)

@@ -17,7 +17,6 @@ from rich.console import Console
 
 from pekanu import catalog
 from pekanu.catalog.terminal import render
-from pekanu.crypto.keccak import keccak256
 from pekanu.errors import InvalidInput
 
 NAMES = ("matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount")
@@ -123,13 +122,6 @@ def test_render__when_given_an_output__then_a_terminal_shows_it(name: str, *, co
     console.print(render(function.show(output), colour=colour))
     assert console.export_text().strip()
     console.file.close()
-
-
-def test_program_id__when_asked__then_is_the_hash_of_name_and_version() -> None:
-    matmul = catalog.get("matmul")
-    assert matmul.program_id == keccak256(b"pekanu native matmul v1")
-    assert catalog.find(matmul.program_id) is matmul
-    assert catalog.find(keccak256(b"nothing")) is None
 
 
 def test_bind__when_positional_and_named__then_gives_inputs_by_name() -> None:

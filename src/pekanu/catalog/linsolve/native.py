@@ -7,7 +7,7 @@ which rows are chosen as pivots, so the output is unique however a guest elimina
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias, cast
+from typing import Final, NamedTuple, TypeAlias, cast
 
 import gmpy2
 import numpy as np
@@ -25,6 +25,31 @@ Elements: TypeAlias = npt.NDArray[np.uint64]
 
 #: Columns that are eliminated between two reports of progress.
 _BLOCK_COLUMNS: Final = 32
+#: Elements of the matrix and its right side together: what the guest's memory holds.
+_MOST_ELEMENTS: Final = 1 << 23
+
+
+class _Kind(NamedTuple):
+    """What the guest's steps are for some primes, as measured."""
+
+    #: For each element that is eliminated from.
+    inner: int
+    #: To read and reduce one.
+    element: int
+    #: For each element of a leading row.
+    leading: int
+    #: For each bit of the prime, to invert a pivot.
+    inverse: int
+    #: For each pair of pivots, to substitute.
+    substitution: int
+
+
+#: By the largest prime that it holds for.
+_STEPS: Final = (
+    (2, _Kind(6, 180, 0, 0, 4)),
+    ((1 << 31) - 1, _Kind(25, 180, 30, 32, 3)),
+    (M61, _Kind(71, 126, 65, 96, 92)),
+)
 _0: Final = np.uint64(0)
 _1: Final = np.uint64(1)
 
@@ -37,6 +62,11 @@ def validate(values: Sequence[Value]) -> None:
         raise InvalidInput(f"input p: {p} is neither a prime below 2^31 nor 2^61 - 1")
     if b.shape not in ((len(a),), (len(a), 1)):
         raise InvalidInput(f"input b: shape {b.shape} does not fit a matrix with {len(a)} rows")
+    if len(a) * (a.shape[1] + 1) > _MOST_ELEMENTS:
+        raise InvalidInput(
+            f"a matrix of shape {a.shape} and its right side are too large: "
+            f"{_MOST_ELEMENTS} elements fit"
+        )
 
 
 def execute(values: Sequence[Value], progress: Progress) -> Value:
@@ -61,7 +91,19 @@ def execute(values: Sequence[Value], progress: Progress) -> Value:
 def estimate_steps(values: Sequence[Value]) -> int:
     """Return the manifest's model."""
     n, m = cast("tuple[int, int]", cast("IntegerArray", values[0]).shape)
-    return 60 * n * m * min(n, m) + 30 * n * m + 2000
+    p = get_integer(values[2])
+    kind = next(kind for most, kind in _STEPS if p <= most)
+    ranks = min(n, m)
+    inner = sum((n - 1 - rank) * (m + 1 - rank) for rank in range(ranks))
+    leading = sum(m + 1 - rank for rank in range(ranks))
+    return (
+        kind.inner * inner
+        + kind.element * n * (m + 1)
+        + kind.leading * leading
+        + kind.inverse * ranks * p.bit_length()
+        + kind.substitution * ranks**2
+        + 1500
+    )
 
 
 def estimate_output_size(values: Sequence[Value]) -> int:

@@ -84,7 +84,7 @@ def estimate_steps(values: Sequence[Value]) -> int:
     rows = tile.get_rows()[:: max(1, tile.height // _GRID)]
     x, y = (grid.ravel() for grid in np.meshgrid(columns, rows))
     mean = float(iterate(x, y, tile.max_iterations).mean())
-    return int((24 * mean + 60) * tile.width * tile.height) + 2000
+    return int((51 * mean + 25) * tile.width * tile.height) + 260 * tile.height + 1000
 
 
 def estimate_output_size(values: Sequence[Value]) -> int:

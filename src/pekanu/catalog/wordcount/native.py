@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from pekanu.catalog.framing import MAX_REGION_BYTES, Value
 from pekanu.catalog.function import Progress
+from pekanu.catalog.strings import count_strings
 from pekanu.errors import InvalidInput
 
 #: A word of one byte takes two bytes of the text and four of the output.
@@ -42,7 +43,9 @@ def execute(values: Sequence[Value], progress: Progress) -> Value:
 
 def estimate_steps(values: Sequence[Value]) -> int:
     """Return the manifest's model."""
-    return 60 * len(values[0]) + 2000
+    text = cast("bytes", values[0])
+    words = count_strings(text, lambda part: part.translate(_FOLD).split())
+    return max(0, 36 * len(text) - 20 * words.count + 28 * words.bits) + 6000
 
 
 def estimate_output_size(values: Sequence[Value]) -> int:
