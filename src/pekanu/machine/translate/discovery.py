@@ -7,6 +7,7 @@ not foreseen is run by the exact tier. Not here: cutting the text into functions
 
 from __future__ import annotations
 
+from bisect import bisect_right, insort
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Final
@@ -51,6 +52,9 @@ class Discovery:
     _pending: dict[int, Values] = field(default_factory=dict)
     #: The computed jumps by each table's base.
     _bases: dict[int, list[int]] = field(default_factory=dict)
+    _rising_bases: list[int] = field(default_factory=list)
+    #: Tables whose end is not known, with the jumps' addresses.
+    _deferred: list[tuple[Entry, int, Values]] = field(default_factory=list)
     _constants: set[int] = field(default_factory=set)
 
     def run(self) -> None:
@@ -78,7 +82,7 @@ class Discovery:
     def _complete_tables(self) -> None:
         """Give jumps by the same table the same targets: those of the one that may go furthest."""
         for jumps in self._bases.values():
-            longest = max((self.tables[pc] for pc in jumps), key=len)
+            longest = max((self.tables[pc] for pc in jumps), key=len, default=[])
             for pc in jumps:
                 self.tables[pc] = longest
 
@@ -106,7 +110,10 @@ class Discovery:
             heappush(self._order, address)
 
     def _walk_all(self) -> None:
-        while self._order and self._left > 0:
+        while (self._order or self._deferred) and self._left > 0:
+            if not self._order:
+                self._follow_deferred()
+                continue
             address = heappop(self._order)
             self._walk(address, self._pending.pop(address))
 
@@ -174,15 +181,32 @@ class Discovery:
         self._lead(pc + 4, after)
 
     def _follow_table(self, entry: Entry, pc: int, values: Values) -> None:
+        """Go on from a table of jumps, at once if its end is known, else when all else is."""
+        if entry.base not in self._bases:
+            self._bases[entry.base] = []
+            insort(self._rising_bases, entry.base)
+        if entry.limit is None:
+            self._deferred.append((entry, pc, values.copy()))
+        else:
+            self._take_table(entry, pc, values, entry.limit)
+
+    def _follow_deferred(self) -> None:
+        """Go on from a table that ends nobody knows where: where the next one begins."""
+        entry, pc, values = self._deferred.pop()
+        place = bisect_right(self._rising_bases, entry.base)
+        following = self._rising_bases[place : place + 1] or [1 << 32]
+        self._take_table(entry, pc, values, (following[0] - entry.base) >> 2)
+
+    def _take_table(self, entry: Entry, pc: int, values: Values, limit: int) -> None:
         """Go on from each target of a table of jumps."""
         targets: list[int] = []
-        for word in self.listing.get_words(entry.base, min(entry.limit or 1 << 30, _LONGEST_TABLE)):
+        for word in self.listing.get_words(entry.base, min(limit, _LONGEST_TABLE)):
             target = (word + entry.added) & _MASK
             if not self.listing.is_code(target):
                 break
             targets.append(target)
         if targets:
             self.tables[pc] = list(dict.fromkeys(targets))
-            self._bases.setdefault(entry.base, []).append(pc)
+            self._bases[entry.base].append(pc)
         for target in targets:
             self._lead(target, values.copy())
