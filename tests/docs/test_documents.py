@@ -128,7 +128,7 @@ def _build_script(steps: list[tuple[str, list[str]]]) -> str:
     return "\n".join(script)
 
 
-@pytest.mark.parametrize("document", [*{*_with("console"), *_with("python")}], ids=_name)
+@pytest.mark.parametrize("document", sorted({*_with("console"), *_with("python")}), ids=_name)
 def test_examples__run_as_written__print_what_the_document_shows(
     document: Path, tmp_path: Path
 ) -> None:

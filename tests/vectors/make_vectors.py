@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from pekanu.crypto.keccak import keccak256  # noqa: E402 - after the line above
+from support import reference_dispute as dispute  # noqa: E402 - found by the line above
 from support import reference_machine as machine  # noqa: E402 - found by the line above
 from support import reference_seal as model  # noqa: E402 - found by the line above
 
@@ -253,6 +254,59 @@ def make_steps() -> list[object]:
     ]
 
 
+def make_dispute() -> object:
+    def state(place: int) -> bytes:
+        return keccak256(b"state" + place.to_bytes(8, "big"))
+
+    dissections = []
+    for first, last in ((0, 1), (0, 2), (7, 12), (0, 16), (3, 20), (5, 36), (0, 1 << 40)):
+        ends = dispute.get_ends(first, last)
+        points = [state(end) for end in ends]
+        levels = dispute.get_nodes(state(first), points)
+        paths = [dispute.get_siblings(levels, index >> 1) for index in range(len(ends))]
+        dissections.append(
+            {
+                "first": first,
+                "last": last,
+                "ends": ends,
+                "start": state(first).hex(),
+                "points": [point.hex() for point in points],
+                "root": levels[-1][0].hex(),
+                "siblings": [[node.hex() for node in path] for path in paths],
+            }
+        )
+    places = []
+    for turn, number, first, last in ((0, 0, 0, 9), (1, 5, 3, 8), (2, (1 << 256) - 1, 0, 1 << 63)):
+        fields = {
+            "number": number,
+            "worker": "0x" + "11" * 20,
+            "challenger": "0x" + "2f" * 20,
+            "turn": turn,
+            "first": first,
+            "last": last,
+            "deadline": 1_800_000_000 + turn,
+            "worker_left": 16 * 2_592_000,
+            "challenger_left": 2_592_000 - turn,
+            "extension": 600,
+            "last_extension": 1200,
+        }
+        places.append(
+            {
+                "fields": fields,
+                "words": [str(one) for one in dispute.get_place_words(fields)],
+                "id": dispute.get_id(fields).hex(),
+                "root": state(turn).hex(),
+                "commitment": dispute.get_commitment(fields, state(turn)).hex(),
+            }
+        )
+    values = [state(1), state(2), 1 << 40, 10**15, 86_400, 600, 7200, 1200]
+    terms = {
+        "values": [one.hex() if isinstance(one, bytes) else one for one in values],
+        "hash": dispute.get_terms_hash(values).hex(),
+    }
+    return {"dissections": dissections, "places": places, "terms": terms}
+
+
 def main() -> None:
     """Write all files."""
     makers = {
@@ -261,6 +315,7 @@ def main() -> None:
         "seal": make_seal,
         "pedersen": make_pedersen,
         "machine": make_machine,
+        "dispute": make_dispute,
     }
     for name, make in makers.items():
         (HERE / f"{name}.json").write_text(json.dumps(make(), indent=1) + "\n")

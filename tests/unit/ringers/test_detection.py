@@ -1,4 +1,4 @@
-"""A thousand small searches, planted, searched, sealed, opened, audited: how often one is caught."""
+"""A thousand small searches, planted, searched, sealed, opened, audited: how often one is seen."""
 
 from __future__ import annotations
 

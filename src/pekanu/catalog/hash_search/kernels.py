@@ -271,7 +271,7 @@ def _write(
                 place >>= 8
     for step in range(128 - end):
         message[step] = message[end + step]
-    return 128 - end
+    return int(128 - end)
 
 
 @compiled
