@@ -23,6 +23,7 @@ class Subject(StrEnum):
     MACHINE = "machine"
     MARKET = "market"
     SEALING = "sealing"
+    SITE = "site"
 
 
 _METHODS: Final = {
@@ -34,6 +35,10 @@ _METHODS: Final = {
     Subject.MARKET: (
         "seconds for a tiny product, bought on a development chain by a warm client from a warm "
         "worker on this machine"
+    ),
+    Subject.SITE: (
+        "milliseconds for a page, asked 50 times a second of a site process with 10,000 tasks in "
+        "its index and 20 live listeners, a worker's process beside it, all on this machine"
     ),
     Subject.SEALING: "megabytes a second on one core, in turn on the same bytes",
 }
@@ -83,6 +88,10 @@ async def _measure(subject: Subject) -> dict[str, Any]:
             from pekanu.bench import sealing
 
             return dict(await asyncio.to_thread(sealing.measure))
+        case Subject.SITE:
+            from pekanu.bench import site
+
+            return dict(await site.measure())
 
 
 def _print_machine(report: dict[str, Any]) -> None:
