@@ -142,12 +142,13 @@ def refute_list(
         assert seal.result_leaf(result) == claim.results_root, "ringers: other result"
         assert not self._is_list(result), "ringers: it is a list"
     else:
-        assert index < self._count_points(claim, result), "ringers: no such place"
+        assert (
+            index + len(places) <= self._count_points(claim, result)
+        ), "ringers: no such place"
         point: uint256 = searches.point_at(result.output_root, index, places[0])
         if len(places) == 1:
             assert point < terms.low or point >= terms.high, "ringers: in the domain"
         else:
-            assert index + 1 < self._count_points(claim, result), "ringers: no such place"
             assert (
                 searches.point_at(result.output_root, index + 1, places[1]) <= point
             ), "ringers: they rise"

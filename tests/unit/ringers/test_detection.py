@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
@@ -37,7 +38,8 @@ TASK_ID = bytes(range(32))
 @pytest.fixture(autouse=True)
 def quick_accumulators(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take each power once, though both parties do."""
-    monkeypatch.setattr("pekanu.ringers.audit.accumulate", _accumulate)
+    # The package's `audit` is the function; its module has the same name.
+    monkeypatch.setattr(sys.modules["pekanu.ringers.audit"], "accumulate", _accumulate)
 
 
 def _accumulate(points: list[int]) -> int:
