@@ -1,22 +1,18 @@
 """States of a long run on disk, so that each of its states is soon reached again.
 
-A checkpoint is a file that holds the hart and the pages that changed since the checkpoint before,
-so a state is put together from the newest copy of each page. It names the one before, so that
+A checkpoint holds the hart and the pages that changed since the checkpoint before, so a state is
+put together from the newest copy of each page. It names the one before, so that
 several runs may leave theirs side by side. When they take too much room every
 other one is merged into the next, and new ones are left half as often.
 
-Not here: when they are used (`executor`).
+Not here: the file of one (`checkpoint_file`), when they are used (`executor`, `replay`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import struct
-import tempfile
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,47 +21,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pekanu.machine import checkpoint_file
+from pekanu.machine.checkpoint_file import Checkpoint, get_sums
 from pekanu.machine.engine import Machine, Start
 from pekanu.machine.guest_memory import PAGES, Shadow
-from pekanu.machine.memory import PAGE_SIZE
 from pekanu.machine.program import Program
-from pekanu.machine.state import REGISTERS, Status
+from pekanu.machine.state import Status
 
-#: Magic, step, step of the checkpoint before or 0, pc, x0 to x31, number of pages; then their
-#: numbers, then their contents.
-_HEADER: Final = struct.Struct(f"<8sQQI{REGISTERS}II")
-_MAGIC: Final = b"pkckpt1\n"
 _SUFFIX: Final = ".state"
 #: Seconds of execution between two checkpoints: what a state's replay costs at most.
 SPACING_SECONDS: Final = 1.5
 #: Bytes that a run's checkpoints take at most, roughly.
 MOST_BYTES: Final = 4 << 30
+#: How many a run leaves at most, roughly; all are read for one state.
+MOST_FILES: Final = 1 << 13
+#: Pages that are copied at a time.
+_BATCH: Final = 512
 #: Bytes that those of all runs take at most.
 MOST_BYTES_OF_ALL: Final = 16 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What a file says before the pages' contents."""
-
-    path: Path
-    step: int
-    #: The step of the checkpoint before, 0 for the beginning.
-    before: int
-    pc: int
-    registers: tuple[int, ...]
-    pages: NDArray[np.uint32]
-
-    @property
-    def offset(self) -> int:
-        """Where the contents begin."""
-        return _HEADER.size + 4 * len(self.pages)
-
-    def read_pages(self, places: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the contents, shape (n, PAGE_SIZE), of the pages at some places."""
-        shape = (len(self.pages), PAGE_SIZE)
-        content = np.memmap(self.path, np.uint8, "r", self.offset, shape)
-        return np.asarray(content[places])
 
 
 class Checkpoints:
@@ -75,7 +48,7 @@ class Checkpoints:
         folder: Under which each run has a folder of its own.
         program: What is run.
         content: The input.
-        spacing_seconds: Of execution between two checkpoints.
+        spacing_seconds: Of execution between two checkpoints; None: SPACING_SECONDS.
         most_bytes: That they take at most, roughly.
     """
 
@@ -85,18 +58,18 @@ class Checkpoints:
         program: Program,
         content: bytes,
         *,
-        spacing_seconds: float = SPACING_SECONDS,
+        spacing_seconds: float | None = None,
         most_bytes: int = MOST_BYTES,
     ) -> None:
         """Read which checkpoints there are; a damaged file counts for nothing."""
         key = hashlib.sha256(program.id + hashlib.sha256(content).digest()).hexdigest()
         self._folder = folder / key
-        self._spacing = spacing_seconds
+        self._spacing = SPACING_SECONDS if spacing_seconds is None else spacing_seconds
         self._most_bytes = most_bytes
         #: By step, rising; each with the one before.
         self._known: dict[int, Checkpoint] = {}
         for path in sorted(self._folder.glob(f"*{_SUFFIX}")):
-            found = _read(path)
+            found = checkpoint_file.read(path)
             if found is not None and (found.before == 0 or found.before in self._known):
                 self._known[found.step] = found
         self._before = 0
@@ -108,16 +81,21 @@ class Checkpoints:
         """The steps of which there are checkpoints, rising."""
         return list(self._known)
 
+    def get_last(self, step: int) -> int:
+        """Return the step of the last checkpoint up to a step, 0 if there is none."""
+        return max((one for one in self._known if one <= step), default=0)
+
     def find(self, step: int, beginning: Start) -> Start:
-        """Return the start at the last checkpoint up to a step, or the beginning."""
-        found = max((one for one in self._known if one <= step), default=0)
-        if not found:
-            return beginning
-        chain = []
-        while found:
-            chain.append(self._known[found])
-            found = chain[-1].before
-        return CheckpointStart(beginning, tuple(chain))
+        """Return the start at the last checkpoint up to a step, or the beginning.
+
+        A checkpoint that turns out to be damaged or gone is forgotten, and all that build on it.
+        """
+        while last := self.get_last(step):
+            start = self._open(last, beginning)
+            if isinstance(start, CheckpointStart):
+                return start
+            self._forget(start)
+        return beginning
 
     def begin(self, machine: Machine) -> None:
         """Take a machine's state as that of the last checkpoint, or of the beginning."""
@@ -142,23 +120,57 @@ class Checkpoints:
                 self._leave(machine)
             self._last = time.monotonic()
 
+    def _open(self, step: int, beginning: Start) -> CheckpointStart | int:
+        """Return the start at a checkpoint, or the step of one that it needs and that is lost."""
+        parts, done = [], np.zeros(PAGES, dtype=np.bool_)
+        last = self._known[step]
+        while step:
+            checkpoint = self._known[step]
+            contents = checkpoint.open()
+            if contents is None:
+                return step
+            fresh = np.flatnonzero(~done[checkpoint.pages])
+            done[checkpoint.pages] = True
+            if len(fresh):
+                part = _Part(checkpoint.pages[fresh], contents, fresh)
+                if not np.array_equal(part.sum_up(), checkpoint.sums[fresh]):
+                    return step
+                parts.append(part)
+            step = checkpoint.before
+        return CheckpointStart(beginning, last, tuple(parts))
+
+    def _forget(self, step: int) -> None:
+        lost = {step}
+        for one in self._known.values():
+            if one.before in lost:
+                lost.add(one.step)
+        for each in lost:
+            del self._known[each]
+
     def _leave(self, machine: Machine) -> None:
-        pages = self._shadow.follow(machine.memory)
+        if self._before and self._before not in self._known:
+            # What the next one would build on is lost.
+            return
+        changed = self._shadow.find_changed(machine.memory)
         checkpoint = Checkpoint(
             self._get_path(machine.steps),
             machine.steps,
             self._before,
             machine.pc,
             tuple(int(value) for value in machine.registers),
-            pages.astype(np.uint32),
+            changed.astype(np.uint32),
+            _sum_up(machine.memory.pages, changed),
         )
-        self._write(checkpoint, (machine.memory.pages[page] for page in pages))
+        checkpoint.write(machine.memory.pages[page] for page in changed)
+        self._shadow.follow(machine.memory)
+        self._known[checkpoint.step] = checkpoint
         self._before = machine.steps
-        while len(self._known) > 1 and self._get_size() > self._most_bytes:
+        while len(self._known) > 1 and self._is_too_much():
             self._thin()
 
-    def _get_size(self) -> int:
-        return sum(one.offset + len(one.pages) * PAGE_SIZE for one in self._known.values())
+    def _is_too_much(self) -> bool:
+        sizes = sum(one.size for one in self._known.values())
+        return sizes > self._most_bytes or len(self._known) > MOST_FILES
 
     def _get_path(self, step: int) -> Path:
         return self._folder / f"{step:020}{_SUFFIX}"
@@ -173,32 +185,21 @@ class Checkpoints:
 
     def _merge(self, first: Checkpoint, second: Checkpoint) -> None:
         older = np.flatnonzero(~np.isin(first.pages, second.pages))
-        newer = np.arange(len(second.pages))
         merged = replace(
             second,
             before=first.before,
             pages=np.concatenate([first.pages[older], second.pages]),
+            sums=np.concatenate([first.sums[older], second.sums]),
         )
-        self._write(merged, [*first.read_pages(older), *second.read_pages(newer)])
+        old, new = first.open(), second.open()
+        if old is None or new is None:
+            # Another process took it away.
+            self._forget((first if old is None else second).step)
+            return
+        merged.write([*(old[place] for place in older), *new])
+        self._known[merged.step] = merged
         del self._known[first.step]
-        first.path.unlink()
-
-    def _write(self, checkpoint: Checkpoint, contents: Iterable[NDArray[np.uint8]]) -> None:
-        """Write a checkpoint, whole or not at all."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=self._folder)
-        try:
-            with os.fdopen(descriptor, "wb") as opened:
-                hart = checkpoint.step, checkpoint.before, checkpoint.pc, *checkpoint.registers
-                opened.write(_HEADER.pack(_MAGIC, *hart, len(checkpoint.pages)))
-                opened.write(checkpoint.pages.astype("<u4").tobytes())
-                for content in contents:
-                    opened.write(content.tobytes())
-            Path(name).replace(checkpoint.path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
-        self._known[checkpoint.step] = checkpoint
+        first.path.unlink(missing_ok=True)
 
 
 def evict(folder: Path, most_bytes: int = MOST_BYTES_OF_ALL) -> None:
@@ -221,41 +222,37 @@ def evict(folder: Path, most_bytes: int = MOST_BYTES_OF_ALL) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Part:
+    """Pages that a checkpoint gives to a state."""
+
+    pages: NDArray[np.uint32]
+    #: Of the whole checkpoint, and which of them.
+    contents: NDArray[np.uint8]
+    places: NDArray[np.int64]
+
+    def sum_up(self) -> NDArray[np.uint64]:
+        return _sum_up(self.contents, self.places)
+
+
+@dataclass(frozen=True, slots=True)
 class CheckpointStart:
-    """The start at the last of some checkpoints, which build on each other."""
+    """The start at a checkpoint, with the newest copy of each page."""
 
     beginning: Start
-    #: The last first.
-    checkpoints: tuple[Checkpoint, ...]
+    checkpoint: Checkpoint
+    parts: tuple[_Part, ...]
 
     def load(self, machine: Machine) -> None:
-        """Load the beginning, then each page from the last checkpoint that has it."""
+        """Load the beginning, then the pages that changed since."""
         self.beginning.load(machine)
-        last = self.checkpoints[0]
-        done = np.zeros(PAGES, dtype=np.bool_)
-        for checkpoint in self.checkpoints:
-            fresh = np.flatnonzero(~done[checkpoint.pages])
-            if len(fresh):
-                machine.memory.pages[checkpoint.pages[fresh]] = checkpoint.read_pages(fresh)
-                done[checkpoint.pages] = True
+        for part in self.parts:
+            machine.memory.pages[part.pages] = part.contents[part.places]
+        last = self.checkpoint
         machine.set_hart(pc=last.pc, registers=last.registers, steps=last.step)
 
 
-def _read(path: Path) -> Checkpoint | None:
-    """Return a checkpoint from a file, or None if it is not whole."""
-    try:
-        with path.open("rb") as opened:
-            header = opened.read(_HEADER.size)
-            if len(header) != _HEADER.size:
-                return None
-            magic, step, before, pc, *registers, count = _HEADER.unpack(header)
-            numbers = opened.read(4 * count)
-            size = os.fstat(opened.fileno()).st_size
-    except OSError:
-        return None
-    if magic != _MAGIC or size != _HEADER.size + count * (4 + PAGE_SIZE):
-        return None
-    pages = np.frombuffer(numbers, dtype="<u4")
-    if not before < step or (count and pages.max() >= PAGES):
-        return None
-    return Checkpoint(path, step, before, pc, tuple(registers), pages)
+def _sum_up(contents: NDArray[np.uint8], places: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the sums of some pages, of which few are copied at a time."""
+    batches = (places[first : first + _BATCH] for first in range(0, len(places), _BATCH))
+    parts = [get_sums(contents[batch]) for batch in batches]
+    return np.concatenate([np.zeros(0, dtype=np.uint64), *parts])

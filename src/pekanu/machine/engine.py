@@ -91,6 +91,7 @@ class Machine:
         self._words = program.get_text_words()
         self._code: NDArray[np.uint64] | None = None
         self.registers = np.zeros(REGISTERS, dtype=np.uint32)
+        self.memory = GuestMemory()
         self._stretch = _FIRST_STRETCH
         self._patience = 1
         self._begin()
@@ -117,6 +118,11 @@ class Machine:
             if progress is not None:
                 progress(self.steps)
 
+    def restart(self, start: Start) -> None:
+        """Go to where another run of the same program is; commitments then hash what differs."""
+        self._start = start
+        self._begin()
+
     def set_hart(self, *, pc: int, registers: Sequence[int], steps: int) -> None:
         """Set all but memory to where a program is running."""
         self.pc = pc
@@ -142,7 +148,7 @@ class Machine:
     def _begin(self) -> None:
         """Start with zero memory from where the machine begins."""
         self._compiled: Compiled | None = None
-        self.memory = GuestMemory()
+        self.memory = self.memory.renew()
         self._start.load(self)
         self._first = 0 if self._is_ready else _FIRST
 
@@ -192,6 +198,7 @@ class Machine:
         """Go on in translated code, on its memory."""
         if self._instantiate is not None:
             self._compiled = self._instantiate()
+            self._is_ready = True
             self.memory.move(self._compiled.memory)
 
     def _run(self, steps: int) -> int:

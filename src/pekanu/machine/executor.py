@@ -121,7 +121,12 @@ def run(  # noqa: PLR0913 - each is a keyword of its own
     if engine is Engine.REFERENCE:
         return _run_reference(program, content, most, progress, interrupt)
     left = None if checkpoints is None else Checkpoints(checkpoints, program, content)
-    machine = _build_machine(program, content, most, engine, cache, left)
+    start: Start = Beginning(program, content)
+    if left is not None:
+        start = left.find(most, start)
+    machine = build_machine(program, start, engine=engine, cache=cache)
+    if left is not None:
+        left.begin(machine)
     started, first = time.perf_counter(), machine.steps
     report = partial(_report, machine, left, progress)
     machine.advance(most - machine.steps, progress=report, interrupt=interrupt)
@@ -172,32 +177,28 @@ def state_at(  # noqa: PLR0913 - each is a keyword of its own
     ).state
 
 
-def _build_machine(
-    program: Program,
-    content: bytes,
-    most: int,
-    engine: Engine,
-    cache: Path | None,
-    checkpoints: Checkpoints | None,
+def build_machine(
+    program: Program, start: Start, *, engine: Engine = Engine.FAST, cache: Path | None = None
 ) -> Machine:
-    """Return a machine at the last checkpoint that serves, or at the beginning."""
+    """Return a machine, loaded, that has taken no step.
+
+    Args:
+        program: What is run.
+        start: Where.
+        engine: What executes: FAST or EXACT.
+        cache: As `run` takes it.
+    """
 
     def instantiate() -> Compiled:
         return Compiled(get_module(program, cache))
 
-    start: Start = Beginning(program, content)
-    if checkpoints is not None:
-        start = checkpoints.find(most, start)
     is_fast = engine is Engine.FAST
-    machine = Machine(
+    return Machine(
         program,
         start,
         instantiate if is_fast else None,
         is_ready=is_fast and is_ready(program, cache),
     )
-    if checkpoints is not None:
-        checkpoints.begin(machine)
-    return machine
 
 
 def _report(

@@ -44,6 +44,12 @@ class GuestMemory:
         self._committed = Shadow()
         self._tree = PageTree(MEMORY_DEPTH)
 
+    def renew(self) -> GuestMemory:
+        """Return a memory of zeros that knows what was committed to; this one has no more use."""
+        other = GuestMemory()
+        other._committed, other._tree = self._committed, self._tree
+        return other
+
     def move(self, data: NDArray[np.uint8]) -> None:
         """Go on in another piece of 256 MiB, which is zero."""
         used = Shadow().find_changed(self)

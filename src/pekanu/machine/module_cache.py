@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import stat
 import tempfile
 from collections import OrderedDict
 from contextlib import suppress
@@ -22,12 +21,12 @@ from typing import Final
 import wasmtime
 
 from pekanu.machine.compiled import get_engine
+from pekanu.machine.own_files import is_own
 from pekanu.machine.program import Program
 from pekanu.machine.translate import layout, translate
 
 _DIGEST_SIZE: Final = 32
 _CPU_INFO: Final = Path("/proc/cpuinfo")
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 #: Programs that are kept in this process.
 _MOST_KEPT: Final = 8
 
@@ -101,7 +100,7 @@ def _load(path: Path) -> wasmtime.Module | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as opened:
-            if not (_is_ours(os.fstat(descriptor)) and _is_ours(path.parent.stat())):
+            if not (is_own(os.fstat(descriptor)) and is_own(path.parent.stat())):
                 return None
             content = opened.read()
     except OSError:
@@ -113,10 +112,6 @@ def _load(path: Path) -> wasmtime.Module | None:
         return wasmtime.Module.deserialize(get_engine(), code)
     except wasmtime.WasmtimeError:
         return None
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    return status.st_uid == os.getuid() and not status.st_mode & _OTHERS_WRITE
 
 
 def _save(path: Path, code: bytes) -> None:

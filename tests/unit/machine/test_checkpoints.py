@@ -76,7 +76,7 @@ def test_leave__without_room__then_fewer_checkpoints_and_still_the_right_states(
         assert_right(tmp_path / "part", steps)
 
 
-@pytest.mark.parametrize("damage", ["cut", "empty", "other", "gone"])
+@pytest.mark.parametrize("damage", ["cut", "empty", "other", "gone", "head", "page", "open"])
 def test_find__with_a_damaged_file__then_an_earlier_checkpoint(tmp_path: Path, damage: str) -> None:
     checkpoints = leave(tmp_path)
     path = sorted(tmp_path.rglob("*.state"))[9]
@@ -88,11 +88,37 @@ def test_find__with_a_damaged_file__then_an_earlier_checkpoint(tmp_path: Path, d
             path.write_bytes(b"")
         case "other":
             path.write_bytes(b"x" * len(content))
+        case "head":
+            path.write_bytes(content[:60] + bytes([content[60] ^ 1]) + content[61:])
+        case "page":
+            path.write_bytes(content[:-1000] + bytes([content[-1000] ^ 1]) + content[-999:])
+        case "open":
+            path.chmod(0o666)
         case _:
             path.unlink()
     assert len(checkpoints.steps) == len(STOPS)
     # Whatever builds on it is of no use either.
     assert assert_right(tmp_path, 2_950) == 900
+
+
+def test_find__of_files_that_another_process_merges__then_the_right_state(tmp_path: Path) -> None:
+    most = sum(path.stat().st_size for path in leave(tmp_path)._folder.glob("*")) // 3
+    mine = Checkpoints(tmp_path, PROGRAM, b"")
+    early = mine.find(1_000, Beginning(PROGRAM, b""))
+    theirs = Checkpoints(tmp_path, PROGRAM, b"", most_bytes=most)
+    machine = Machine(PROGRAM, theirs.find(2_900, Beginning(PROGRAM, b"")), None)
+    theirs.begin(machine)
+    machine.advance(100)
+    theirs.offer(machine, at_once=True)
+    assert len(theirs.steps) < len(mine.steps) // 2
+    # What was found is still there; what is looked for later is not mixed up with what replaced it.
+    for start, step_found in ((early, 1_000), (mine.find(2_000, Beginning(PROGRAM, b"")), None)):
+        machine = Machine(PROGRAM, start, None)
+        assert step_found in (None, machine.steps)
+        state = get_initial_state(PROGRAM, b"")
+        for _ in range(machine.steps):
+            step(PROGRAM, state)
+        assert machine.get_state().root == state.root
 
 
 def test_find__of_another_input_or_program__then_the_beginning(tmp_path: Path) -> None:
