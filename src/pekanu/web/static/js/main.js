@@ -15,3 +15,5 @@ if (document.body.hasAttribute("data-launch")) {
   drawAll(document);
   beginLive(document.body.dataset.live);
 }
+// Everything listens now.
+document.body.setAttribute("data-ready", "");
