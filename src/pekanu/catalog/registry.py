@@ -20,7 +20,10 @@ from pekanu.types import Hash32
 
 ENTRY_POINT_GROUP: Final = "pekanu.functions"
 
-_OWN: Final = ("matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount")
+_OWN: Final = (
+    *("matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount"),
+    *("sha256-chain",),
+)
 
 
 def names() -> list[str]:
@@ -57,7 +60,7 @@ def find(program_id: Hash32) -> Function | None:
 
 @cache
 def _packages() -> Mapping[str, str]:
-    packages = {name: f"{__package__}.{name}" for name in _OWN}
+    packages = {name: f"{__package__}.{name.replace('-', '_')}" for name in _OWN}
     for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name):
         packages.setdefault(point.name, point.value)
     return packages

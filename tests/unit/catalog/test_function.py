@@ -19,7 +19,10 @@ from pekanu import catalog
 from pekanu.catalog.terminal import render
 from pekanu.errors import InvalidInput
 
-NAMES = ("matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount")
+NAMES = (
+    *("matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount"),
+    *("sha256-chain",),
+)
 
 Rng = Callable[[int], bytes]
 

@@ -95,9 +95,19 @@ def factor(rng: random.Random) -> Inputs:
     return {"numbers": numbers}
 
 
+def sha256_chain(rng: random.Random) -> Inputs:
+    size = rng.choice((0, 1, 55, 56, 63, 64, 65, 119, 120, 1000))
+    return {"seed": rng.randbytes(size), "length": rng.choice((1, 2, 50))}
+
+
 MAKERS: dict[str, Callable[[random.Random], Inputs]] = {
-    each.__name__: each for each in (matmul, mandelbrot, wordcount, sort, linsolve, factor)
+    each.__name__.replace("_", "-"): each
+    for each in (matmul, mandelbrot, wordcount, sort, linsolve, factor, sha256_chain)
 }
+
+
+def test_makers__of_this_file__then_one_for_each_function() -> None:
+    assert set(MAKERS) == set(catalog.names())
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -138,6 +148,8 @@ def list_large() -> Iterator[tuple[str, Inputs]]:
     yield "sort", {"records": make_words(rng, 20_000).replace(" ", "\n"), "column": 0}
     yield "sort", {"records": np.arange(60_000)[::-1].copy(), "column": 0}
     yield "sort", {"records": make_array(rng, 30_000, 5), "column": 2}
+    yield "sha256-chain", {"seed": "", "length": 3000}
+    yield "sha256-chain", {"seed": b"x" * 65536, "length": 1}
     for p in (2, 65537, 2**61 - 1):
         yield "linsolve", {"a": make_array(rng, 90, 90), "b": make_array(rng, 90), "p": p}
 

@@ -1,0 +1,1 @@
+"""A chain of SHA-256 hashes."""
