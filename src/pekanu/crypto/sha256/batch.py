@@ -1,0 +1,93 @@
+"""The SHA-256 of many rows, by whatever is quickest here: short work in Python, long compiled.
+
+Not here: the backends (`scalar`, `compiled`), trees (`pekanu.storage`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pekanu.crypto.sha256.scalar import ScalarBackend
+
+if TYPE_CHECKING:
+    #: Rows of bytes, C-contiguous.
+    Bytes2D: TypeAlias = NDArray[np.uint8]
+
+#: Rows that are hashed one by one before a kernel is compiled, which costs as much.
+SCALAR_BUDGET: Final = 20_000
+#: Rows are whole blocks of the hash function, so that one kernel serves all lengths.
+ROW_UNIT: Final = 64
+
+_log = logging.getLogger(__name__)
+
+
+class Backend(Protocol):
+    """A way to hash rows. Arrays are C-contiguous."""
+
+    @property
+    def name(self) -> str:
+        """Return the name under which figures are shown."""
+
+    def hash_rows(self, source: Bytes2D, target: Bytes2D, prefix: int) -> None:
+        """Write to each row of `target` the SHA-256 of the prefix and the same row of `source`."""
+
+
+class BackendChoice:
+    """Hands out the backend for the next piece of work, from any thread."""
+
+    def __init__(self, budget: int = SCALAR_BUDGET) -> None:
+        """Start with the scalar backend."""
+        self._scalar = ScalarBackend()
+        self._fast: Backend | None = None
+        self._left = budget
+        self._lock = threading.Lock()
+
+    def get(self, rows: int) -> Backend:
+        """Return the backend for more rows, compiling once enough have been asked for."""
+        if self._fast is not None:
+            return self._fast
+        with self._lock:
+            self._left -= rows
+            if self._fast is None and self._left < 0:
+                self._fast = self._compile()
+            return self._fast or self._scalar
+
+    def _compile(self) -> Backend:
+        from pekanu.crypto.sha256.compiled import CompiledBackend  # noqa: PLC0415 - loads LLVM
+
+        try:
+            return CompiledBackend()
+        except (ImportError, RuntimeError, OSError) as error:
+            _log.warning("SHA-256 of rows runs uncompiled, some ten times slower: %s", error)
+            return self._scalar
+
+
+#: The process's choice.
+CHOICE: Final = BackendChoice()
+
+
+def hash_rows(rows: Bytes2D, prefix: int) -> Bytes2D:
+    """Return SHA-256(prefix || row) of each row; calls release the interpreter's lock.
+
+    Args:
+        rows: Shape (n, size), C-contiguous; size a positive multiple of 64.
+        prefix: One byte, 0 to 255.
+
+    Returns:
+        Shape (n, 32).
+
+    Raises:
+        ValueError: The rows are of another shape.
+    """
+    if rows.ndim != 2 or not rows.shape[1] or rows.shape[1] % ROW_UNIT:
+        message = f"rows of shape {rows.shape} are not whole blocks of {ROW_UNIT} bytes"
+        raise ValueError(message)
+    target = np.empty((len(rows), 32), dtype=np.uint8)
+    if len(rows):
+        CHOICE.get(len(rows)).hash_rows(np.ascontiguousarray(rows), target, prefix)
+    return target

@@ -1,0 +1,75 @@
+"""SHA-256 of rows compiled at run time: for the processor's SHA instructions, or its vectors.
+
+Importing this module is cheap; building the backend loads LLVM and compiles a kernel (under
+0.1 s, so nothing is cached on disk). Calls release the interpreter's lock.
+Not here: what the kernels do (`ir_instructions`, `ir_lanes`), the choice of a backend (`batch`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pekanu.crypto.sha256 import ir_instructions, ir_lanes
+from pekanu.crypto.sha256.ir_writer import KERNEL
+from pekanu.crypto.sha256.scalar import ScalarBackend
+
+if TYPE_CHECKING:
+    from pekanu.crypto.sha256.batch import Bytes2D
+
+_HASH = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_uint64
+)
+
+
+def get_width(features: Mapping[str, bool]) -> int:
+    """Return how many rows at once suit a processor; 0 stands for its SHA instructions."""
+    is_intel = platform.machine().lower() in {"x86_64", "amd64"}
+    if is_intel and features.get("sha") and features.get("ssse3"):
+        return 0
+    if features.get("avx512f"):
+        return 16
+    return 8 if features.get("avx2") else 4
+
+
+class CompiledBackend:
+    """The operation of `batch.Backend`, some rows at once.
+
+    Args:
+        width: Lanes of a vector, 0 for the SHA instructions, None for what suits this processor.
+
+    Raises:
+        ImportError: LLVM is not installed.
+        RuntimeError: LLVM cannot compile for this machine.
+    """
+
+    def __init__(self, width: int | None = None) -> None:
+        """Load LLVM and compile the kernel."""
+        import llvmlite.binding as llvm  # noqa: PLC0415 - costs 50 ms, paid only when needed
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        features = llvm.get_host_cpu_features()
+        lanes = get_width(features) if width is None else width
+        self.name = f"vector x{lanes}" if lanes else f"instructions x{ir_instructions.STREAMS}"
+        self._group = lanes or ir_instructions.STREAMS
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=2, jit=True
+        )
+        text = ir_lanes.build_module(lanes) if lanes else ir_instructions.build_module()
+        # The engine owns the code; it lives as long as this object.
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+        self._engine.finalize_object()
+        self._hash = _HASH(self._engine.get_function_address(KERNEL))
+        self._scalar = ScalarBackend()
+
+    def hash_rows(self, source: Bytes2D, target: Bytes2D, prefix: int) -> None:
+        """Write to each row of `target` the SHA-256 of the prefix and the same row of `source`."""
+        groups = len(target) // self._group
+        done = groups * self._group
+        if groups:
+            self._hash(source.ctypes.data, target.ctypes.data, source.shape[1], prefix, groups)
+        if done < len(target):
+            self._scalar.hash_rows(source[done:], target[done:], prefix)

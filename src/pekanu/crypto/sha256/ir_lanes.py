@@ -1,0 +1,193 @@
+"""The LLVM IR of SHA-256 of rows by vectors: one row in each lane.
+
+For processors without SHA instructions, of any make. Not here: the loops (`ir_writer`).
+Source: FIPS 180-4, sections 4.1.2 and 6.2.2.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pekanu.crypto.sha256.ir_writer import CONSTANTS, INITIAL, PAD, ROUNDS, Writer
+
+_WORDS: Final = 16
+
+
+def build_module(width: int) -> str:
+    """Return the IR of a module with the kernel for vectors of some lanes."""
+    return _Writer(width).build()
+
+
+class _Writer(Writer):
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.type = f"<{width} x i32>"
+        self.align = 4 * width
+        self.suffix = f"v{width}i32"
+
+    def build(self) -> str:
+        """Return the rounds, the kernel and what they declare."""
+        constants = ", ".join(f"i32 {value}" for value in CONSTANTS)
+        self.lines.append(
+            f"@rounds = private unnamed_addr constant [{ROUNDS} x i32] [{constants}], align 64"
+        )
+        self._write_rounds()
+        rows = self.open_groups(
+            [
+                f"  %state = alloca [8 x {self.type}], align 64",
+                f"  %block_words = alloca [{_WORDS} x {self.type}], align 64",
+            ]
+        )
+        for index, word in enumerate(INITIAL):
+            self._put("%state", index, self._constant(word))
+        high = self._splat(self.set("shl i32 %prefix, 24"))
+        self._put_word(0, self._or(self._shift(self._gather(rows, 0), 8), high))
+        for index in range(1, _WORDS):
+            self._put_word(index, self._gather(rows, 4 * index - 1))
+        self._compress()
+        self.open_blocks()
+        blocks = [self.at(row, "%offset") for row in rows]
+        for index in range(_WORDS):
+            self._put_word(index, self._gather(blocks, 4 * index - 1))
+        self._compress()
+        self.open_last()
+        self._put_word(0, self._load_end(rows))
+        for index in range(1, _WORDS - 1):
+            self._put_word(index, "zeroinitializer")
+        self._put_word(_WORDS - 1, self._splat("%bits"))
+        self._compress()
+        for index in range(len(INITIAL)):
+            self._scatter(index)
+        self.close_groups()
+        kind = self.type
+        self.lines += [
+            f"declare {kind} @llvm.fshl.{self.suffix}({kind}, {kind}, {kind})",
+            f"declare {kind} @llvm.bswap.{self.suffix}({kind})",
+        ]
+        return "\n".join(self.lines)
+
+    def _constant(self, value: int) -> str:
+        return "<" + ", ".join([f"i32 {value}"] * self.group) + ">"
+
+    def _splat(self, word: str) -> str:
+        first = self.set(f"insertelement {self.type} poison, i32 {word}, i64 0")
+        mask = f"<{self.group} x i32> zeroinitializer"
+        return self.set(f"shufflevector {self.type} {first}, {self.type} poison, {mask}")
+
+    def _two(self, operation: str, one: str, other: str) -> str:
+        return self.set(f"{operation} {self.type} {one}, {other}")
+
+    def _add(self, *values: str) -> str:
+        result = values[0]
+        for value in values[1:]:
+            result = self._two("add", result, value)
+        return result
+
+    def _xor(self, *values: str) -> str:
+        result = values[0]
+        for value in values[1:]:
+            result = self._two("xor", result, value)
+        return result
+
+    def _or(self, one: str, other: str) -> str:
+        return self._two("or", one, other)
+
+    def _shift(self, value: str, count: int) -> str:
+        return self._two("lshr", value, self._constant(count))
+
+    def _rotate(self, value: str, count: int) -> str:
+        amount = self._constant(32 - count)
+        arguments = f"{self.type} {value}, {self.type} {value}, {self.type} {amount}"
+        return self.set(f"call {self.type} @llvm.fshl.{self.suffix}({arguments})")
+
+    def _swap(self, value: str) -> str:
+        return self.set(f"call {self.type} @llvm.bswap.{self.suffix}({self.type} {value})")
+
+    def _get(self, base: str, index: int) -> str:
+        slot = self.at(base, index * self.align)
+        return self.set(f"load {self.type}, ptr {slot}, align {self.align}")
+
+    def _put(self, base: str, index: int, value: str) -> None:
+        slot = self.at(base, index * self.align)
+        self.lines.append(f"  store {self.type} {value}, ptr {slot}, align {self.align}")
+
+    def _put_word(self, index: int, value: str) -> None:
+        self._put("%block_words", index, value)
+
+    def _compress(self) -> None:
+        self.lines.append("  call void @compress(ptr %state, ptr %block_words)")
+
+    def _gather(self, rows: list[str], offset: int) -> str:
+        """Write the loads of one big-endian word of each row."""
+        value = "poison"
+        for lane, row in enumerate(rows):
+            word = self.set(f"load i32, ptr {self.at(row, offset)}, align 1")
+            value = self.set(f"insertelement {self.type} {value}, i32 {word}, i64 {lane}")
+        return self._swap(value)
+
+    def _load_end(self, rows: list[str]) -> str:
+        value = "poison"
+        for lane, row in enumerate(rows):
+            byte = self.set(f"load i8, ptr {self.at(row, '%end')}")
+            word = self.set(f"zext i8 {byte} to i32")
+            value = self.set(f"insertelement {self.type} {value}, i32 {word}, i64 {lane}")
+        return self._or(self._two("shl", value, self._constant(24)), self._constant(PAD))
+
+    def _scatter(self, index: int) -> None:
+        """Write the stores of one word of each digest."""
+        value = self._swap(self._get("%state", index))
+        for lane in range(self.group):
+            word = self.set(f"extractelement {self.type} {value}, i64 {lane}")
+            place = self.set(f"shl i64 {self.set(f'add i64 %row, {lane}')}, 5")
+            address = self.at(self.at("%target", place), 4 * index)
+            self.lines.append(f"  store i32 {word}, ptr {address}, align 1")
+
+    def _write_rounds(self) -> None:
+        """Write the compression of one block of each lane: a loop over sixteen rounds."""
+        self.lines += [
+            "define internal void @compress(ptr %state, ptr %words) noinline alignstack(64) {",
+            "entry:",
+        ]
+        starts = [self._get("%state", index) for index in range(len(INITIAL))]
+        loaded = [self._get("%words", index) for index in range(_WORDS)]
+        self.lines += ["  br label %sixteen", "sixteen:"]
+        place = len(self.lines)
+        state = [f"%s{index}" for index in range(len(INITIAL))]
+        words = [f"%w{index}" for index in range(_WORDS)]
+        names = state + words
+        for index in range(_WORDS):
+            number = self.set(f"add i64 %round, {index}")
+            address = self.set(f"getelementptr i32, ptr @rounds, i64 {number}")
+            constant = self._splat(self.set(f"load i32, ptr {address}"))
+            state = self._round(state, self._add(words[index], constant))
+            words[index] = self._schedule(words, index)
+        afters = state + words
+        self.lines[place:place] = ["  %round = phi i64 [0, %entry], [%next, %sixteen]"] + [
+            f"  {name} = phi {self.type} [{before}, %entry], [{after}, %sixteen]"
+            for name, before, after in zip(names, starts + loaded, afters, strict=True)
+        ]
+        self.lines += [
+            f"  %next = add i64 %round, {_WORDS}",
+            f"  %over = icmp eq i64 %next, {ROUNDS}",
+            "  br i1 %over, label %done, label %sixteen",
+            "done:",
+        ]
+        for index, before in enumerate(starts):
+            self._put("%state", index, self._add(state[index], before))
+        self.lines += ["  ret void", "}"]
+
+    def _round(self, state: list[str], word: str) -> list[str]:
+        a, b, c, d, e, f, g, h = state
+        sum1 = self._xor(self._rotate(e, 6), self._rotate(e, 11), self._rotate(e, 25))
+        choice = self._xor(self._two("and", self._xor(f, g), e), g)
+        first = self._add(h, word, sum1, choice)
+        sum0 = self._xor(self._rotate(a, 2), self._rotate(a, 13), self._rotate(a, 22))
+        majority = self._xor(self._two("and", self._xor(a, b), self._xor(b, c)), b)
+        return [self._add(first, sum0, majority), a, b, c, self._add(d, first), e, f, g]
+
+    def _schedule(self, words: list[str], index: int) -> str:
+        """Return the word sixteen rounds later."""
+        early, late = words[(index + 1) % _WORDS], words[(index + 14) % _WORDS]
+        small0 = self._xor(self._rotate(early, 7), self._rotate(early, 18), self._shift(early, 3))
+        small1 = self._xor(self._rotate(late, 17), self._rotate(late, 19), self._shift(late, 10))
+        return self._add(words[index], small0, words[(index + 9) % _WORDS], small1)
