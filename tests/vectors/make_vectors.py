@@ -17,6 +17,7 @@ from pekanu.crypto.keccak import keccak256  # noqa: E402 - after the line above
 from support import reference_dispute as dispute  # noqa: E402 - found by the line above
 from support import reference_machine as machine  # noqa: E402 - found by the line above
 from support import reference_seal as model  # noqa: E402 - found by the line above
+from support import reference_storage as storage  # noqa: E402 - found by the line above
 
 TASK_ID = keccak256(b"the vectors' task")
 SIZES = (0, 1, 31, 32, 33, 992, 993, 1024, 5000)
@@ -307,6 +308,88 @@ def make_dispute() -> object:
     return {"dissections": dissections, "places": places, "terms": terms}
 
 
+def make_storage() -> object:
+    """Return chunks with their roots and proofs, and what is signed about them."""
+    big = b"".join(make_bytes(4096)[k:] + bytes([k]) * k for k in range(3))
+    groups = [
+        [make_bytes(1)],
+        [make_bytes(256), make_bytes(257)],
+        [make_bytes(5000), make_bytes(1), big],
+        [bytes([k]) * (200 * k + 1) for k in range(7)],
+    ]
+    ranges = ((0, 0, 1), (1, 0, 1), (2, 5, 1), (2, 0, 32), (2, 17, 9), (2, 47, 2), (6, 3, 2))
+    trees = []
+    for chunks in groups:
+        proofs = [
+            {
+                "chunk": place,
+                "first": first,
+                "count": count,
+                "leaf_count": len(storage.leaves(chunks[place])),
+                "data": chunks[place][256 * first : 256 * (first + count)].hex(),
+                "siblings": [n.hex() for n in storage.leaf_path(chunks, place, first, count)],
+            }
+            for place, first, count in ranges
+            if place < len(chunks) and first + count <= len(storage.leaves(chunks[place]))
+        ]
+        entries = [
+            {
+                "data": chunk.hex(),
+                "chunk_root": storage.chunk_root(chunk).hex(),
+                "leaf_count": len(storage.leaves(chunk)),
+                "hash": storage.entry(chunk).hex(),
+                "siblings": [node.hex() for node in storage.top_path(chunks, place)],
+            }
+            for place, chunk in enumerate(chunks)
+        ]
+        root, blind = storage.root(chunks), keccak256(b"blind")
+        trees.append(
+            {
+                "entries": entries,
+                "root": root.hex(),
+                "blind": blind.hex(),
+                "commitment": storage.digest(root + blind).hex(),
+                "proofs": proofs,
+            }
+        )
+    return {"trees": trees, "signed": make_signed()}
+
+
+def make_signed() -> object:
+    """Return a quote, a receipt, a registration and an admission with their digests."""
+    domain = (31337, "0x" + "5e" * 20)
+    someone, agent = "0x" + "c1" * 20, "0x" + "a9" * 20
+    content = [keccak256(b"commitment"), (1 << 40) + 7, 1025]
+    terms = [someone, agent, 10**16, 5 * 10**16, 10**14, 0, 2_592_000, 1_900_000_000, 3600, 86_400]
+    quote = storage.eip712(*domain, storage.quote_hash(content, terms))
+    values = {
+        "receipt": [quote, content[0], content[1], terms[6], keccak256(b"link")],
+        "registration": [agent, keccak256(b"sealing key"), 1_900_000_000],
+        "admission": [agent, keccak256(b"transaction"), keccak256(b"abi"), keccak256(b"code")],
+    }
+    hashes = {
+        "receipt": storage.receipt_hash,
+        "registration": storage.registration_hash,
+        "admission": storage.admission_hash,
+    }
+
+    def show(values: list[object]) -> list[object]:
+        return [one.hex() if isinstance(one, bytes) else one for one in values]
+
+    return {
+        "chain_id": domain[0],
+        "server": domain[1],
+        "quote": {"content": show(content), "terms": terms, "digest": quote.hex()},
+        **{
+            name: {
+                "values": show(values[name]),
+                "digest": storage.eip712(*domain, hashes[name](values[name])).hex(),
+            }
+            for name in values
+        },
+    }
+
+
 def main() -> None:
     """Write all files."""
     makers = {
@@ -316,6 +399,7 @@ def main() -> None:
         "pedersen": make_pedersen,
         "machine": make_machine,
         "dispute": make_dispute,
+        "storage": make_storage,
     }
     for name, make in makers.items():
         (HERE / f"{name}.json").write_text(json.dumps(make(), indent=1) + "\n")
