@@ -1,7 +1,8 @@
 """One function of the catalog: its manifest, and its code when that is needed.
 
 A function is a package with `manifest.json`, `native.py`, `program.elf`, and where it has them
-`check.py` and `show.py`; the protocols below say what those modules offer. They are imported at
+`check.py`, `show.py` and, of searches, `inversion.py`; the protocols below and of `inversion` say
+what those modules offer. They are imported at
 first use, so listing the catalog loads no compiler. What is not here: which functions there are
 (`registry`) and when to check (`policy`).
 """
@@ -24,6 +25,7 @@ from pekanu.catalog.framing import (
     parse_frame,
     validate_output_size,
 )
+from pekanu.catalog.inversion import Inversion, InversionModule
 from pekanu.catalog.manifest import InputSpec, Json, Manifest
 from pekanu.catalog.png import encode_png
 from pekanu.catalog.values import build_value, validate_value
@@ -157,6 +159,8 @@ class Function:
     def parse_literals(self, pairs: Sequence[str]) -> dict[str, object]:
         """Return inputs by name from ``name=FILE`` or ``name=NUMBER``, as a command line has them.
 
+        Of an input that is literal, ``name=TEXT`` or ``name=@FILE``.
+
         Raises:
             InvalidInput: A pair has no name, or an unknown or repeated one.
         """
@@ -167,7 +171,11 @@ class Function:
                 raise InvalidInput(f"{pair!r} is not name=FILE", hint=self._usage())
             if name in bound:
                 raise InvalidInput(f"input {name} is given twice")
-            bound[name] = Path(text) if self._find(name).is_file else text
+            spec = self._find(name)
+            is_file = spec.is_file
+            if spec.is_literal and text.startswith("@"):
+                is_file, text = True, text[1:]
+            bound[name] = Path(text) if is_file else text
         return bound
 
     def parse_inputs(self, named: Mapping[str, object]) -> bytes:
@@ -237,6 +245,28 @@ class Function:
             return refuse(f"the output is no value: {error.message}")
         return cast("CheckModule", self._load("check")).check(values, claimed, rng)
 
+    @property
+    def is_search(self) -> bool:
+        """Whether it is sold as a search, paid by ringers."""
+        return self.manifest.is_search
+
+    def build_inversion(self, data: bytes) -> Inversion:
+        """Return the search that an input asks for, as it is sold.
+
+        Raises:
+            InvalidInput: The input does not fit the function, or cannot be sold.
+        """
+        return self._inversion.build_inversion(self.parse_frame(data))
+
+    def with_tokens(self, data: bytes, tokens: Sequence[bytes]) -> bytes:
+        """Return the input of the same search for other targets."""
+        return frame(self._inversion.with_tokens(self.parse_frame(data), tokens))
+
+    def format_points(self, data: bytes, points: Sequence[int]) -> bytes:
+        """Return the output for those of some points that solve what an input asks for."""
+        values = self.parse_frame(data)
+        return encode_value(self._inversion.format_points(values, points))
+
     def estimate_steps(self, data: bytes) -> int:
         """Return about how many machine instructions this input takes, at least 1."""
         return max(1, self._native.estimate_steps(self.parse_frame(data)))
@@ -280,6 +310,12 @@ class Function:
     @property
     def _native(self) -> NativeModule:
         return cast("NativeModule", self._load("native"))
+
+    @property
+    def _inversion(self) -> InversionModule:
+        if not self.is_search:
+            raise InvalidInput(f"{self.name} is no search")
+        return cast("InversionModule", self._load("inversion"))
 
     @property
     def _show(self) -> ShowModule:

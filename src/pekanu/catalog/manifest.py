@@ -64,6 +64,8 @@ class InputSpec:
     #: Numbers of dimensions that are accepted.
     dimensions: tuple[int, ...] = ()
     fraction_bits: int = 0
+    #: A command line gives the value itself, or a file as @FILE.
+    is_literal: bool = False
     #: Used when the input is not given; None when it must be.
     default: Json = None
     #: Suffixes of the files that can be read or written.
@@ -82,7 +84,7 @@ class InputSpec:
     @property
     def is_file(self) -> bool:
         """Whether a command line gives it as a file rather than as a literal."""
-        return self.kind not in (Kind.INTEGER, Kind.FIXED)
+        return self.kind not in (Kind.INTEGER, Kind.FIXED) and not self.is_literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,6 +107,8 @@ class Manifest:
     inputs: tuple[InputSpec, ...]
     output: InputSpec
     check: CheckSpec | None
+    #: It is a search, paid by ringers.
+    is_search: bool = False
     #: The step-count model in words.
     steps: str
     #: How the result is shown: picture, heat-map, table, list, download.
@@ -117,6 +121,8 @@ class Manifest:
     @property
     def default_policy(self) -> str:
         """The verification policy when none is asked for."""
+        if self.is_search:
+            return "ringers"
         return "check" if self.check else "recompute"
 
 
@@ -145,6 +151,7 @@ def parse_manifest(document: Mapping[str, Json], *, where: str) -> Manifest:
                 description=str(check["description"]),
                 error_probability=str(check["error_probability"]),
             ),
+            is_search=bool(document.get("ringers", False)),
             steps=str(document["steps"]),
             show=tuple(map(str, document["show"])),
             example=dict(document["example"]),
@@ -166,6 +173,7 @@ def _parse_spec(part: Mapping[str, Json]) -> InputSpec:
         dtypes=tuple(map(str, part.get("dtypes", ()))),
         dimensions=tuple(map(int, part.get("dimensions", ()))),
         fraction_bits=int(part.get("fraction_bits", 0)),
+        is_literal=bool(part.get("is_literal", False)),
         default=part.get("default"),
         files=tuple(map(str, part.get("files", ()))),
     )

@@ -1,4 +1,4 @@
-"""How a client verifies what it bought: `check`, `recompute`, `sample:p` or `none`.
+"""How a client verifies what it bought: `check`, `recompute`, `sample:p`, `none`, `ringers`.
 
 What is not here: the checks (`check` of each function) and what follows from a refusal (the
 node).
@@ -34,6 +34,8 @@ class PolicyKind(Enum):
     SAMPLE = "sample"
     #: Nothing.
     NONE = "none"
+    #: Of a search, the secret solutions must be among what was found (`pekanu.ringers`).
+    RINGERS = "ringers"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,10 +78,11 @@ def parse_policy(text: str) -> Policy:
         if not 0 < share <= 1:
             raise InvalidPolicy(f"the share in {text!r} is not above 0 and at most 1")
         return Policy(kind=PolicyKind.SAMPLE, share=share)
-    if text not in ("check", "recompute", "none"):
+    if text not in ("check", "recompute", "none", "ringers"):
         raise InvalidPolicy(
             f"{text!r} is no verification policy",
-            hint="choose check, recompute, sample:SHARE (such as sample:0.05) or none",
+            hint="choose check, recompute, sample:SHARE (such as sample:0.05) or none; a search "
+            "has ringers",
         )
     kind = PolicyKind(text)
     return Policy(kind=kind, share=Fraction(0 if kind is PolicyKind.NONE else 1))
@@ -93,12 +96,17 @@ def verify(
     A sample is of a batch's items: first `choose_items`, then this for each chosen one.
 
     Raises:
-        InvalidPolicy: The policy is `check` and the function has none.
+        InvalidPolicy: The policy is `check` and the function has none, or it is `ringers`.
         InvalidInput: The input does not fit the function.
     """
     match policy.kind:
         case PolicyKind.NONE:
             return accept("nothing was verified", 1)
+        case PolicyKind.RINGERS:
+            raise InvalidPolicy(
+                f"{function.name} is no search",
+                hint="ringers are for functions such as hash-search",
+            )
         case PolicyKind.CHECK:
             verdict = function.check(data, output, rng)
             if verdict is None:

@@ -134,7 +134,7 @@ class WorkerNode:
         self._runs: set[asyncio.Task[WorkerTask]] = set()
         self._progress: dict[Hash32, float] = {}
         self._accepting = asyncio.Lock()
-        sold = self.terms.functions or tuple(names())
+        sold = self.terms.functions or tuple(one for one in names() if not get(one).is_search)
         self._programs = {name: get(name).program_id for name in sold}
 
     @asynccontextmanager

@@ -13,6 +13,7 @@ from typing import Final
 from eth_abi.abi import encode
 
 from pekanu.crypto.keccak import keccak256
+from pekanu.crypto.merkle import get_root
 from pekanu.errors import InvalidInput
 from pekanu.types import Hash32, Wei
 
@@ -67,6 +68,29 @@ class SearchTerms:
     def domain(self) -> Domain:
         """The points to be searched."""
         return Domain(low=self.low, high=self.high)
+
+    @classmethod
+    def build(
+        cls, run: Hash32, domain: Domain, images: Sequence[Hash32], ringers_hash: Hash32, bond: Wei
+    ) -> SearchTerms:
+        """Return the terms of a search.
+
+        Args:
+            run: Hash of the function's terms.
+            domain: What is searched.
+            images: The targets' images, strictly ascending.
+            ringers_hash: The commitment to the ringers.
+            bond: What the client risks with each challenge.
+        """
+        return cls(
+            run=run,
+            low=domain.low,
+            high=domain.high,
+            targets_root=get_root(images),
+            targets=len(images),
+            ringers_hash=ringers_hash,
+            bond=bond,
+        )
 
     def to_abi(self) -> tuple[object, ...]:
         """Return the fields in the order of `TERMS_ABI`."""

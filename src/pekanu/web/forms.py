@@ -30,6 +30,12 @@ _WIDGETS: Final = {
     Kind.ARRAY: "array",
 }
 _CHECK: Final = ("check", "The function's own check", "Cheaper than computing it again.")
+_RINGERS: Final = PolicyChoice(
+    value="ringers",
+    title="Ringers",
+    description="Solutions that you alone know must be among those that are found.",
+    is_chosen=True,
+)
 _OTHERS: Final = (
     ("recompute", "Compute it again here", "Certain, and as dear as the computation."),
     ("none", "Nothing", "The worker is believed."),
@@ -177,6 +183,8 @@ def build_field(
 
 def build_policies(function: Function, chosen: str) -> tuple[PolicyChoice, ...]:
     """Return the ways to verify, the function's own check first where it has one."""
+    if function.is_search:
+        return (_RINGERS,)
     check = function.manifest.check
     own = ((*_CHECK[:2], check.description),) if check else ()
     return tuple(

@@ -11,18 +11,25 @@ from typing import Final, cast
 
 from pekanu.catalog.framing import Value, frame
 from pekanu.catalog.function import Progress
+from pekanu.catalog.hash_search.program_search import ProgramSearch
 from pekanu.catalog.hash_search.search import MAX_SOLUTIONS, Notes, Search, Solution
 from pekanu.catalog.hash_search.space import Space
-from pekanu.catalog.hash_search.targets import DIGEST_SIZES, Targets
+from pekanu.catalog.hash_search.targets import DIGEST_SIZES, Targets, parse_images
 from pekanu.catalog.values import get_integer
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import InvalidInput
+from pekanu.machine.elf import load_elf
+from pekanu.machine.program import InvalidProgram
+from pekanu.ringers import Domain
 from pekanu.settings import get_default_home
 
-#: Steps of a guest for each candidate, about: one block of the hash.
-_STEPS: Final = {"sha256": 4000, "keccak256": 15_000, "md5": 1500}
+#: What a candidate takes, in the steps by which work is priced: compiled code does one in so many
+#: nanoseconds on one processor.
+_STEPS: Final = {"sha256": 800, "keccak256": 1200, "md5": 600}
 #: Bytes of the number, two tabs and the line's end.
 _LINE_BYTES: Final = 22
+#: The algorithm that is somebody's own.
+PROGRAM: Final = "program"
 _PRINTABLE: Final = frozenset(range(0x21, 0x7F))
 
 
@@ -43,17 +50,28 @@ def execute(values: Sequence[Value], progress: Progress) -> Value:
 def estimate_steps(values: Sequence[Value]) -> int:
     """Return the manifest's model."""
     search = parse(values)
+    if isinstance(search, ProgramSearch):
+        return search.steps
+    return estimate_search_steps(search)
+
+
+def estimate_search_steps(search: Search) -> int:
+    """Return what hashing all candidates takes."""
     return 10_000 + search.count * _STEPS[search.algorithm]
 
 
 def estimate_output_size(values: Sequence[Value]) -> int:
     """Return a bound: as many solutions as there may be, of the longest candidates in hex."""
     search = parse(values)
-    line = _LINE_BYTES + 2 + 2 * search.space.longest + 2 * search.targets.size
-    return 8 + min(MAX_SOLUTIONS, search.count) * line
+    if isinstance(search, ProgramSearch):
+        longest, size, count = 32, 32, search.domain.size
+    else:
+        longest, size, count = search.space.longest, search.targets.size, search.count
+    line = _LINE_BYTES + 2 + 2 * longest + 2 * size
+    return 8 + min(MAX_SOLUTIONS, count) * line
 
 
-def parse(values: Sequence[Value]) -> Search:
+def parse(values: Sequence[Value]) -> Search | ProgramSearch:
     """Return the search that some inputs ask for.
 
     Raises:
@@ -61,10 +79,12 @@ def parse(values: Sequence[Value]) -> Search:
     """
     named, pattern, words, wanted = (cast("bytes", value) for value in values[:4])
     algorithm = named.decode("ascii", "replace")
+    if algorithm == PROGRAM:
+        return _parse_program(values)
     if algorithm not in DIGEST_SIZES:
         raise InvalidInput(
             f"input algorithm: {algorithm[:80]!r} is no hash",
-            hint=f"one of {', '.join(DIGEST_SIZES)}",
+            hint=f"one of {', '.join((*DIGEST_SIZES, PROGRAM))}",
         )
     try:
         space = Space.parse(pattern, words)
@@ -84,6 +104,26 @@ def parse(values: Sequence[Value]) -> Search:
         targets=targets,
         first=first,
         count=min(count, rest) if count else rest,
+    )
+
+
+def _parse_program(values: Sequence[Value]) -> ProgramSearch:
+    """Return a search with somebody's own program."""
+    wanted, file = cast("bytes", values[3]), cast("bytes", values[6])
+    first, count, most = (get_integer(values[place]) for place in (4, 5, 7))
+    if not file:
+        raise InvalidInput("input program: the algorithm program takes one")
+    if not count:
+        raise InvalidInput("input count: a program has to be told on how many numbers it is run")
+    try:
+        program = load_elf(file)
+    except InvalidProgram as error:
+        raise InvalidInput(f"input program: {error.message}", hint=error.hint) from error
+    return ProgramSearch(
+        program=program,
+        domain=Domain(low=first, high=first + count),
+        tokens=parse_images(wanted),
+        max_steps=most,
     )
 
 
