@@ -15,6 +15,9 @@
 #define SECOND_STAGE 60u
 #define WHEEL 210u
 #define LAST_BOUND 50000u
+/* A number, its longest list of factors and a newline, so many times, fit the output. */
+#define LINE_BYTES (39u + 2u + 2u * 128u)
+#define MOST_NUMBERS ((PEKANU_MOST_BYTES - 8) / LINE_BYTES)
 #define SIEVE_SIZE (LAST_BOUND * SECOND_STAGE + WHEEL)
 
 /* Bounds of the first stage, and how many curves each is given. */
@@ -272,18 +275,25 @@ static wide divide_small(wide number) {
     return number;
 }
 
+static wide get_number(const struct value *numbers, uint32_t place) {
+    return (wide)value_get(numbers, 2 * place + 1) << 64 | value_get(numbers, 2 * place);
+}
+
 int main(void) {
     struct value numbers;
     value_read_all(&numbers, 1);
-    if (numbers.dtype != DTYPE_UINT64 || numbers.dimensions != 2 || numbers.shape[1] != 2) {
+    if (numbers.dtype != DTYPE_UINT64 || numbers.dimensions != 2 || numbers.shape[1] != 2 ||
+        numbers.shape[0] > MOST_NUMBERS) {
         return PEKANU_BAD_INPUT;
+    }
+    for (uint32_t place = 0; place < numbers.shape[0]; place++) {
+        if (get_number(&numbers, place) == 0) {
+            return PEKANU_BAD_INPUT;
+        }
     }
     value_begin_text();
     for (uint32_t place = 0; place < numbers.shape[0]; place++) {
-        wide number = (wide)value_get(&numbers, 2 * place + 1) << 64 | value_get(&numbers, 2 * place);
-        if (number == 0) {
-            return PEKANU_BAD_INPUT;
-        }
+        wide number = get_number(&numbers, place);
         found_count = 0;
         split(divide_small(number));
         wide_write(number);

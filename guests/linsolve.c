@@ -53,6 +53,23 @@ static uint64_t release(uint64_t held) {
     return prime == M61 || prime == 2 ? held : multiply_small((uint32_t)held, 1);
 }
 
+/* Return whether a number from 2 on is one of the primes that are taken. */
+static bool is_prime(uint64_t number) {
+    if (number == 2 || number == M61) {
+        return true;
+    }
+    if (number >> 31 != 0 || number % 2 == 0) {
+        return false;
+    }
+    uint32_t small = (uint32_t)number;
+    for (uint32_t divisor = 3; divisor * divisor <= small; divisor += 2) {
+        if (small % divisor == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void set_prime(uint64_t number) {
     prime = number;
     uint32_t inverse = 1;
@@ -176,9 +193,10 @@ int main(void) {
     struct value values[3];
     value_read_all(values, 3);
     const struct value *a = &values[0], *b = &values[1];
-    uint64_t p = (uint64_t)value_get_integer(&values[2]);
-    if (a->dimensions != 2 || b->count != a->shape[0] || (p != M61 && (p < 2 || p >> 31)) ||
-        (p != 2 && p % 2 == 0)) {
+    uint64_t p = (uint64_t)value_get_bounded(&values[2], 2, M61);
+    bool is_column = b->dimensions == 1 || (b->dimensions == 2 && b->shape[1] == 1);
+    if (a->dimensions != 2 || b->dtype == DTYPE_TEXT || !is_column || b->shape[0] != a->shape[0] ||
+        !is_prime(p)) {
         return PEKANU_BAD_INPUT;
     }
     rows = a->shape[0];

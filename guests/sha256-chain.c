@@ -97,14 +97,11 @@ static void hash(uint32_t state[8], const uint8_t *bytes, uint32_t size) {
 int main(void) {
     struct value values[2];
     value_read_all(values, 2);
-    int64_t length = value_get_integer(&values[1]);
-    if (values[0].dtype != DTYPE_TEXT || values[0].count > 1u << 16 || length < 1 ||
-        length > 1000000000) {
-        return PEKANU_BAD_INPUT;
-    }
+    value_require_text(&values[0], 1u << 16);
+    uint32_t length = (uint32_t)value_get_bounded(&values[1], 1, 1000000000);
     uint32_t state[8];
     hash(state, values[0].elements, values[0].count);
-    for (uint32_t link = 1; link < (uint32_t)length; link++) {
+    for (uint32_t link = 1; link < length; link++) {
         uint32_t block[16] = {0};
         memcpy(block, state, sizeof state);
         block[8] = 0x80000000u;

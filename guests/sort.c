@@ -48,7 +48,8 @@ static int sort_rows(const struct value *records, uint32_t column) {
     uint32_t rows = records->shape[0];
     uint32_t columns = records->dimensions == 1 ? 1 : records->shape[1];
     uint32_t item = value_get_item_size(records->dtype);
-    if (records->dimensions == 0 || records->dimensions > 2 || column >= (columns ? columns : 1)) {
+    if (records->dimensions == 0 || records->dimensions > 2 || column >= (columns ? columns : 1) ||
+        (columns == 0 && rows != 0)) {
         return PEKANU_BAD_INPUT;
     }
     uint8_t *sorted = value_begin(records->dtype, records->dimensions, records->shape);
@@ -76,16 +77,16 @@ static int sort_lines(const struct value *records) {
     /* The last line need not end in a newline; there is room behind the input. */
     uint8_t *text = (uint8_t *)records->elements;
     uint32_t size = records->count;
-    pekanu_alloc(16);
-    if (size != 0 && text[size - 1] != '\n') {
-        text[size++] = '\n';
-    }
     uint32_t count = 0;
     for (uint32_t place = 0; place < size; place++) {
         count += text[place] == '\n';
     }
-    if (count > MOST_LINES) {
+    if (count >= MOST_LINES) {
         return PEKANU_BAD_INPUT;
+    }
+    if (size != 0 && text[size - 1] != '\n') {
+        text[size++] = '\n';
+        count++;
     }
     uint32_t *starts = pekanu_alloc(4 * (size_t)count);
     uint32_t found = 0;
@@ -112,9 +113,9 @@ static int sort_lines(const struct value *records) {
 int main(void) {
     struct value values[2];
     value_read_all(values, 2);
-    int64_t column = value_get_integer(&values[1]);
-    if (values[0].dtype == DTYPE_TEXT) {
-        return sort_lines(&values[0]);
+    uint32_t column = (uint32_t)value_get_bounded(&values[1], 0, UINT32_MAX);
+    if (values[0].dtype != DTYPE_TEXT) {
+        return sort_rows(&values[0], column);
     }
-    return sort_rows(&values[0], (uint32_t)column);
+    return column == 0 ? sort_lines(&values[0]) : PEKANU_BAD_INPUT;
 }

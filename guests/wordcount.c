@@ -4,6 +4,9 @@
 #include "strings.h"
 #include "value.h"
 
+/* A word of one byte takes two bytes of the text and four of the output. */
+#define MOST_TEXT ((PEKANU_MOST_BYTES - 8) / 2 - 1)
+
 /* Return what a byte of a word becomes, 0 for what separates words. */
 static uint8_t fold(uint8_t byte) {
     if (byte >= 'A' && byte <= 'Z') {
@@ -24,9 +27,7 @@ static bool is_same(const uint8_t *one, const uint8_t *other) {
 int main(void) {
     struct value input;
     value_read_all(&input, 1);
-    if (input.dtype != DTYPE_TEXT || input.count > PEKANU_MOST_BYTES / 2) {
-        return PEKANU_BAD_INPUT;
-    }
+    value_require_text(&input, MOST_TEXT);
     /* The text is folded where it lies; behind it memory is zero, which ends the last word. */
     uint8_t *text = (uint8_t *)input.elements;
     uint8_t table[256];

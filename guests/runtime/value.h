@@ -44,6 +44,12 @@ uint64_t value_get(const struct value *value, uint32_t index);
 /* Return the number in a value without dimensions. Ends the program if it is none. */
 int64_t value_get_integer(const struct value *value);
 
+/* Return that number. Ends the program if there is none, or it lies outside bounds. */
+int64_t value_get_bounded(const struct value *value, int64_t least, int64_t most);
+
+/* End the program if a value is no text, or a longer one. */
+void value_require_text(const struct value *value, uint32_t most);
+
 /* Begin the output with the header of an array; return where its elements belong. */
 void *value_begin(enum dtype dtype, uint32_t dimensions, const uint32_t *shape);
 

@@ -139,6 +139,8 @@ def decode_value(data: bytes | memoryview) -> Value:
     shape = tuple(
         int.from_bytes(data[4 + 4 * axis : 8 + 4 * axis], "little") for axis in range(dimensions)
     )
+    if not _fits(shape):
+        raise _malformed(f"a value of shape {shape} is too long")
     itemsize = 1 if code == TEXT_CODE else DTYPES[code].itemsize
     if len(data) - start != math.prod(shape) * itemsize:
         raise _malformed(f"a value of shape {shape} has {len(data) - start} bytes of elements")
@@ -176,12 +178,17 @@ def validate_output_size(size: int) -> None:
 def _encode_header(code: int, shape: Sequence[int]) -> bytes:
     if len(shape) > MAX_DIMENSIONS:
         raise InvalidInput(f"an array of {len(shape)} dimensions has more than {MAX_DIMENSIONS}")
-    if any(length >= 1 << 32 for length in shape):
+    if not _fits(shape):
         raise InvalidInput(f"an array of shape {tuple(shape)} is too long")
     header = bytes((code, len(shape), 0, 0)) + b"".join(
         length.to_bytes(4, "little") for length in shape
     )
     return header + _zeros(len(header))
+
+
+def _fits(shape: Sequence[int]) -> bool:
+    """Return whether any memory holds such lengths, though one of them be zero."""
+    return math.prod(max(1, length) for length in shape) <= MAX_REGION_BYTES
 
 
 def _pad(size: int) -> int:

@@ -112,6 +112,7 @@ def test_parse_frame__when_cut_or_extended__then_refuses(
         bytes.fromhex("01000000 09000000 05000000 00000001 07000000"),  # header padding set
         bytes.fromhex("01000000 08000000 05ff0000 00000000 00000000"),  # 255 dimensions
         bytes.fromhex("01000000 10000000 08020000 ffffffff ffffffff 00000000 00000000"),  # 2^67
+        bytes.fromhex("01000000 18000000 01040000 ffffffff ffffffff ffffffff 00000000 00000000"),
     ],
 )
 def test_parse_frame__when_malformed__then_refuses_in_a_sentence(data: bytes) -> None:

@@ -7,6 +7,7 @@ which rows are chosen as pivots, so the output is unique however a guest elimina
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 from typing import Final, NamedTuple, TypeAlias, cast
 
 import gmpy2
@@ -50,6 +51,8 @@ _STEPS: Final = (
     ((1 << 31) - 1, _Kind(25, 180, 30, 32, 3)),
     (M61, _Kind(71, 126, 65, 96, 92)),
 )
+#: To look for a pivot and to write the solution.
+_STEPS_PER_COLUMN: Final = 29
 _0: Final = np.uint64(0)
 _1: Final = np.uint64(1)
 
@@ -102,6 +105,9 @@ def estimate_steps(values: Sequence[Value]) -> int:
         + kind.leading * leading
         + kind.inverse * ranks * p.bit_length()
         + kind.substitution * ranks**2
+        + _STEPS_PER_COLUMN * m
+        # Odd divisors of the prime are tried, but for the one large prime.
+        + (3 * isqrt(p) if p < M61 else 0)
         + 1500
     )
 
