@@ -22,7 +22,7 @@ from pekanu.types import Address, Hash32, Wei
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MarketEvent:
-    """Anything that the market logs."""
+    """Anything that the market, or a referee of it, logs."""
 
     #: Where it stands on the chain.
     log: Log

@@ -185,6 +185,12 @@ class MarketContract:
             demand=_unpack_demand(packed),
         )
 
+    async def holds_bond(self, task_id: bytes, challenge: bytes) -> bool:
+        """Return whether the market still holds a challenge's bond."""
+        (word,) = await self._view("challenges", task_id, challenge)
+        # What stands there afterwards names nobody. Source: contracts/Market.vy, CLOSED.
+        return int(word) & (1 << 160) - 1 != 0
+
     async def fetch_ledger(self, account: Address) -> Wei:
         """Return an account's free money in the market."""
         return Wei((await self._view("ledger", account))[0])

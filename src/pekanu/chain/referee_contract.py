@@ -90,6 +90,40 @@ class RefereeContract:
             case _:
                 assert_never(move)
 
+    def move_bisection(
+        self, dispute: Dispute, move: Dissect | Prove | TimeOut, opener: Address, key: Hash32
+    ) -> Call:
+        """Build: a move of a bisection that another contract opened.
+
+        Args:
+            dispute: Where it stands.
+            move: By whom it says.
+            opener: The contract.
+            key: By which it opened it.
+        """
+        place = dispute.place
+        match move:
+            case Dissect():
+                picked = move.pick.to_abi()
+                return self._build("dissect", place.to_words(), picked, pad(move.points))
+            case TimeOut():
+                return self._build(
+                    "time_out_bisection", place.to_words(), place.mover, dispute.root
+                )
+            case Prove():
+                return self._build(
+                    "prove_bisection",
+                    place.to_words(),
+                    place.mover,
+                    move.pick.to_abi(),
+                    encode_proof(move.proof),
+                    opener,
+                    key,
+                    move.program.text_root,
+                )
+            case _:
+                assert_never(move)
+
     async def fetch_commitment(self, dispute: Hash32, block: str = "latest") -> Hash32:
         """Return what is stored of a dispute; `Outcome.commitment` once it is over."""
         function = self._functions["commitment_of"]

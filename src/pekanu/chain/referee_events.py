@@ -6,6 +6,7 @@ Not here: what they amount to (`pekanu.dispute.history`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from eth_abi.abi import decode
@@ -13,9 +14,18 @@ from eth_abi.exceptions import DecodingError
 
 from pekanu import contracts
 from pekanu.chain.block import Log
+from pekanu.chain.events import MarketEvent
 from pekanu.dispute import history
 from pekanu.dispute.history import DisputeEvent
 from pekanu.types import parse_address
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DisputeLogged(MarketEvent):
+    """Something that happened in a dispute, with its place on the chain."""
+
+    event: DisputeEvent
+
 
 #: Every event by its name in the contract.
 REFEREE_EVENTS: Final[dict[str, type[DisputeEvent]]] = {
@@ -48,6 +58,12 @@ def decode_referee_event(log: Log) -> DisputeEvent | None:
     except (DecodingError, StopIteration):
         return None
     return kind(**values)
+
+
+def decode_dispute_log(log: Log) -> DisputeLogged | None:
+    """Return a log of the referee with its event, for an `EventStream`; None when it is none."""
+    event = decode_referee_event(log)
+    return None if event is None else DisputeLogged(log=log, event=event)
 
 
 def decode_referee_events(logs: Iterable[Log]) -> list[DisputeEvent]:

@@ -22,6 +22,7 @@ from pekanu.chain import (
     Receipt,
     Sender,
 )
+from pekanu.chain.referee_contract import RefereeContract
 from pekanu.chain.transactions import SenderOptions
 from pekanu.errors import ChainError, TransactionDropped, TransactionReverted
 from pekanu.market.state import TaskState
@@ -49,6 +50,7 @@ class MarketDesk:
         journal: The account's.
         market: The contract.
         watch: Follows it.
+        referee: The bisection referee, if one is deployed.
     """
 
     def __init__(
@@ -58,9 +60,11 @@ class MarketDesk:
         journal: Journal,
         market: MarketContract,
         watch: ChainWatch,
+        *,
+        referee: RefereeContract | None = None,
     ) -> None:
         self.chain, self.account, self.journal = chain, account, journal
-        self.market, self.watch = market, watch
+        self.market, self.watch, self.referee = market, watch, referee
         self.sender = Sender(
             chain,
             account,
@@ -153,10 +157,16 @@ async def open_desk(
     """
     await book.verify(chain)
     market = MarketContract(chain, book.market.address)
+    judge = book.contracts.get("BisectionReferee")
     watch = ChainWatch(
-        chain, market.address, first_block=book.market.block_number, confirmations=confirmations
+        chain,
+        market.address,
+        first_block=book.market.block_number,
+        confirmations=confirmations,
+        referee=judge,
     )
-    desk = MarketDesk(chain, account, journal, market, watch)
+    referee = None if judge is None else RefereeContract(chain, judge.address)
+    desk = MarketDesk(chain, account, journal, market, watch, referee=referee)
     left = [asyncio.create_task(desk.conclude(one)) for one in await desk.sender.recover()]
     try:
         async with watch.running():

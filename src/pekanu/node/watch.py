@@ -2,7 +2,7 @@
 
 Chain time is the clock: the greater of the latest block's time and the next one's, since on an
 idle development chain the latest block's stands still. What is not here: what the events say
-(`market_index`), what is done about them (`worker`, `client`).
+(`market_index`, `dispute_index`), what is done about them (`worker`, `client`).
 """
 
 from __future__ import annotations
@@ -18,44 +18,61 @@ from typing import Final
 from pekanu.chain import (
     Connection,
     Cursor,
+    Deployment,
     EventBatch,
     EventStream,
     Rollback,
     StreamOptions,
     TaskEvent,
 )
+from pekanu.chain.referee_events import DisputeLogged, decode_dispute_log
 from pekanu.errors import ChainError
+from pekanu.node.dispute_index import DisputeIndex
 from pekanu.node.market_index import MarketIndex
 from pekanu.types import Address, Hash32, Seconds
 
 _LOG: Final = logging.getLogger(__name__)
+#: What to subscribe to, to be woken by whatever happens in any dispute.
+ANY_DISPUTE: Final = Hash32(bytes(32))
 #: Seconds between looks at the clock while no block comes.
 _CLOCK_SECONDS: Final = 0.5
 
 
 class ChainWatch:
-    """Reads the market's events in order, from its deployment on.
+    """Reads the events of the market, and of its referee, in order, from their deployment on.
 
     Args:
         chain: Where to look.
         market: The contract.
         first_block: Where its events begin.
         confirmations: Blocks that must hold an event, its own included.
+        referee: The bisection referee, if one is deployed.
     """
 
     def __init__(
-        self, chain: Connection, market: Address, *, first_block: int, confirmations: int = 1
+        self,
+        chain: Connection,
+        market: Address,
+        *,
+        first_block: int,
+        confirmations: int = 1,
+        referee: Deployment | None = None,
     ) -> None:
         self.index = MarketIndex()
+        self.disputes = DisputeIndex()
         self.confirmations = confirmations
         self._chain = chain
-        self._stream = EventStream(
-            chain,
-            market,
-            Cursor(next_block=first_block),
-            StreamOptions(confirmations=confirmations),
-        )
+        options = StreamOptions(confirmations=confirmations)
+        self._stream = EventStream(chain, market, Cursor(next_block=first_block), options)
         self._first_block = first_block
+        self._dispute_stream: EventStream | None = None
+        self._first_dispute_block = 0
+        if referee is not None:
+            self._first_dispute_block = referee.block_number
+            begin = Cursor(next_block=referee.block_number)
+            self._dispute_stream = EventStream(
+                chain, referee.address, begin, options, decode=decode_dispute_log
+            )
         self._now = Seconds(0)
         self._clock_read = 0.0
         self._wakers: dict[Hash32, asyncio.Event] = {}
@@ -129,15 +146,24 @@ class ChainWatch:
         await self.refresh()
         while (found := await self._stream.poll()) is not None:
             self._take(found)
+        while (found := await self._poll_disputes()) is not None:
+            self._take_disputes(found)
+
+    async def _poll_disputes(self) -> EventBatch | Rollback | None:
+        return None if self._dispute_stream is None else await self._dispute_stream.poll()
 
     async def _follow(self) -> None:
         while True:
             try:
                 found = await self._stream.poll()
-                if found is not None:
+                disputed = await self._poll_disputes()
+                if found is not None or disputed is not None:
                     # First the time, so that whoever is woken sees it.
                     await self.refresh()
-                    self._take(found)
+                    if found is not None:
+                        self._take(found)
+                    if disputed is not None:
+                        self._take_disputes(disputed)
                     continue
                 if time.monotonic() - self._clock_read > _CLOCK_SECONDS:
                     await self.refresh()
@@ -151,10 +177,26 @@ class ChainWatch:
             _LOG.warning("the chain was reorganized after block %d", found.to_block)
             self.index.clear()
             self._stream.cursor = Cursor(next_block=self._first_block)
-            for waker in self._wakers.values():
-                waker.set()
+            self._wake_all()
             return
         self.index.add(found.events)
         for event in found.events:
             if isinstance(event, TaskEvent):
                 self.wake(event.task_id)
+
+    def _take_disputes(self, found: EventBatch | Rollback) -> None:
+        if isinstance(found, Rollback):
+            self.disputes.clear()
+            if self._dispute_stream is not None:
+                self._dispute_stream.cursor = Cursor(next_block=self._first_dispute_block)
+            self._wake_all()
+            return
+        logged = [event for event in found.events if isinstance(event, DisputeLogged)]
+        for dispute in self.disputes.add(logged):
+            self.wake(dispute)
+        if logged:
+            self.wake(ANY_DISPUTE)
+
+    def _wake_all(self) -> None:
+        for waker in self._wakers.values():
+            waker.set()

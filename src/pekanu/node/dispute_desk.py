@@ -1,0 +1,177 @@
+"""A party's disputes: begun, driven to their ends, taken up again after a restart.
+
+A node opens one and hands it what it knows (`LoadSubject`); a worker's finds by itself the disputes
+in which its account must defend itself. Not here: a single dispute's next step (`dispute_machine`),
+how that is done (`dispute_role`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeAlias
+
+from pekanu.errors import UsageError
+from pekanu.node.dispute_index import DisputeRecord
+from pekanu.node.dispute_machine import (
+    DisputeEvent,
+    DisputeInstruction,
+    DisputeStep,
+    DisputeTask,
+)
+from pekanu.node.dispute_role import ROLE, DisputeRole, LoadSubject
+from pekanu.node.dispute_subject import Subject
+from pekanu.node.market_desk import MarketDesk
+from pekanu.node.peer_wire import decode_message
+from pekanu.node.task_driver import TaskDriver
+from pekanu.node.watch import ANY_DISPUTE
+from pekanu.types import Hash32
+
+_LOG: Final = logging.getLogger(__name__)
+#: Seconds after which disputes are looked for without a reason.
+_IDLE_SECONDS: Final = 15.0
+
+#: Says what to play in a dispute that names the account; None leaves it alone.
+Adopt: TypeAlias = Callable[[DisputeRecord], DisputeTask | None]
+_Driver: TypeAlias = TaskDriver[DisputeTask, DisputeEvent, DisputeInstruction]
+
+
+class DisputeDesk:
+    """The disputes of one of an account's nodes.
+
+    Args:
+        desk: The account's desk.
+        owner: Which node: ``client``, ``worker`` or ``challenger``.
+        load: Gives what it knows of a disputed item.
+        adopt: Asked about each live dispute that names the account and is not played yet.
+    """
+
+    def __init__(
+        self, desk: MarketDesk, owner: str, load: LoadSubject, adopt: Adopt | None = None
+    ) -> None:
+        self._desk, self._owner, self._adopt = desk, owner, adopt
+        self._load = load
+        self._subjects: dict[tuple[Hash32, Hash32, int], asyncio.Task[Subject]] = {}
+        self._drivers: dict[Hash32, _Driver] = {}
+        self._runs: dict[Hash32, asyncio.Task[DisputeTask]] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Play what the journal holds, and what comes, while the context is open."""
+        for task in self.list_tasks():
+            self._drive(task)
+        following = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            following.cancel()
+            for run in self._runs.values():
+                run.cancel()
+            for loading in self._subjects.values():
+                _stop(loading)
+            await asyncio.gather(following, *self._runs.values(), return_exceptions=True)
+
+    def begin(self, task: DisputeTask) -> None:
+        """Journal a dispute and play it; one that is played already is left alone.
+
+        Raises:
+            UsageError: No referee is deployed.
+        """
+        if task.dispute not in self._drivers:
+            self._build_role().record(task)
+            self._drive(task)
+
+    def find(self, dispute: Hash32) -> DisputeTask | None:
+        """Return a dispute of this node, live or ended."""
+        driver = self._drivers.get(dispute)
+        if driver is not None:
+            return driver.task
+        text = self._desk.journal.load_state(ROLE, dispute)
+        return None if text is None else decode_message(DisputeTask, text.encode())
+
+    def list_tasks(self, *, live_only: bool = True) -> list[DisputeTask]:
+        """Return this node's disputes, oldest first."""
+        found = self._desk.journal.load_states(
+            ROLE, chain_id=self._desk.domain.chain_id, live_only=live_only
+        )
+        tasks = [decode_message(DisputeTask, text.encode()) for text in found]
+        return [task for task in tasks if task.owner == self._owner]
+
+    def is_playing(self, task_id: Hash32) -> bool:
+        """Return whether any dispute on a task is live here."""
+        return any(driver.task.task_id == task_id for driver in self._drivers.values())
+
+    # --- within -----------------------------------------------------------------------------------
+
+    async def _follow(self) -> None:
+        watch = self._desk.watch
+        watch.subscribe(ANY_DISPUTE)
+        while True:
+            if self._adopt is not None:
+                for record in watch.disputes.iterate(account=self._desk.address):
+                    if not record.is_ended and record.dispute not in self._drivers:
+                        self._take_up(record)
+            await watch.wait(ANY_DISPUTE, [], timeout_seconds=_IDLE_SECONDS)
+
+    def _take_up(self, record: DisputeRecord) -> None:
+        known = self.find(record.dispute)
+        # One that was ruled, or gone, has come back with a reorganization.
+        if known is not None and (known.owner != self._owner or known.step is DisputeStep.CLOSED):
+            return
+        task = self._adopt(record) if self._adopt is not None else None
+        if task is not None:
+            _LOG.info("dispute %s is to be played", record.dispute.hex())
+            self.begin(task)
+
+    def _build_role(self) -> DisputeRole:
+        if self._desk.referee is None:
+            raise UsageError(
+                "no referee is deployed on this chain", hint="deploy the contracts again"
+            )
+        return DisputeRole(self._desk, self._desk.referee, self._load_once)
+
+    def _drive(self, task: DisputeTask) -> None:
+        driver: _Driver = TaskDriver(task, task.dispute, self._build_role(), self._desk.watch)
+        self._drivers[task.dispute] = driver
+        run = asyncio.create_task(driver.run())
+        self._runs[task.dispute] = run
+
+        def forget(_: object) -> None:
+            self._runs.pop(task.dispute, None)
+            self._drivers.pop(task.dispute, None)
+            self._drop_subject(task)
+            self._desk.watch.wake(task.task_id)
+            if not run.cancelled() and (error := run.exception()) is not None:
+                _LOG.error("dispute %s is stuck", task.dispute.hex(), exc_info=error)
+
+        run.add_done_callback(forget)
+
+    async def _load_once(self, task: DisputeTask) -> Subject:
+        """Return what is known of an item; all disputes about it share it."""
+        key = _get_key(task)
+        loading = self._subjects.get(key)
+        if loading is None or (loading.done() and loading.exception() is not None):
+            loading = asyncio.ensure_future(self._load(task))
+            self._subjects[key] = loading
+        return await asyncio.shield(loading)
+
+    def _drop_subject(self, task: DisputeTask) -> None:
+        key = _get_key(task)
+        if all(_get_key(driver.task) != key for driver in self._drivers.values()):
+            loading = self._subjects.pop(key, None)
+            if loading is not None:
+                _stop(loading)
+
+
+def _get_key(task: DisputeTask) -> tuple[Hash32, Hash32, int]:
+    return task.task_id, task.key, task.item
+
+
+def _stop(loading: asyncio.Task[Subject]) -> None:
+    """Make a replay under way end soon, for nobody waits for it."""
+    if not loading.done():
+        loading.cancel()
+    elif not loading.cancelled() and loading.exception() is None:
+        loading.result().states.stop()
