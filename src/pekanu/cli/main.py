@@ -18,6 +18,7 @@ from pekanu.cli import (
     build,
     chain,
     demo,
+    dispute,
     functions,
     machine,
     run,
@@ -50,6 +51,7 @@ build.register(app)
 machine.register(app)
 worker.register(app)
 tasks.register(app)
+dispute.register(app)
 account.register(app)
 chain.register(app)
 bench.register(app)

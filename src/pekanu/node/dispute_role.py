@@ -76,14 +76,14 @@ class DisputeRole:
 
     async def look(self, task: DisputeTask) -> Look[machine.DisputeEvent]:
         """Return what the chain says of a dispute."""
-        history = self._find_history(task)
-        stored, is_final = await self._fetch_commitment(task.dispute)
-        state = TaskState()
-        holds_bond = False
+        state, holds_bond = TaskState(), False
+        # The task first: a ruling that ends it in between then shows as events that are missing.
         if task.opener is None:
             state = await self._desk.market.fetch_task(task.task_id)
         if state.status.is_terminal:
             holds_bond = await self._desk.market.holds_bond(task.task_id, task.dispute)
+        stored, is_final = await self._fetch_commitment(task.dispute)
+        history = self._find_history(task)
         expected = ZERO_HASH if history is None else history.dispute.commitment
         now = self._desk.watch.now
         event = machine.DisputeSeen(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,15 +21,19 @@ from pekanu.demo.lies import (
     scramble,
 )
 from pekanu.dispute.ending import build_result
+from pekanu.dispute.game import Outcome
+from pekanu.dispute.place import Side
 from pekanu.machine.program import Program
 from pekanu.machine.trace import States, Trace
 from pekanu.market.state import Status
 from pekanu.node.dispute_machine import DisputeStep
+from pekanu.node.dispute_story import fetch_story
 from pekanu.node.market_desk import MarketDesk
 from pekanu.types import Hash32
 from support.duel import BOND, PRICE, STAKE, Arena, Bargain, open_arena
 from support.machine import assemble, make_program
 from support.runs import get_counter_steps, make_counter
+from support.shell import Shell
 
 TURNS = 1500
 END = get_counter_steps(TURNS)
@@ -233,3 +239,52 @@ async def test_dispute__when_a_reorganization_takes_moves_back__then_it_is_playe
     ended = await arena.wait_ended(defending, dispute)
     assert ended.step is DisputeStep.WON
     assert await fetch_gains(arena, desk) == [0, BOND, 0]
+
+
+async def test_story__when_a_lie_was_proved__then_the_instruction_and_what_each_said(
+    arena: Arena, accounts: tuple[Account, ...]
+) -> None:
+    lie = LIES["wrong exit code"]
+    true = Trace(PROGRAM, b"")
+    claimed = build_result(FalseStates(true, lie.departs, lie.change).get_state(MAX_STEPS))
+    bargain = await arena.strike(PROGRAM, MAX_STEPS, [claimed])
+    await arena.open_disputes(arena.worker, know(lie), defends=True)
+    desk = await arena.open_desk(accounts[2])
+    disputes = await arena.open_disputes(desk, know())
+    dispute = arena.challenge(disputes, desk, bargain)
+    await arena.wait_ended(disputes, dispute)
+    await arena.wait_events(dispute, len(desk.watch.disputes.find(dispute).logged))  # type: ignore[union-attr]
+    record = arena.client.watch.disputes.find(dispute)
+    assert record is not None
+    story = await fetch_story(arena.client.chain, record)
+    proved = story.proved
+    assert proved is not None
+    assert proved.shown is not None
+    assert (proved.step, proved.shown.instruction) == (END - 1, "ecall")
+    assert (proved.shown.after.status, proved.shown.after.exit_code) == ("halted", 7)
+    assert proved.after == true.get_roots([END])[0]
+    assert (proved.claimed == proved.after) is (proved.claimed_by is Side.CHALLENGER)
+    assert (story.turn, story.outcome, story.max_steps) == (None, Outcome.REFUTED, MAX_STEPS)
+    names = [move.what for move in story.moves]
+    assert names[:2] == ["challenge", "open"]
+    assert names[-1] == "prove"
+    lengths = [move.last - move.first for move in story.moves]
+    assert lengths == sorted(lengths, reverse=True)
+    await check_shell(arena, bargain, dispute)
+
+
+async def check_shell(arena: Arena, bargain: Bargain, dispute: Hash32) -> None:
+    arena.book.save(arena.home)
+    shell = Shell(home=arena.home, variables={"PEKANU_RPC": arena.devnet.rpc})
+    listed = await asyncio.to_thread(shell, "dispute", "--json")
+    assert [one["dispute"] for one in json.loads(listed.out)] == ["0x" + dispute.hex()]
+    found = await asyncio.to_thread(shell, "dispute", dispute.hex()[:12], "--json")
+    document = json.loads(found.out)
+    assert document["proved"]["instruction"] == "ecall"
+    assert document["outcome"] == "refuted"
+    assert document["proved"]["after"]["exit_code"] == 7
+    shown = await asyncio.to_thread(shell, "dispute", bargain.task_id.hex()[:12])
+    assert "ruled against the worker, by one instruction" in shown.out
+    assert "ecall" in shown.out
+    missing = await asyncio.to_thread(shell, "dispute", "0xabcdef")
+    assert missing.code == 2
