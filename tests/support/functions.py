@@ -91,7 +91,25 @@ def sha256_chain(rng: random.Random) -> Inputs:
     return {"seed": rng.randbytes(size), "length": rng.choice((1, 2, 50))}
 
 
+def montecarlo(rng: random.Random) -> Inputs:
+    return {
+        "spot": rng.choice(("100", "0.00000006", "1048576", "1.0825")),
+        "strike": rng.choice(("100", "0", "1048576", "1.1")),
+        "rate": rng.choice(("0.05", "-0.125", "1", "0")),
+        "dividend": rng.choice(("0", "1", "0.02")),
+        "volatility": rng.choice(("0.2", "0", "2", "0.00000006")),
+        "years": rng.choice(("1", "32", "0.00000006", "0.5")),
+        "option": rng.choice(("call", "put", "average-call", "average-put")),
+        "steps": rng.choice((1, 2, 4, 5, 60, 365)),
+        "paths": rng.choice((1, 7, 200)),
+        "seed": rng.choice((0, 1, -1, 1 << 62, -(1 << 63))),
+    }
+
+
 MAKERS: dict[str, Callable[[random.Random], Inputs]] = {
     each.__name__.replace("_", "-"): each
-    for each in (matmul, mandelbrot, wordcount, sort, linsolve, factor, sha256_chain)
+    for each in (
+        *(matmul, mandelbrot, wordcount, sort, linsolve, factor),
+        *(sha256_chain, montecarlo),
+    )
 }

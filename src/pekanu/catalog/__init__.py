@@ -17,13 +17,14 @@ from pekanu.catalog.policy import (
 )
 from pekanu.catalog.registry import ENTRY_POINT_GROUP, find, get, names
 from pekanu.catalog.verdict import RandomBytes, Verdict
-from pekanu.catalog.views import HeatMap, Picture, Table, View
+from pekanu.catalog.views import HeatMap, Histogram, Picture, Table, View
 
 __all__ = [
     "ENTRY_POINT_GROUP",
     "MAX_REGION_BYTES",
     "Function",
     "HeatMap",
+    "Histogram",
     "InputSpec",
     "InvalidManifest",
     "Kind",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from pekanu.errors import UsageError
 
@@ -43,10 +43,16 @@ class Kind(Enum):
     INTEGER = "integer"
     #: A number times 2^`fraction_bits`, rounded down, as an i64 array without dimensions.
     FIXED = "fixed"
+    #: One word of those in the schema's `enum`, as its place there, an i64 without dimensions.
+    CHOICE = "choice"
     #: Bytes, usually UTF-8.
     TEXT = "text"
     #: An array as above, or a text.
     RECORDS = "records"
+
+
+#: Kinds that a command line gives themselves.
+_LITERALS: Final = (Kind.INTEGER, Kind.FIXED, Kind.CHOICE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,9 +88,14 @@ class InputSpec:
         return cast("int | None", self.schema.get("maximum"))
 
     @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that may be chosen, for a choice."""
+        return tuple(map(str, self.schema.get("enum", ())))
+
+    @property
     def is_file(self) -> bool:
         """Whether a command line gives it as a file rather than as a literal."""
-        return self.kind not in (Kind.INTEGER, Kind.FIXED) and not self.is_literal
+        return self.kind not in _LITERALS and not self.is_literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,10 +13,12 @@ from rich.console import Group, RenderableType
 from rich.style import Style
 from rich.text import Text
 
-from pekanu.catalog.views import HeatMap, Picture, Table, View
+from pekanu.catalog.views import HeatMap, Histogram, Picture, Table, View
 
 #: Columns of a picture on a terminal; each character shows two pixels, one above the other.
 _PICTURE_COLUMNS: Final = 72
+#: Columns of the longest bar.
+_HISTOGRAM_COLUMNS: Final = 50
 #: From least to greatest, for terminals without colour.
 _RAMP: Final = " .:-=+*#%@"
 
@@ -44,6 +46,8 @@ def _render_view(view: View, *, colour: bool) -> RenderableType:
         case Picture():
             caption = Text(f"{view.title}, {view.width}x{view.height}")
             return Group(_render_shades(_shrink(view), colour=colour), caption)
+        case Histogram():
+            return _render_histogram(view)
 
 
 def _render_table(view: Table) -> RenderableType:
@@ -53,6 +57,17 @@ def _render_table(view: Table) -> RenderableType:
     for row in view.rows:
         drawn.add_row(*map(Text, row))
     return drawn
+
+
+def _render_histogram(view: Histogram) -> RenderableType:
+    most = max(view.counts, default=0)
+    drawn = table.Table.grid(padding=(0, 1))
+    drawn.add_column(justify="right")
+    for place, count in enumerate(view.counts):
+        bar = "█" * -(-count * _HISTOGRAM_COLUMNS // most)
+        drawn.add_row(Text(view.edges[place]), Text(bar), Text(str(count)))
+    drawn.add_row(Text(view.edges[-1]), Text(), Text())
+    return Group(Text(view.title), drawn)
 
 
 def _render_shades(shades: _Shades, *, colour: bool) -> Text:

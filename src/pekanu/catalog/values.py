@@ -57,7 +57,7 @@ def validate_value(spec: InputSpec, value: Value) -> None:
 
 
 def get_integer(value: Value) -> int:
-    """Return the integer in a value of kind integer or fixed."""
+    """Return the integer in a value of kind integer, fixed or choice."""
     return int(cast("IntegerArray", value)[()])
 
 
@@ -146,6 +146,14 @@ def _build_fixed(spec: InputSpec, given: object) -> Value:
     return cast("IntegerArray", np.array(scaled, dtype=np.int64))
 
 
+def _build_choice(spec: InputSpec, given: object) -> Value:
+    if isinstance(given, bytes):
+        given = given.decode("utf-8", "replace").strip()
+    if given not in spec.choices:
+        raise InvalidInput(f"{_describe(given)} is none of {', '.join(spec.choices)}")
+    return cast("IntegerArray", np.array(spec.choices.index(str(given)), dtype=np.int64))
+
+
 def _build_text(_spec: InputSpec, given: object) -> Value:
     if isinstance(given, str):
         return given.encode()
@@ -168,6 +176,7 @@ _BUILDERS: Final[Mapping[Kind, Callable[[InputSpec, object], Value]]] = {
     Kind.INTEGERS: _build_integers,
     Kind.INTEGER: _build_integer,
     Kind.FIXED: _build_fixed,
+    Kind.CHOICE: _build_choice,
     Kind.TEXT: _build_text,
     Kind.RECORDS: _build_records,
 }
@@ -201,6 +210,10 @@ def _validate_fixed(spec: InputSpec, value: Value) -> None:
     _require_range(_require_scalar(value), *_get_fixed_range(spec))
 
 
+def _validate_choice(spec: InputSpec, value: Value) -> None:
+    _require_range(_require_scalar(value), 0, len(spec.choices) - 1)
+
+
 def _validate_text(_spec: InputSpec, value: Value) -> None:
     if not isinstance(value, bytes):
         raise InvalidInput("an array stands where text belongs")
@@ -216,6 +229,7 @@ _VALIDATORS: Final[Mapping[Kind, Callable[[InputSpec, Value], None]]] = {
     Kind.INTEGERS: _validate_integers,
     Kind.INTEGER: _validate_integer,
     Kind.FIXED: _validate_fixed,
+    Kind.CHOICE: _validate_choice,
     Kind.TEXT: _validate_text,
     Kind.RECORDS: _validate_records,
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from pekanu.catalog.framing import IntegerArray
 
@@ -17,6 +18,7 @@ from pekanu.catalog.framing import IntegerArray
 HEAT_MAP_SIDE: Final = 64
 #: Rows of a table that are shown at each end.
 TABLE_ROWS: Final = 10
+HISTOGRAM_RANGES: Final = 24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +56,17 @@ class Table:
     total: int
 
 
-View: TypeAlias = HeatMap | Picture | Table
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Histogram:
+    """How many values lie in each of some ranges, which follow one another."""
+
+    title: str
+    #: The ends of the ranges as text, one more than there are ranges.
+    edges: tuple[str, ...]
+    counts: tuple[int, ...]
+
+
+View: TypeAlias = HeatMap | Picture | Table | Histogram
 
 
 def build_heat_map(title: str, array: IntegerArray) -> HeatMap:
@@ -77,6 +89,18 @@ def build_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     tail = rows[max(TABLE_ROWS, len(rows) - TABLE_ROWS) :]
     shown += [tuple(map(str, row)) for row in tail]
     return Table(title=title, columns=tuple(columns), rows=tuple(shown), total=len(rows))
+
+
+def build_histogram(title: str, values: npt.NDArray[np.float64]) -> Histogram:
+    """Return a histogram of numbers from 0 on, in ranges of equal width."""
+    if not len(values):
+        return Histogram(title=title, edges=("0",), counts=())
+    counts, edges = np.histogram(values, bins=HISTOGRAM_RANGES, range=(0, values.max()))
+    return Histogram(
+        title=title,
+        edges=tuple(f"{edge:.4g}" for edge in edges),
+        counts=tuple(map(int, counts)),
+    )
 
 
 def _pick(length: int) -> list[int]:

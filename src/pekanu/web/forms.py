@@ -24,6 +24,7 @@ from pekanu.web.wording import format_size, format_steps
 _WIDGETS: Final = {
     Kind.INTEGER: "integer",
     Kind.FIXED: "number",
+    Kind.CHOICE: "choice",
     Kind.TEXT: "text",
     Kind.RECORDS: "text",
     Kind.INTEGERS: "text",
@@ -172,6 +173,7 @@ def build_field(
         widget=_WIDGETS[spec.kind],
         value=value,
         example=_to_text(function.example().get(spec.name, "")),
+        choices=spec.choices if spec.kind is Kind.CHOICE else (),
         minimum=str(spec.schema.get("minimum", "")),
         maximum=str(spec.schema.get("maximum", "")),
         is_required=spec.default is None,

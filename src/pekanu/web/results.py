@@ -15,11 +15,12 @@ from typing import Final
 from pekanu import catalog
 from pekanu.catalog import Function
 from pekanu.catalog.png import encode_png
-from pekanu.catalog.views import HeatMap, Picture, Table, View
+from pekanu.catalog.views import HeatMap, Histogram, Picture, Table, View
 from pekanu.errors import InvalidInput, UsageError
 from pekanu.web.views.result import (
     Download,
     HeatMapView,
+    HistogramView,
     PictureView,
     ResultPart,
     ResultView,
@@ -115,9 +116,20 @@ def _draw_part(
                 title=view.title, columns=view.columns, rows=view.rows, total=view.total
             )
             return table, None
+        case Histogram():
+            return _draw_histogram(view), None
         case _:
             # A kind of view that is newer than this page: the files below show it.
             return None, None
+
+
+def _draw_histogram(view: Histogram) -> HistogramView:
+    most = max(view.counts, default=1)
+    rows = zip(view.edges, view.edges[1:], view.counts, strict=False)
+    return HistogramView(
+        title=view.title,
+        rows=tuple((low, high, count, count * 1000 // most) for low, high, count in rows),
+    )
 
 
 def _draw_heat_map(view: HeatMap, src: str) -> tuple[ResultPart | None, bytes | None]:

@@ -39,12 +39,14 @@ class Field:
     name: str
     title: str
     description: str
-    #: ``integer``, ``number``, ``text`` (a textarea) or ``array`` (a textarea with JSON).
+    #: ``integer``, ``number``, ``choice``, ``text`` (a textarea) or ``array`` (one with JSON).
     widget: str
     #: What stands in it.
     value: str
     #: What the example puts in.
     example: str
+    #: The words of a choice.
+    choices: tuple[str, ...]
     minimum: str
     maximum: str
     is_required: bool

@@ -49,6 +49,15 @@ class TableView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class HistogramView:
+    """How many values lie in each of some ranges."""
+
+    title: str
+    #: Least and greatest of the range, its count, and that in thousandths of the greatest count.
+    rows: tuple[tuple[str, str, int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlotView:
     """Points for uPlot."""
 
@@ -61,15 +70,16 @@ class PlotView:
     ys: tuple[float, ...]
 
 
-ResultPart: TypeAlias = PictureView | HeatMapView | TableView | PlotView
+ResultPart: TypeAlias = PictureView | HeatMapView | TableView | HistogramView | PlotView
 
 
 def get_kind(part: ResultPart) -> str:
-    """Return ``picture``, ``heat_map``, ``table`` or ``plot``; a filter for templates."""
+    """Return the kind of a part, such as ``heat_map``; a filter for templates."""
     kinds = {
         PictureView: "picture",
         HeatMapView: "heat_map",
         TableView: "table",
+        HistogramView: "histogram",
         PlotView: "plot",
     }
     return kinds[type(part)]

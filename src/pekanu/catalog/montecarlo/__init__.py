@@ -1,0 +1,1 @@
+"""The price of an option by simulation."""
