@@ -29,6 +29,7 @@ from pekanu.chain import (
     deploy,
 )
 from pekanu.chain.referee_contract import RefereeContract
+from pekanu.chain.ringer_contract import RingerContract
 from pekanu.contracts import load
 from pekanu.crypto import pedersen
 from pekanu.crypto.merkle import get_root
@@ -192,8 +193,9 @@ async def measure() -> dict[str, int]:
             await _measure_step(bench, book["MachineStep"].address)
             referee = RefereeContract(chain, book["BisectionReferee"].address)
             await _measure_disputes(bench, referee)
+            ringers = RingerContract(chain, book["RingerReferee"].address)
             for count in (1, 2, 8, 32):
-                await _measure_ringers(bench, book["RingerReferee"].address, count)
+                await _measure_ringers(bench, ringers, count)
             return dict(sorted(bench.figures.items()))
 
 
@@ -323,11 +325,11 @@ async def _play_dispute(bench: _Bench, referee: RefereeContract, departs: int) -
     }
 
 
-async def _measure_ringers(bench: _Bench, referee: Address, count: int) -> None:
+async def _measure_ringers(bench: _Bench, referee: RingerContract, count: int) -> None:
     """Open ringers and have them shown, to the ruling for a worker that has found them."""
     hunt = Hunt.draw(referee, count)
     deal = await bench.open_deal([b""])
-    deal.task = replace(deal.task, referee=referee, terms=hunt.terms.hash())
+    deal.task = replace(deal.task, referee=referee.address, terms=hunt.terms.hash())
     deal.claim = hunt.claim
     await bench.deliver(deal, is_measured=False)
     opened = await bench.fetch_receipt(deal.client, hunt.open(deal.task))

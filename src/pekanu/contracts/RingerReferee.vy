@@ -87,6 +87,7 @@ event Asked:  # a challenge stands
     task_id: indexed(bytes32)
     case: searches.Case
     points: DynArray[uint256, accumulator.MAX_POINTS]
+    images: DynArray[bytes32, accumulator.MAX_POINTS]  # of the points, as the client says
 
 event Contested:  # the worker denies a point's image; the client must defend it
     id: indexed(bytes32)
@@ -238,7 +239,7 @@ def challenge_missing(
         is_between = is_between and after > ringer
     assert is_between, "ringers: not between them"
     images: DynArray[bytes32, accumulator.MAX_POINTS] = [target.image]
-    self._ask(task, claim, terms, MISSING, [ringer], keccak256(abi_encode(images)), 0)
+    self._ask(task, claim, terms, MISSING, [ringer], images, 0)
 
 
 @external
@@ -262,7 +263,7 @@ def open_ringers(
     for target: searches.Target in targets:
         searches.check_target(terms, target)
         images.append(target.image)
-    self._ask(task, claim, terms, RINGERS, ringers, keccak256(abi_encode(images)), 0)
+    self._ask(task, claim, terms, RINGERS, ringers, images, 0)
 
 
 @external
@@ -292,7 +293,7 @@ def challenge_point(
     if is_solution:
         kind = SOLUTION
         extension = convert(run.first_extension, uint256)
-    self._ask(task, claim, terms, kind, [point], empty(bytes32), extension)
+    self._ask(task, claim, terms, kind, [point], [], extension)
 
 
 @internal
@@ -324,7 +325,7 @@ def _ask(
     terms: searches.SearchTerms,
     kind: uint256,
     points: DynArray[uint256, accumulator.MAX_POINTS],
-    images: bytes32,
+    images: DynArray[bytes32, accumulator.MAX_POINTS],
     extension: uint256,
 ):
     """
@@ -334,12 +335,12 @@ def _ask(
     assert msg.value >= terms.bond, "ringers: bond too low"
     case: searches.Case = self._get_case(task, claim, kind)
     case.points = accumulator.hash_points(points)
-    case.images = images
+    case.images = keccak256(abi_encode(images))
     case.deadline += extension
     case.id = searches.case_id(case)
     assert self.cases[case.id] == empty(bytes32), "ringers: asked before"
     self.cases[case.id] = searches.case_hash(case)
-    log Asked(id=case.id, task_id=case.task_id, case=case, points=points)
+    log Asked(id=case.id, task_id=case.task_id, case=case, points=points, images=images)
     extcall MARKET.open_challenge(task, claim, case.id, msg.sender, value=msg.value)
 
 

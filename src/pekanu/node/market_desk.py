@@ -23,6 +23,7 @@ from pekanu.chain import (
     Sender,
 )
 from pekanu.chain.referee_contract import RefereeContract
+from pekanu.chain.ringer_contract import RingerContract
 from pekanu.chain.transactions import SenderOptions
 from pekanu.errors import ChainError, TransactionDropped, TransactionReverted
 from pekanu.market.state import TaskState
@@ -51,9 +52,10 @@ class MarketDesk:
         market: The contract.
         watch: Follows it.
         referee: The bisection referee, if one is deployed.
+        ringers: The ringers' referee, if one is deployed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what an account deals with
         self,
         chain: Connection,
         account: Account,
@@ -62,9 +64,11 @@ class MarketDesk:
         watch: ChainWatch,
         *,
         referee: RefereeContract | None = None,
+        ringers: RingerContract | None = None,
     ) -> None:
         self.chain, self.account, self.journal = chain, account, journal
         self.market, self.watch, self.referee = market, watch, referee
+        self.ringers = ringers
         self.sender = Sender(
             chain,
             account,
@@ -157,16 +161,18 @@ async def open_desk(
     """
     await book.verify(chain)
     market = MarketContract(chain, book.market.address)
-    judge = book.contracts.get("BisectionReferee")
+    judge, searches = (book.contracts.get(name) for name in ("BisectionReferee", "RingerReferee"))
     watch = ChainWatch(
         chain,
         market.address,
         first_block=book.market.block_number,
         confirmations=confirmations,
         referee=judge,
+        ringers=searches,
     )
     referee = None if judge is None else RefereeContract(chain, judge.address)
-    desk = MarketDesk(chain, account, journal, market, watch, referee=referee)
+    ringers = None if searches is None else RingerContract(chain, searches.address)
+    desk = MarketDesk(chain, account, journal, market, watch, referee=referee, ringers=ringers)
     left = [asyncio.create_task(desk.conclude(one)) for one in await desk.sender.recover()]
     try:
         async with watch.running():

@@ -2,7 +2,7 @@
 
 Chain time is the clock: the greater of the latest block's time and the next one's, since on an
 idle development chain the latest block's stands still. What is not here: what the events say
-(`market_index`, `dispute_index`), what is done about them (`worker`, `client`).
+(`market_index`, `dispute_index`, `case_index`), what is done about them (`worker`, `client`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from pekanu.chain import (
@@ -25,8 +26,12 @@ from pekanu.chain import (
     StreamOptions,
     TaskEvent,
 )
+from pekanu.chain.block import Log
+from pekanu.chain.events import MarketEvent, decode_event
 from pekanu.chain.referee_events import DisputeLogged, decode_dispute_log
+from pekanu.chain.ringer_events import CaseEvent, decode_case_log
 from pekanu.errors import ChainError
+from pekanu.node.case_index import CaseIndex
 from pekanu.node.dispute_index import DisputeIndex
 from pekanu.node.market_index import MarketIndex
 from pekanu.types import Address, Hash32, Seconds
@@ -34,12 +39,24 @@ from pekanu.types import Address, Hash32, Seconds
 _LOG: Final = logging.getLogger(__name__)
 #: What to subscribe to, to be woken by whatever happens in any dispute.
 ANY_DISPUTE: Final = Hash32(bytes(32))
+#: The same of any case before the ringers' referee.
+ANY_CASE: Final = Hash32(bytes(31) + b"\x01")
 #: Seconds between looks at the clock while no block comes.
 _CLOCK_SECONDS: Final = 0.5
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Source:
+    """A contract whose events are read."""
+
+    stream: EventStream
+    first_block: int
+    take: Callable[[EventBatch], None]
+    clear: Callable[[], None]
+
+
 class ChainWatch:
-    """Reads the events of the market, and of its referee, in order, from their deployment on.
+    """Reads the events of the market, and of its referees, in order, from their deployment on.
 
     Args:
         chain: Where to look.
@@ -47,6 +64,7 @@ class ChainWatch:
         first_block: Where its events begin.
         confirmations: Blocks that must hold an event, its own included.
         referee: The bisection referee, if one is deployed.
+        ringers: The ringers' referee, if one is deployed.
     """
 
     def __init__(
@@ -57,21 +75,37 @@ class ChainWatch:
         first_block: int,
         confirmations: int = 1,
         referee: Deployment | None = None,
+        ringers: Deployment | None = None,
     ) -> None:
         self.index = MarketIndex()
         self.disputes = DisputeIndex()
+        self.cases = CaseIndex()
         self.confirmations = confirmations
         self._chain = chain
-        options = StreamOptions(confirmations=confirmations)
-        self._stream = EventStream(chain, market, Cursor(next_block=first_block), options)
-        self._first_block = first_block
-        self._dispute_stream: EventStream | None = None
-        self._first_dispute_block = 0
+        self._sources = [
+            self._follow_contract(
+                market, first_block, decode_event, self._take, clear=self.index.clear
+            )
+        ]
         if referee is not None:
-            self._first_dispute_block = referee.block_number
-            begin = Cursor(next_block=referee.block_number)
-            self._dispute_stream = EventStream(
-                chain, referee.address, begin, options, decode=decode_dispute_log
+            self._sources.append(
+                self._follow_contract(
+                    referee.address,
+                    referee.block_number,
+                    decode_dispute_log,
+                    self._take_disputes,
+                    clear=self.disputes.clear,
+                )
+            )
+        if ringers is not None:
+            self._sources.append(
+                self._follow_contract(
+                    ringers.address,
+                    ringers.block_number,
+                    decode_case_log,
+                    self._take_cases,
+                    clear=self.cases.clear,
+                )
             )
         self._now = Seconds(0)
         self._clock_read = 0.0
@@ -142,28 +176,36 @@ class ChainWatch:
                 await asyncio.wait_for(waker.wait(), min(left, _CLOCK_SECONDS / 5))
         waker.clear()
 
+    def _follow_contract(
+        self,
+        address: Address,
+        first_block: int,
+        decode: Callable[[Log], MarketEvent | None],
+        take: Callable[[EventBatch], None],
+        *,
+        clear: Callable[[], None],
+    ) -> _Source:
+        options = StreamOptions(confirmations=self.confirmations)
+        cursor = Cursor(next_block=first_block)
+        stream = EventStream(self._chain, address, cursor, options, decode=decode)
+        return _Source(stream=stream, first_block=first_block, take=take, clear=clear)
+
     async def _catch_up(self) -> None:
         await self.refresh()
-        while (found := await self._stream.poll()) is not None:
-            self._take(found)
-        while (found := await self._poll_disputes()) is not None:
-            self._take_disputes(found)
-
-    async def _poll_disputes(self) -> EventBatch | Rollback | None:
-        return None if self._dispute_stream is None else await self._dispute_stream.poll()
+        for source in self._sources:
+            while (found := await source.stream.poll()) is not None:
+                self._handle(source, found)
 
     async def _follow(self) -> None:
         while True:
             try:
-                found = await self._stream.poll()
-                disputed = await self._poll_disputes()
-                if found is not None or disputed is not None:
+                polled = [(source, await source.stream.poll()) for source in self._sources]
+                news = [(source, found) for source, found in polled if found is not None]
+                if news:
                     # First the time, so that whoever is woken sees it.
                     await self.refresh()
-                    if found is not None:
-                        self._take(found)
-                    if disputed is not None:
-                        self._take_disputes(disputed)
+                    for source, found in news:
+                        self._handle(source, found)
                     continue
                 if time.monotonic() - self._clock_read > _CLOCK_SECONDS:
                     await self.refresh()
@@ -171,31 +213,35 @@ class ChainWatch:
                 _LOG.warning("the chain cannot be followed: %s", error)
             await asyncio.sleep(self._chain.poll_seconds)
 
-    def _take(self, found: EventBatch | Rollback) -> None:
-        if isinstance(found, Rollback):
-            # Rare and short: everything is read again rather than undone.
-            _LOG.warning("the chain was reorganized after block %d", found.to_block)
-            self.index.clear()
-            self._stream.cursor = Cursor(next_block=self._first_block)
-            self._wake_all()
+    def _handle(self, source: _Source, found: EventBatch | Rollback) -> None:
+        if isinstance(found, EventBatch):
+            source.take(found)
             return
+        # Rare and short: everything is read again rather than undone.
+        _LOG.warning("the chain was reorganized after block %d", found.to_block)
+        source.clear()
+        source.stream.cursor = Cursor(next_block=source.first_block)
+        self._wake_all()
+
+    def _take(self, found: EventBatch) -> None:
         self.index.add(found.events)
         for event in found.events:
             if isinstance(event, TaskEvent):
                 self.wake(event.task_id)
 
-    def _take_disputes(self, found: EventBatch | Rollback) -> None:
-        if isinstance(found, Rollback):
-            self.disputes.clear()
-            if self._dispute_stream is not None:
-                self._dispute_stream.cursor = Cursor(next_block=self._first_dispute_block)
-            self._wake_all()
-            return
+    def _take_disputes(self, found: EventBatch) -> None:
         logged = [event for event in found.events if isinstance(event, DisputeLogged)]
         for dispute in self.disputes.add(logged):
             self.wake(dispute)
         if logged:
             self.wake(ANY_DISPUTE)
+
+    def _take_cases(self, found: EventBatch) -> None:
+        logged = [event for event in found.events if isinstance(event, CaseEvent)]
+        for case_id in self.cases.add(logged):
+            self.wake(case_id)
+        if logged:
+            self.wake(ANY_CASE)
 
     def _wake_all(self) -> None:
         for waker in self._wakers.values():

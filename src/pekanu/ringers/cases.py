@@ -22,6 +22,8 @@ CASE_ABI: Final = (
     "(bytes32,bytes32,uint256,uint256,address,address,uint256,bytes32,bytes32,bytes32,bytes32)"
 )
 
+#: What is stored of a case that is over.
+OVER: Final = Hash32((1).to_bytes(32, "big"))
 #: Witness, quotient and nonce, as the contract takes a proof.
 ProofWords: TypeAlias = tuple[tuple[int, ...], tuple[int, ...], int]
 
@@ -68,7 +70,7 @@ class Case:
     #: The claim's: with one item, its result's leaf.
     results_root: Hash32
     points: Hash32
-    #: Of the points, as the client says; zero where it says none.
+    #: Of the points, as the client says; of none where it says none.
     images: Hash32
     bisection: Hash32
 
@@ -93,11 +95,17 @@ class Case:
 
 def get_case_id(task_id: Hash32, kind: Kind, client: Address, points: Sequence[int]) -> Hash32:
     """Return a case's name, by which the market knows its challenge."""
+    return _name_case(task_id, kind, client, hash_points(points))
+
+
+def get_faulty_id(task_id: Hash32, client: Address, leaf: Hash32) -> Hash32:
+    """Return the name of a case that is ruled at once, about the result with a leaf."""
+    return _name_case(task_id, Kind.FAULTY, client, leaf)
+
+
+def _name_case(task_id: Hash32, kind: Kind, client: Address, points: Hash32) -> Hash32:
     return keccak256(
-        encode(
-            ["bytes32", "uint256", "address", "bytes32"],
-            [task_id, kind, client, hash_points(points)],
-        )
+        encode(["bytes32", "uint256", "address", "bytes32"], [task_id, kind, client, points])
     )
 
 

@@ -73,6 +73,11 @@ def prove_place(output: bytes, place: int) -> Place:
     return _strip(levels, place + 1)
 
 
+def to_target(opened: OpenedRinger) -> tuple[Hash32, int, tuple[Hash32, ...]]:
+    """Return an image's place among the targets, as the contract takes it."""
+    return opened.image, opened.index, opened.path
+
+
 def find_target(targets: Sequence[Hash32], point: int, image: Hash32) -> OpenedRinger:
     """Return a ringer opened: its image's place among all targets.
 

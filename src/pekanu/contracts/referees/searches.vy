@@ -54,7 +54,7 @@ struct Case:
     deadline: uint256  # of the move that is owed
     results_root: bytes32  # the claim's: with one item, its result's leaf
     points: bytes32  # hash of the points in question
-    images: bytes32  # hash of their images, as the client says; zero where it says none
+    images: bytes32  # hash of their images, as the client says; of none where it says none
     bisection: bytes32  # that is played about one of them
 
 
