@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Raised whenever the translation changes, so that nothing older is taken from the cache.
-VERSION: Final = 4
+VERSION: Final = 5
 
 RUN: Final = "run"
 MEMORY: Final = "memory"

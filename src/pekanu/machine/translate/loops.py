@@ -8,7 +8,7 @@ Source: Steensgaard, "Sequentializing Program Dependence Graphs for Irreducible 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +50,21 @@ def find_loops(graph: Graph) -> list[Loop]:
             loops.append(Loop(main, part))
             pending.append(part - {main})
     return loops
+
+
+def list_turns(loops: Iterable[Loop], others: Collection[Node]) -> list[Node]:
+    """Return the headers of the loops that can turn without passing certain other nodes.
+
+    Args:
+        loops: As `find_loops` gives them.
+        others: The nodes.
+    """
+    return [
+        loop.main
+        for loop in loops
+        if loop.nodes.isdisjoint(others)
+        or any(loop.main in part for part in _get_parts(loop.nodes.difference(others)))
+    ]
 
 
 def add_selectors(graph: Graph, loops: Iterable[Loop]) -> None:

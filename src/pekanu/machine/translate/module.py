@@ -32,7 +32,13 @@ from pekanu.machine.translate.graph import (
     set_predecessors,
 )
 from pekanu.machine.translate.listing import Listing
-from pekanu.machine.translate.loops import Loop, TooTangled, add_selectors, find_loops
+from pekanu.machine.translate.loops import (
+    Loop,
+    TooTangled,
+    add_selectors,
+    find_loops,
+    list_turns,
+)
 from pekanu.machine.translate.order import set_dominators, set_order
 from pekanu.machine.translate.places import (
     GUEST_SIGNATURE,
@@ -138,8 +144,9 @@ def _prepare(partition: Partition, start: int) -> tuple[Graph, list[Loop]]:
     set_predecessors(graph)
     loops = find_loops(graph)
     wanted = [graph.by_address[address] for address in sorted(function.entries)]
-    wanted += (node for node in get_continuations(graph) if node.block is not None)
-    wanted += (loop.main for loop in loops)
+    after_calls = get_continuations(graph)
+    wanted += (node for node in after_calls if node.block is not None)
+    wanted += list_turns(loops, set(after_calls))
     graph.entries = list(dict.fromkeys((*graph.entries, *wanted)))[:MOST_ENTRIES]
     return graph, loops
 
@@ -149,7 +156,7 @@ def _analyse(graph: Graph, loops: list[Loop]) -> None:
     graph.root.successors = list(graph.entries)
     set_predecessors(graph)
     add_selectors(graph, loops)
-    set_checks(graph, [*(loop.main for loop in loops), *get_continuations(graph)])
+    set_checks(graph, get_continuations(graph))
     set_order(graph)
     set_dominators(graph)
     _set_labels(graph)

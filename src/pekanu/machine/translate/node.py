@@ -138,6 +138,7 @@ class NodeWriter:
         """Return whether the way to a target takes more than going there."""
         return (
             bool(self._get_loads(node, target))
+            or bool(node.changed_after & ~target.changed)
             or self._is_due(node, target)
             or bool(get_missing(node, target))
         )
@@ -145,6 +146,7 @@ class NodeWriter:
     def write_edge(self, node: Node, target: Node) -> None:
         """Write what the way to a target takes: loads, payment and tests."""
         self._load(self._get_loads(node, target))
+        store(self._body, node.changed_after & ~target.changed, self._locals)
         if self._is_due(node, target):
             pay(self._body, get_total(node))
         missing = get_missing(node, target)
@@ -158,6 +160,7 @@ class NodeWriter:
             missing = target.held & ~self._held
             self._load(missing)
             self._held |= missing
+            store(self._body, node.changed_after & ~target.changed, self._locals)
         node.held_after |= self._held
 
     def write_computed_jump(self) -> None:

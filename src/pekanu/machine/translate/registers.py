@@ -64,7 +64,7 @@ def set_registers(graph: Graph) -> None:
             read |= get_reads(instruction)
             write |= get_writes(instruction)
         reads[node], writes[node] = read, write
-    _set_changed(graph, writes)
+    _set_changed(graph, writes, _find_kept(graph, writes))
     _set_held(graph, {node: reads[node] | writes[node] for node in graph.nodes})
 
 
@@ -72,8 +72,22 @@ def _is_call(node: Node) -> bool:
     return node.block is not None and node.block.ending in (Ending.CALL, Ending.CALL_REGISTER)
 
 
-def _set_changed(graph: Graph, writes: dict[Node, int]) -> None:
-    """Set what may have changed: the union over the ways in."""
+def _find_kept(graph: Graph, writes: dict[Node, int]) -> dict[Node, int]:
+    """Return by header, of the loops that call, what each turn leaves alone.
+
+    It is stored on the ways into the loop rather than before the calls of each turn.
+    """
+    kept = {}
+    for header, nodes in graph.loops.items():
+        if any(map(_is_call, nodes)):
+            kept[header] = _ALL
+            for node in nodes:
+                kept[header] &= ~writes.get(node, 0)
+    return kept
+
+
+def _set_changed(graph: Graph, writes: dict[Node, int], kept: dict[Node, int]) -> None:
+    """Set what may have changed: the union over the ways in, but for what they store."""
     again = True
     while again:
         again = False
@@ -81,6 +95,7 @@ def _set_changed(graph: Graph, writes: dict[Node, int]) -> None:
             changed = 0
             for one in node.predecessors:
                 changed |= one.changed_after
+            changed &= ~kept.get(node, 0)
             after = 0 if _is_call(node) else changed | writes[node]
             if changed != node.changed or after != node.changed_after:
                 node.changed, node.changed_after = changed, after

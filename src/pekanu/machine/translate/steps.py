@@ -12,16 +12,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pekanu.machine.translate.functions import Ending
-from pekanu.machine.translate.graph import Graph, Node
+from pekanu.machine.translate.graph import Graph, Kind, Node
 
 
 def set_steps(graph: Graph) -> None:
     """Set which steps each node may reach and which it owes; checks and order must be set."""
     for node in graph.nodes:
         node.owed = get_total(node.predecessors[0]) if carries(node) else 0
-    for node in reversed(graph.nodes):
-        ahead = [0 if one.check else one.reach for one in node.successors]
-        node.reach = max(0, node.cost + max(ahead, default=0))
+    _set_reach(graph)
+
+
+def _set_reach(graph: Graph) -> None:
+    """Set the most steps from each node to the next check; every cycle has one."""
+    done: set[Node] = set()
+    for root in graph.nodes:
+        work = [] if root in done else [root]
+        while work:
+            node = work[-1]
+            ahead = [one for one in node.successors if not one.check]
+            missing = [one for one in ahead if one not in done]
+            if missing and node not in done:
+                work += missing
+                continue
+            work.pop()
+            node.reach = max(0, node.cost + max((one.reach for one in ahead), default=0))
+            done.add(node)
 
 
 def carries(node: Node) -> bool:
@@ -38,11 +53,35 @@ def get_total(node: Node) -> int:
 
 
 def set_checks(graph: Graph, others: Iterable[Node]) -> None:
-    """Mark the nodes where steps are compared.
+    """Mark the nodes where steps are compared: so many that every cycle has one.
 
     Args:
         graph: Its ways in are marked.
-        others: Headers of loops, and what follows calls, be it in this function or not.
+        others: What follows calls, be it in this function or not.
     """
     for node in (*graph.entries, *others):
         node.check = True
+    is_done: dict[Node, bool] = {}
+    for root in graph.nodes:
+        work = [] if root in is_done else [(root, iter(root.successors))]
+        while work:
+            node, successors = work[-1]
+            is_done[node] = False
+            for one in successors:
+                if not one.check and one not in is_done:
+                    work.append((one, iter(one.successors)))
+                    break
+                if not one.check and not is_done[one]:
+                    _mark(one)
+            else:
+                is_done[node] = True
+                work.pop()
+
+
+def _mark(node: Node) -> None:
+    """Have steps compared at a node, or at all that follow it if it is none of the program's."""
+    if node.kind is Kind.BLOCK:
+        node.check = True
+    else:
+        for one in node.successors:
+            _mark(one)
