@@ -61,6 +61,7 @@ class Future:
             WorkerFault: The worker failed; the fields say what was recovered.
             NoWorker: Nobody sells it on these terms.
             Timeout: The time is over; the job goes on.
+            ProgramFailed: The program did not end with exit code 0; its outputs are in the fields.
         """
         outputs = await self.outputs(timeout)
         decoded = [self._function.decode_output(output) for output in outputs]
@@ -210,6 +211,7 @@ class Client:
         price: str | int | None = None,
         verify: str | None = None,
         worker: str | None = None,
+        max_steps: int | None = None,
         **named: object,
     ) -> Future:
         """Return the future of one computation.
@@ -220,6 +222,7 @@ class Client:
             price: Most that may be spent, over all workers that are tried.
             verify: ``check``, ``recompute`` or ``none``; else the function's own.
             worker: The only worker to ask.
+            max_steps: Where an item's program is stopped; else four times the estimate.
             named: Inputs by name.
 
         Raises:
@@ -227,7 +230,9 @@ class Client:
         """
         found = catalog.get(function)
         item = await asyncio.to_thread(found.parse_inputs, found.bind(*inputs, **named))
-        request = build_request(found, (item,), price=price, verify=verify, worker=worker)
+        request = build_request(
+            found, (item,), price=price, verify=verify, worker=worker, max_steps=max_steps
+        )
         handle = await self.node.submit(request, confirm=self._confirm)
         return Future(handle, found, is_batch=False)
 
@@ -239,6 +244,7 @@ class Client:
         price: str | int | None = None,
         verify: str | None = None,
         worker: str | None = None,
+        max_steps: int | None = None,
     ) -> Future:
         """Return the future of many computations in one task: two transactions for all.
 
@@ -248,6 +254,7 @@ class Client:
             price: Most that may be spent, over all workers that are tried.
             verify: As in `submit`, or ``sample:SHARE``.
             worker: The only worker to ask.
+            max_steps: Where an item's program is stopped; else four times the estimate.
         """
         found = catalog.get(function)
 
@@ -259,7 +266,9 @@ class Client:
             return tuple(found.parse_inputs(each) for each in bound)
 
         framed = await asyncio.to_thread(frame)
-        request = build_request(found, framed, price=price, verify=verify, worker=worker)
+        request = build_request(
+            found, framed, price=price, verify=verify, worker=worker, max_steps=max_steps
+        )
         handle = await self.node.submit(request, confirm=self._confirm)
         return Future(handle, found, is_batch=True)
 
@@ -271,9 +280,12 @@ class Client:
         price: str | int | None = None,
         verify: str | None = None,
         worker: str | None = None,
+        max_steps: int | None = None,
     ) -> list[Any]:
         """Return the verified outputs of many computations, bought as one batch."""
-        future = await self.submit_batch(function, items, price=price, verify=verify, worker=worker)
+        future = await self.submit_batch(
+            function, items, price=price, verify=verify, worker=worker, max_steps=max_steps
+        )
         return list(await future.result())
 
     async def fetch_offers(self, function: str, /, *inputs: object, **named: object) -> list[Offer]:
@@ -310,6 +322,7 @@ def build_request(
     price: str | int | None = None,
     verify: str | None = None,
     worker: str | None = None,
+    max_steps: int | None = None,
 ) -> JobRequest:
     """Return what the node is asked for.
 
@@ -322,6 +335,7 @@ def build_request(
         policy=catalog.parse_policy(verify or function.manifest.default_policy),
         max_price=None if price is None else Wei(parse_wei(price)),
         worker=None if worker is None else Address(parse_address(worker)),
+        max_steps=max_steps,
     )
 
 

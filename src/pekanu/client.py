@@ -170,12 +170,19 @@ class Client:
         price: str | int | None = None,
         verify: str | None = None,
         worker: str | None = None,
+        max_steps: int | None = None,
         **named: object,
     ) -> Future:
         """Return the future of one computation; see `pekanu.aio.Client.submit`."""
         loop = self._get_loop()
         work = self._inner.submit(
-            function, *inputs, price=price, verify=verify, worker=worker, **named
+            function,
+            *inputs,
+            price=price,
+            verify=verify,
+            worker=worker,
+            max_steps=max_steps,
+            **named,
         )
         return Future(loop.run(work), loop)
 
@@ -187,10 +194,13 @@ class Client:
         price: str | int | None = None,
         verify: str | None = None,
         worker: str | None = None,
+        max_steps: int | None = None,
     ) -> Future:
         """Return the future of many computations in one task."""
         loop = self._get_loop()
-        work = self._inner.submit_batch(function, items, price=price, verify=verify, worker=worker)
+        work = self._inner.submit_batch(
+            function, items, price=price, verify=verify, worker=worker, max_steps=max_steps
+        )
         return Future(loop.run(work), loop)
 
     def map(
@@ -201,9 +211,12 @@ class Client:
         price: str | int | None = None,
         verify: str | None = None,
         worker: str | None = None,
+        max_steps: int | None = None,
     ) -> list[Any]:
         """Return the verified outputs of many computations, bought as one batch."""
-        batch = self.submit_batch(function, items, price=price, verify=verify, worker=worker)
+        batch = self.submit_batch(
+            function, items, price=price, verify=verify, worker=worker, max_steps=max_steps
+        )
         return list(batch.result())
 
     def fetch_offers(self, function: str, /, *inputs: object, **named: object) -> list[Offer]:

@@ -21,6 +21,7 @@
     ├── WorkerFault               the worker failed; what was recovered is in the fields
     ├── Timeout                   the caller's own time is over
     └── ExecutionFailed           a program could not be run here
+        └── ProgramFailed         a program that was run did not end with exit code 0
 
 A module may add leaves of its own below these; it adds no new child of `PekanuError`.
 What is not here: the mapping to exit codes and HTTP statuses, which the command line and the
@@ -164,3 +165,32 @@ class Timeout(PekanuError):
 
 class ExecutionFailed(PekanuError):
     """A program could not be run here."""
+
+
+class ProgramFailed(ExecutionFailed):
+    """A program that was bought did not end by itself with exit code 0.
+
+    Its worker was right about that and is paid.
+
+    Args:
+        message: How it ended.
+        status: 0 for still running, 1 for halted, else the cause of a trap.
+        exit_code: Of a halted program; else 0.
+        items: Which of a batch's items ended so, all of them.
+        outputs: What every item left as its output, those that succeeded included.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        exit_code: int,
+        items: tuple[int, ...],
+        outputs: tuple[bytes, ...],
+        hint: str | None = None,
+    ) -> None:
+        """Keep how it ended, and what there is nevertheless."""
+        super().__init__(message, hint=hint)
+        self.status, self.exit_code = status, exit_code
+        self.items, self.outputs = items, outputs

@@ -31,6 +31,11 @@ def get_default_home() -> Path:
     return Path(platformdirs.user_data_dir("pekanu"))
 
 
+def get_program_cache(home: Path) -> Path:
+    """Return the folder of compiled programs."""
+    return home / "cache" / "programs"
+
+
 def find_password(file: Path | None = None) -> str | None:
     """Return the password from a file, or else from the variables; None when there is none.
 

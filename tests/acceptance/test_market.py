@@ -78,7 +78,7 @@ def test_run__of_matmul__gives_the_exact_product_for_the_price(
     assert np.array_equal(np.load(tmp_path / "c.npy"), a @ b)
     assert (document["worker"], document["state"]) == (worker, "settled")
     assert "you can lose at most" in told.err
-    assert "it can take at most" in told.err
+    assert "takes at most" in told.err
     # All money, to the wei.
     price = int(document["price_wei"])
     after = client("account", "balance", "--json").json

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pekanu.crypto.merkle import get_root
+from pekanu.demo.cheats import claim_outputs
 from pekanu.market import delivery
 from pekanu.node import client_machine
 from pekanu.node import worker_machine as machine
@@ -43,6 +44,7 @@ class CheatingRole(WorkerRole):
         folder = self._shop.get_folder(task)
         if isinstance(event, machine.Executed) and self.spoil_output is not None:
             self.spoil_output(folder.output)
+            claim_outputs(folder)
         if isinstance(event, machine.Sealed) and self.spoil_seal is not None:
             return self.spoil_seal(folder, event)
         return event

@@ -17,22 +17,22 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from pekanu import catalog
 from pekanu.chain import AddressBook, Connection, PendingTransaction
 from pekanu.chain.account import Account, get_development_keys
-from pekanu.errors import ExecutionFailed
 from pekanu.node.client import open_client
-from pekanu.node.executors import ExecutionReport, Job
 from pekanu.node.journal import Entry, Journal, open_journal
 from pekanu.node.journal_sends import JournalSends
 from pekanu.node.market_desk import MarketDesk, open_desk
 from pekanu.node.worker import WorkerOptions
 from support.cheats import build_cheat
+from support.inline_executor import InlineExecutor
 from support.nodes import TERMS, build_request
 
 #: Forked from a process that has imported everything, so that each start takes milliseconds.
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["support.crash", "pekanu.catalog.matmul.native", "eth_account"])
+CONTEXT.set_forkserver_preload(
+    ["support.crash", "pekanu.catalog.matmul.native", "pekanu.node.guest_runner", "eth_account"]
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,38 +55,6 @@ class Party:
     cheat: tuple[tuple[str, frozenset[Any]], ...] = ()
     #: For a worker, the program fails.
     is_broken: bool = False
-
-
-class InlineExecution:
-    def __init__(self, job: Job, *, is_broken: bool) -> None:
-        self._job, self._is_broken = job, is_broken
-
-    def get_progress(self) -> float:
-        return 0.0
-
-    async def result(self) -> ExecutionReport:
-        if self._is_broken:
-            raise ExecutionFailed("the program failed")
-        output = catalog.get(self._job.function).execute(self._job.input.read_bytes())
-        draft = self._job.output.with_suffix(".draft")
-        draft.write_bytes(output)
-        draft.replace(self._job.output)
-        return ExecutionReport(seconds=0.0, output_bytes=len(output))
-
-    async def cancel(self) -> None:
-        """Nothing runs."""
-
-
-class InlineExecutor:
-    """Runs each job where it stands: one process less to start."""
-
-    slots = free_slots = 4
-
-    def __init__(self, *, is_broken: bool = False) -> None:
-        self._is_broken = is_broken
-
-    def submit(self, job: Job) -> InlineExecution:
-        return InlineExecution(job, is_broken=self._is_broken)
 
 
 async def start(party: Party) -> BaseProcess:

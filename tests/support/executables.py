@@ -1,4 +1,4 @@
-"""Functions for the executor's tests, found by `get` in the executing process."""
+"""What the executor's tests run instead of guests, found by `get` in the executing process."""
 
 # ruff: noqa: ARG001 - all have the one signature
 
@@ -12,20 +12,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pekanu.errors import InvalidInput
+from pekanu.market.claim import Result
+from pekanu.node.executors import ItemRun
+from pekanu.types import ZERO_HASH
 
 Progress = Callable[[float], None] | None
 
 
 @dataclass(frozen=True)
 class Executable:
-    """A function that `execute` calls."""
+    """A function that stands for a program."""
 
     function: Callable[[bytes, Progress], bytes]
 
-    def execute(self, input_bytes: bytes, progress: Progress = None) -> bytes:
-        return self.function(input_bytes, progress)
+    def run(self, content: bytes, progress: Progress = None) -> ItemRun:
+        output = self.function(content, progress)
+        result = Result(output_root=ZERO_HASH, output_size=len(output))
+        return ItemRun(result=result, output=output, steps=len(content))
 
 
 def _double(data: bytes, progress: Progress) -> bytes:
@@ -40,6 +46,10 @@ def _refuse(data: bytes, progress: Progress) -> bytes:
 
 def _break(data: bytes, progress: Progress) -> bytes:
     raise ZeroDivisionError("a bug")
+
+
+def _fragile(data: bytes, progress: Progress) -> bytes:
+    return _break(data, progress) if data == b"break" else data
 
 
 def _die(data: bytes, progress: Progress) -> bytes:
@@ -85,6 +95,6 @@ def _environment(data: bytes, progress: Progress) -> bytes:
     return os.environ.get(data.decode(), "").encode()
 
 
-def get(name: str) -> Executable:
-    """Return the function of a name."""
-    return Executable(globals()[f"_{name}"])
+def get(order: dict[str, Any]) -> Executable:
+    """Return the function of a job's name."""
+    return Executable(globals()[f"_{order['name']}"])

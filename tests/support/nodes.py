@@ -22,10 +22,10 @@ from pekanu.node.client_job import JobRequest
 from pekanu.node.executors import Executor
 from pekanu.node.journal import open_journal
 from pekanu.node.market_desk import MarketDesk, open_desk
-from pekanu.node.process_executor import ProcessExecutor
 from pekanu.node.worker import WorkerNode, WorkerOptions
 from pekanu.node.worker_terms import WorkerTerms
 from pekanu.types import Hash32, Wei
+from support.inline_executor import InlineExecutor
 
 ETHER = 10**18
 QUIET_SECONDS = 0.9
@@ -61,7 +61,7 @@ class Town:
     book: AddressBook
     home: Path
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    executor: Executor | None = None
+    executor: Executor = field(default_factory=InlineExecutor)
 
     async def open_desk(self, account: Account) -> MarketDesk:
         chain = await self.stack.enter_async_context(Connection.open(self.devnet.rpc))
@@ -85,8 +85,6 @@ class Town:
         desk = await self.open_desk(account)
         if deposit:
             await desk.sender.send(desk.market.deposit(Wei(deposit)), key="a test's deposit")
-        if self.executor is None:
-            self.executor = await self.stack.enter_async_context(ProcessExecutor(2))
         worker = kind(desk, self.executor, self.home, WorkerOptions(terms=terms, retracts=False))
         await self.stack.enter_async_context(worker.running())
         return worker

@@ -111,6 +111,7 @@ class FakeWorker:
         return Quote(
             price=10**15 * request.count,
             stake=10**16,
+            bond=10**15,
             compute_window=600,
             audit_window=600,
             response_window=300,

@@ -117,6 +117,11 @@ class Function:
         """Its output."""
         return self.manifest.output
 
+    @property
+    def program_path(self) -> Path:
+        """Where its program lies."""
+        return Path(str(resources.files(self.package) / _PROGRAM))
+
     @cached_property
     def program(self) -> Program:
         """What a worker executes and a referee rules on.
@@ -124,9 +129,8 @@ class Function:
         Raises:
             ExecutionFailed: It was not installed.
         """
-        path = resources.files(self.package) / _PROGRAM
         try:
-            return load_elf(path.read_bytes())
+            return load_elf(self.program_path.read_bytes())
         except FileNotFoundError as error:
             raise ExecutionFailed(f"the program of {self.name} was not installed") from error
 

@@ -176,12 +176,13 @@ def _load(session: Session, program: Path, content: Path | None) -> _Loaded:
     from pekanu.machine.checkpoints import evict
     from pekanu.machine.elf import load_elf
     from pekanu.machine.isa import MAX_CONTENT_SIZE
+    from pekanu.settings import get_program_cache
 
     data = b"" if content is None else read_bounded(content, MAX_CONTENT_SIZE)
     loaded = _Loaded(
         program=load_elf(read_bounded(program, _MOST_ELF_BYTES)),
         content=data,
-        cache=session.home / "cache" / "programs",
+        cache=get_program_cache(session.home),
         checkpoints=session.home / "cache" / "states",
     )
     evict(loaded.checkpoints)

@@ -37,6 +37,8 @@ class Wish:
     max_price: str | None = None
     worker: str | None = None
     verify: str | None = None
+    #: Where the program is stopped; None takes the step model's estimate with a margin.
+    max_steps: int | None = None
     #: The best offer within the price is taken unasked.
     is_agreed: bool = False
 
@@ -48,7 +50,12 @@ async def purchase(
     from pekanu.aio import Future, build_request
 
     request = build_request(
-        function, (data,), price=wish.max_price, verify=wish.verify, worker=wish.worker
+        function,
+        (data,),
+        price=wish.max_price,
+        verify=wish.verify,
+        worker=wish.worker,
+        max_steps=wish.max_steps,
     )
     async with _open_client(session, is_agreed=wish.is_agreed) as client:
         pending = sum(not future.job.is_done for future in client.resumed)
@@ -134,7 +141,11 @@ def describe_offer(offer: Offer) -> list[str]:
             f"you can lose at most {format_wei(risk.client_wei)} and gas; the worker stakes "
             f"{format_wei(risk.faulty_worker_wei)}"
         ),
-        f"it can take at most {format_span(risk.longest_seconds)}",
+        (
+            f"it runs at most {offer.terms.max_steps:,} steps and takes at most "
+            f"{format_span(offer.longest_seconds)}, a dispute included; a challenge takes a bond "
+            f"of {format_wei(offer.terms.bond)}"
+        ),
     ]
 
 

@@ -51,6 +51,10 @@ def _run(  # noqa: PLR0913 - the options of a command
             help="check, recompute or none.", show_default="the function's own, see `functions`"
         ),
     ] = None,
+    max_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop the program here.", show_default="4 times the estimate"),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the best offer unasked.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what was broken off; no FUNCTION.")
@@ -78,7 +82,13 @@ def _run(  # noqa: PLR0913 - the options of a command
     if not local:
         from pekanu.cli.purchase import Wish, purchase
 
-        wish = Wish(max_price=max_price, worker=worker, verify=verify, is_agreed=yes)
+        wish = Wish(
+            max_price=max_price,
+            worker=worker,
+            verify=verify,
+            max_steps=max_steps,
+            is_agreed=yes,
+        )
         return purchase(session, function, data, wish, out=out)
     started = time.perf_counter()
     with show_progress(function.title) as progress:

@@ -56,8 +56,9 @@ async def _start(  # noqa: PLR0913 - the options of a command
         str, typer.Option(help="Price of a thousand million steps.")
     ] = "0.001 ether",
     stake: Annotated[
-        str, typer.Option(help="Collateral of a task, or its price if that is more.")
-    ] = "0.001 ether",
+        str,
+        typer.Option(help="Collateral of a task; its price or bond if that is more."),
+    ] = "0.005 ether",
     capacity: Annotated[int, typer.Option(min=1, help="Tasks at once.")] = 4,
     processes: Annotated[
         int | None, typer.Option(min=1, help="Executions at once; else one a processor.")
@@ -156,7 +157,7 @@ def _tell_start(session: Session, worker: WorkerNode, terms: WorkerTerms, free: 
         }
         print_json(document)
     note(f"{worker.desk.address} works at {worker.endpoint}; Ctrl-C stops it")
-    note(f"at most {format_wei(terms.stake)} is at stake in a task, or its price if that is more")
+    note(f"a task stakes {format_wei(terms.stake)}, its price or a dispute's bond if that is more")
     for task in worker.list_tasks():
         note(f"goes on with 0x{task.task_id.hex()[:8]} ({task.step.value})")
 

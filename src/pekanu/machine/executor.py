@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from pekanu.machine.checkpoints import Checkpoints
+from pekanu.machine.checkpoints import MOST_BYTES, Checkpoints
 from pekanu.machine.compiled import Compiled
 from pekanu.machine.engine import Beginning, Machine, Start
 from pekanu.machine.isa import OUTPUT_BASE, REGION_SIZE
@@ -26,6 +26,8 @@ from pekanu.machine.step import step
 from pekanu.machine.translate import layout
 from pekanu.types import Hash32
 
+#: Steps of the longest run: where a program is stopped that nobody else stops.
+MOST_STEPS: Final = layout.MOST_STEPS
 _OUTPUT_REGION: Final = OUTPUT_BASE // REGION_SIZE
 #: Steps of the reference between two reports.
 _REFERENCE_STRETCH: Final = 10_000
@@ -97,6 +99,7 @@ def run(  # noqa: PLR0913 - each is a keyword of its own
     engine: Engine = Engine.FAST,
     cache: Path | None = None,
     checkpoints: Path | None = None,
+    checkpoint_bytes: int = MOST_BYTES,
     progress: Progress | None = None,
     interrupt: Interrupt | None = None,
 ) -> Run:
@@ -110,6 +113,7 @@ def run(  # noqa: PLR0913 - each is a keyword of its own
         cache: A folder for compiled programs; None compiles anew in each process.
         checkpoints: A folder for states to begin from and to leave; None neither. The reference
             does not use them.
+        checkpoint_bytes: What those of this run may take, roughly.
         progress: Called now and then with the steps so far.
         interrupt: Called now and then; if it returns True the run stops early, still running, and
             leaves a checkpoint to go on from.
@@ -117,10 +121,12 @@ def run(  # noqa: PLR0913 - each is a keyword of its own
     Raises:
         InputTooLong: The input does not fit the machine's memory.
     """
-    most = layout.MOST_STEPS if max_steps is None else min(max_steps, layout.MOST_STEPS)
+    most = MOST_STEPS if max_steps is None else min(max_steps, MOST_STEPS)
     if engine is Engine.REFERENCE:
         return _run_reference(program, content, most, progress, interrupt)
-    left = None if checkpoints is None else Checkpoints(checkpoints, program, content)
+    left = None
+    if checkpoints is not None:
+        left = Checkpoints(checkpoints, program, content, most_bytes=checkpoint_bytes)
     start: Start = Beginning(program, content)
     if left is not None:
         start = left.find(most, start)

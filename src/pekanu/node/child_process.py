@@ -18,16 +18,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Final, Never
 
-from pekanu.errors import ExecutionFailed, InvalidInput
-from pekanu.node.executors import ExecutionReport, Job, LimitExceeded
+from pekanu.errors import ExecutionFailed
+from pekanu.node.executors import Job, LimitExceeded, Share
 
 #: Seconds between two looks at a process's memory.
 _WATCH_SECONDS: Final = 0.1
-#: Seconds for a process to load its functions.
+#: Seconds for a process to load what it runs with.
 _START_SECONDS: Final = 60.0
 #: Bytes of a line that a process may send.
 _LINE_BYTES: Final = 1 << 16
-#: Variables of the environment that functions may see; passwords are not among them.
+#: Variables of the environment that the process may see; passwords are not among them.
 _VARIABLES: Final = (
     "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "XDG_CACHE_HOME", "PYTHONPATH",
     "VIRTUAL_ENV", "NUMBA_CACHE_DIR", "NUMBA_CPU_NAME", "LD_LIBRARY_PATH",
@@ -42,7 +42,7 @@ class ChildProcess:
     """A process that executes one job at a time.
 
     Args:
-        resolver: ``module:function`` that finds functions, loaded by the process.
+        resolver: ``module:function`` that gives a `Runner` for a job, loaded by the process.
         threads: Threads that numeric libraries may use in it.
         environment: Further variables for it.
     """
@@ -59,7 +59,7 @@ class ChildProcess:
         self.is_idle = False
 
     async def start(self) -> None:
-        """Start the process and wait until its functions are loaded.
+        """Start the process and wait until it can run something.
 
         Raises:
             ExecutionFailed: It does not come up.
@@ -98,26 +98,33 @@ class ChildProcess:
             return 0
         return int(text.split()[1]) * resource.getpagesize()
 
-    async def run(self, job: Job, on_progress: Callable[[float], None]) -> ExecutionReport:
-        """Execute a job.
+    async def run(
+        self, job: Job, share: Share, wall_seconds: float, on_progress: Callable[[float], None]
+    ) -> None:
+        """Execute a share of a job.
+
+        Args:
+            job: Whose share it is.
+            share: Which.
+            wall_seconds: What is left of the job's time.
+            on_progress: Told the part of the share that is done.
 
         Raises:
-            InvalidInput: The function refuses the input.
             LimitExceeded: It needs more than it may.
-            ExecutionFailed: The function failed, or the process died.
+            ExecutionFailed: The program cannot be loaded, or the process died.
         """
         watch = asyncio.create_task(self._watch(job.limits.memory_bytes))
         try:
-            async with asyncio.timeout(job.limits.wall_seconds):
-                return await self._run(job, on_progress)
+            async with asyncio.timeout(wall_seconds):
+                await self._run(job, share, on_progress)
         except TimeoutError as error:
             await self.kill()
             seconds = job.limits.wall_seconds
-            raise LimitExceeded(f"{job.function} takes longer than {seconds:g} seconds") from error
+            raise LimitExceeded(f"{job.name} takes longer than {seconds:g} seconds") from error
         except ChildDied as error:
             if watch.done() and not watch.cancelled():
                 raise _exceeded_memory(job) from error
-            raise ExecutionFailed(f"{job.function} failed: {error.message}") from error
+            raise ChildDied(f"{job.name} failed: {error.message}") from error
         finally:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -136,18 +143,9 @@ class ChildProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    async def _run(self, job: Job, on_progress: Callable[[float], None]) -> ExecutionReport:
+    async def _run(self, job: Job, share: Share, on_progress: Callable[[float], None]) -> None:
         self.is_idle = False
-        await self._send(
-            {
-                "function": job.function,
-                "input": str(job.input.absolute()),
-                "output": str(job.output.absolute()),
-                "count": job.count,
-                "memory_bytes": job.limits.memory_bytes,
-                "output_bytes": job.limits.output_bytes,
-            }
-        )
+        await self._send(_build_order(job, share))
         while True:
             answer = await self._read()
             if "progress" in answer:
@@ -156,7 +154,7 @@ class ChildProcess:
             self.is_idle = True
             if "done" in answer:
                 on_progress(1.0)
-                return ExecutionReport(seconds=answer["done"], output_bytes=answer["size"])
+                return
             _fail(job, answer)
 
     async def _watch(self, memory_bytes: int) -> None:
@@ -206,20 +204,33 @@ def _describe_end(code: int | None) -> str:
 
 def _exceeded_memory(job: Job) -> LimitExceeded:
     size = job.limits.memory_bytes >> 20
-    return LimitExceeded(f"{job.function} needs more than {size} MiB of memory")
+    return LimitExceeded(f"{job.name} needs more than {size} MiB of memory")
+
+
+def _build_order(job: Job, share: Share) -> dict[str, Any]:
+    """Return what the process is told."""
+    return {
+        "name": job.name,
+        "program": str(job.program.absolute()),
+        "program_id": job.program_id.hex(),
+        "input": str(job.input.absolute()),
+        "runs": str(job.runs.absolute()),
+        "states": None if job.states is None else str(job.states.absolute()),
+        "cache": None if job.cache is None else str(job.cache.absolute()),
+        "count": job.count,
+        "first": share.first,
+        "stop": share.stop,
+        "max_steps": job.max_steps,
+        "expected_steps": job.expected_steps // job.count,
+        "memory_bytes": job.limits.memory_bytes,
+    }
 
 
 def _fail(job: Job, answer: dict[str, Any]) -> Never:
     match answer.get("failed"):
         case "memory":
             raise _exceeded_memory(job)
-        case "output":
-            raise LimitExceeded(
-                f"{job.function} gives more than {job.limits.output_bytes} bytes for an item"
-            )
-        case "InvalidInput":
-            raise InvalidInput(str(answer["message"]), hint=answer.get("hint"))
         case "bug":
-            raise ExecutionFailed(f"{job.function} failed: {answer['message']}")
+            raise ExecutionFailed(f"{job.name} failed: {answer['message']}")
         case _:
             raise ExecutionFailed(str(answer.get("message")), hint=answer.get("hint"))

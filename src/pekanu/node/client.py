@@ -18,7 +18,6 @@ from typing import Final, Self
 from pekanu import catalog
 from pekanu.chain.events import Announced
 from pekanu.errors import InsufficientFunds, UsageError
-from pekanu.market.task import Terms
 from pekanu.node import client_machine as machine
 from pekanu.node.batch_file import join_items
 from pekanu.node.blobs import BlobStore
@@ -27,6 +26,7 @@ from pekanu.node.client_handle import Confirm, JobHandle
 from pekanu.node.client_job import ClientJob, JobRequest
 from pekanu.node.client_machine import ClientStep, ClientTask, WorkerRef
 from pekanu.node.client_role import ROLE, UNBOUND, ClientRole, Office
+from pekanu.node.dispute_terms import get_max_steps
 from pekanu.node.input_facts import get_inputs_root
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.offers import Demand, Offer, draft_task, fetch_offers
@@ -34,6 +34,7 @@ from pekanu.node.peer_client import PeerClient, PeerPatience
 from pekanu.node.peer_line import PeerAddress
 from pekanu.node.peer_messages import BlobRef, QuoteRequest
 from pekanu.node.peer_wire import decode_message, encode_message
+from pekanu.settings import get_program_cache
 from pekanu.types import Hash32, Wei, format_wei
 
 #: A worker on the network answers within seconds or is not there.
@@ -64,6 +65,7 @@ class ClientNode:
             desk=desk,
             blobs=BlobStore(home / "cache" / name / ROLE, clock=time.time),
             folder=home / "work" / name / ROLE,
+            cache=get_program_cache(home),
             draw=draw,
             connect=self.connect,
         )
@@ -166,7 +168,7 @@ class ClientNode:
                 task_id=task_id,
                 job_id=job.job_id,
                 task=task,
-                terms=self._get_demand(job).terms,
+                terms=offer.terms,
                 worker=offer.worker,
                 function=job.function,
                 input=job.input,
@@ -220,6 +222,7 @@ class ClientNode:
             function.parse_frame(item)
         file = b"".join(join_items(request.items))
         blob_id = self.office.blobs.put_file(BytesIO(file), self.desk.address)
+        steps = [function.estimate_steps(item) for item in request.items]
         return ClientJob(
             job_id=secrets.token_hex(16),
             function=function.name,
@@ -227,7 +230,8 @@ class ClientNode:
             input=BlobRef(blob_id=blob_id, size=len(file)),
             count=len(request.items),
             inputs_root=get_inputs_root(request.items),
-            steps=sum(function.estimate_steps(item) for item in request.items),
+            steps=sum(steps),
+            max_steps=request.max_steps or get_max_steps(max(steps)),
             output_bytes=max(function.estimate_output_size(item) for item in request.items),
             policy=str(request.policy),
             max_price=request.max_price,
@@ -243,12 +247,11 @@ class ClientNode:
                 count=job.count,
                 input_bytes=job.input.size,
                 steps=job.steps,
+                max_steps=job.max_steps,
                 output_bytes=job.output_bytes * job.count,
             ),
-            # The estimate is rough; the limit only has to stop what never ends.
-            terms=Terms(
-                program_id=job.program_id, inputs_root=job.inputs_root, max_steps=4 * job.steps
-            ),
+            inputs_root=job.inputs_root,
+            referee=self.desk.referee.address,
             output_bytes=job.output_bytes,
         )
 

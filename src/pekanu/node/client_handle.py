@@ -19,6 +19,7 @@ from pekanu.node.client_job import ClientJob, JobReceipt
 from pekanu.node.client_machine import ClientStep, ClientTask
 from pekanu.node.offers import Offer, choose
 from pekanu.node.task_driver import TaskDriver
+from pekanu.node.verification import require_success
 from pekanu.types import Address, Wei, format_wei
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class JobHandle:
             NoWorker: Nobody sells it on these terms.
             InsufficientFunds: The account cannot pay.
             Declined: The offer was not confirmed.
+            ProgramFailed: The program did not end with exit code 0, which was verified.
         """
         return await asyncio.shield(self._run)
 
@@ -161,7 +163,7 @@ class JobHandle:
                 self._driver = self._begin(task)
         for task in reversed(tasks):
             if task.is_verified:
-                return self._node.office.get_folder(task).load_outputs()
+                return self._take(task)
         if self._watching:
             await asyncio.wait(self._watching)
         tasks = self._node.load_tasks(self.job.job_id)
@@ -176,7 +178,7 @@ class JobHandle:
             task = driver.task
             if task.is_verified:
                 self._finish()
-                return self._node.office.get_folder(task).load_outputs(), None
+                return self._take(task), None
             if task.step is ClientStep.REFUSED or not task.step.is_live:
                 break
             await driver.wait_changed(1.0)
@@ -184,6 +186,13 @@ class JobHandle:
             self._finish()
             raise self._role.failure or Declined("the job was cancelled")
         return None, self._note_failure(task)
+
+    def _take(self, task: ClientTask) -> list[bytes]:
+        """Return the outputs of a verified delivery; raises ProgramFailed."""
+        folder = self._node.office.get_folder(task)
+        outputs = folder.load_outputs()
+        require_success(self.job.function, folder.load_results(), outputs)
+        return outputs
 
     def _note_failure(self, task: ClientTask) -> WorkerFault | None:
         if self._role.is_busy:
@@ -278,8 +287,7 @@ def build_fault(task: ClientTask) -> WorkerFault:
         return WorkerFault(
             f"{who} delivered a wrong result ({task.verdict or 'not verified in time'})",
             lost_wei=price,
-            hint="until referees exist it is paid after the audit all the same; "
-            "see SECURITY.md, and choose workers by their record",
+            hint="it is paid after the audit unless somebody challenges it; see SECURITY.md",
         )
     reasons = {
         "expired": "delivered nothing in time",

@@ -30,6 +30,8 @@ class JobRequest:
     max_price: Wei | None = None
     #: The only worker to ask; None asks all.
     worker: Address | None = None
+    #: Where an item's program is stopped; None takes the step model's estimate with a margin.
+    max_steps: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +46,8 @@ class ClientJob(Message):
     inputs_root: Word
     #: The client's estimate over all items.
     steps: U64
+    #: Where an item's program is stopped.
+    max_steps: U64
     #: Bytes of each output, as estimated: the largest.
     output_bytes: U64
     #: As `parse_policy` reads it.

@@ -115,6 +115,8 @@ class ClientTask(Message):
     is_verified: bool = False
     #: What was verified and how, or what is wrong.
     verdict: str = ""
+    #: The item that is wrong.
+    wrong_item: U32 | None = None
     #: Status at the end, by its name.
     ending: str = ""
 
@@ -219,6 +221,8 @@ class OutputRefused:
     """The outputs are those of the claim, and wrong."""
 
     what: str
+    #: The first that is; None when it is not known to be one item's.
+    item: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -382,7 +386,12 @@ def _hear_verdict(
             verified = replace(task, is_verified=True, verdict=event.what[:500])
             return _go(verified, ClientStep.APPROVING)
         case OutputRefused():
-            return replace(task, step=ClientStep.REFUSED, verdict=event.what[:500]), []
+            return replace(
+                task,
+                step=ClientStep.REFUSED,
+                verdict=event.what[:500],
+                wrong_item=event.item,
+            ), []
         case SealBroken():
             # Said on chain once the claim stands there; a worker that delivers none expires.
             calls: list[ClientInstruction] = []

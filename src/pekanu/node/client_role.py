@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final, TypeVar, assert_never
 
 from pekanu import catalog
-from pekanu.catalog import Verdict
 from pekanu.chain import Call
 from pekanu.chain.events import ChunksSupplied
 from pekanu.crypto import pedersen
@@ -27,6 +26,7 @@ from pekanu.errors import (
     UsageError,
 )
 from pekanu.market import delivery
+from pekanu.market.claim import Result
 from pekanu.market.state import GROUP
 from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
 from pekanu.node import client_machine as machine
@@ -43,6 +43,7 @@ from pekanu.node.peer_messages import AcceptanceRequest, ApprovalNotice
 from pekanu.node.peer_wire import encode_message
 from pekanu.node.signatures import is_signed_by
 from pekanu.node.task_driver import Look
+from pekanu.node.verification import Verification, Verifier
 from pekanu.types import Wei
 
 ROLE: Final = "client"
@@ -63,6 +64,8 @@ class Office:
     blobs: BlobStore
     #: A folder for each task.
     folder: Path
+    #: Compiled programs.
+    cache: Path
     #: Gives bytes that nobody can foresee.
     draw: Callable[[int], bytes]
     connect: Callable[[WorkerRef], Awaitable[PeerClient]]
@@ -255,23 +258,24 @@ class ClientRole:
             return machine.OutputRefused(what=error.message)
         if isinstance(outputs, delivery.Complaint):
             return machine.SealBroken()
-        verdict = self._verify(outputs)
-        if not verdict.ok:
-            return machine.OutputRefused(what=verdict.what)
+        found = self._verify(outputs, folder.load_results())
+        if found.wrong_item is not None:
+            return machine.OutputRefused(what=found.verdict.what, item=found.wrong_item)
         folder.store_outputs(outputs)
-        return machine.OutputVerified(what=verdict.what)
+        return machine.OutputVerified(what=found.verdict.what)
 
-    def _verify(self, outputs: Sequence[bytes]) -> Verdict:
-        job, draw = self._job, self._office.draw
-        function, policy = catalog.get(job.function), catalog.parse_policy(job.policy)
+    def _verify(self, outputs: Sequence[bytes], results: Sequence[Result]) -> Verification:
+        job = self._job
         path = self._office.blobs.get_path(job.input.blob_id)
         items = split_items(path.read_bytes(), job.count)
-        verdict = Verdict(ok=True, what="nothing was verified")
-        for item in catalog.choose_items(job.count, policy, draw):
-            verdict = catalog.verify(function, bytes(items[item]), outputs[item], policy, draw)
-            if not verdict.ok:
-                return verdict
-        return verdict
+        verifier = Verifier(
+            function=catalog.get(job.function),
+            policy=catalog.parse_policy(job.policy),
+            max_steps=job.max_steps,
+            cache=self._office.cache,
+            draw=self._office.draw,
+        )
+        return verifier.verify(items, results, outputs)
 
     # --- the chain --------------------------------------------------------------------------------
 

@@ -1,15 +1,14 @@
-"""A task's delivery on disk: results, ciphertext and outputs, on either side.
+"""A task's delivery on disk: runs, results, ciphertext and outputs, on either side.
 
 Files appear whole or not at all, and everything can be made again from what the journal holds.
 Its methods block for as long as hashing takes: call them from threads. What is not here: the
-bytes' meaning (`pekanu.market.delivery`).
+bytes' meaning (`pekanu.market.delivery`), the runs' files (`run_files`).
 """
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from pekanu.market import delivery
 from pekanu.market.claim import RESULT_ABI, Claim, Result
 from pekanu.node.batch_file import join_items, split_items
 from pekanu.node.peer_messages import pack_results, unpack_results
+from pekanu.node.run_files import gather, load_steps, write_whole
 from pekanu.types import Hash32
 
 #: Chunks that one transaction can supply. Source: contracts/SealCheck.vy, MAX_SUPPLY.
@@ -44,6 +44,10 @@ class DeliveryFolder:
         self.folder, self._task_id, self._count = folder, task_id, count
         self.output = folder / "output"
         self.ciphertext = folder / "ciphertext"
+        #: What the executor leaves, until it is gathered.
+        self.runs = folder / "runs"
+        #: States of long runs, by program and input (`pekanu.machine.checkpoints`).
+        self.states = folder / "states"
         self._results = folder / "results"
 
     def create(self) -> None:
@@ -56,16 +60,36 @@ class DeliveryFolder:
 
     # --- the worker's side ------------------------------------------------------------------------
 
+    def has_run(self) -> bool:
+        """Return whether outputs, results and steps of all items are there."""
+        return self.output.exists()
+
+    def gather_runs(self) -> None:
+        """Make output, results and steps of what the executor left."""
+        gather(self.runs, self._count, self.folder)
+
+    def forget_runs(self) -> None:
+        """Delete what the runs left, states aside, so that they are run again."""
+        self.output.unlink(missing_ok=True)
+        shutil.rmtree(self.runs, ignore_errors=True)
+
+    def load_steps(self) -> list[int]:
+        """Return how many steps each item took to its last state."""
+        return load_steps(self.folder, self._count)
+
     def seal(self, key: int, blinding: int) -> tuple[Claim, int]:
-        """Return the claim on the outputs after sealing them, and the ciphertext's size."""
+        """Return the claim on the runs' results after sealing their outputs, and its size.
+
+        Raises:
+            InvalidMessage: The files are not what the runs left: claiming that would be a lie.
+        """
+        results = self.load_results()
         outputs = split_items(self.output.read_bytes(), self._count)
         sealed = delivery.seal(self._task_id, key, outputs)
-        results = [
-            Result(output_root=root, output_size=size)
-            for root, size in zip(sealed.output_roots, sealed.output_sizes, strict=True)
-        ]
-        _write(self._results, [pack_results(results)])
-        _write(self.ciphertext, [sealed.ciphertext])
+        found = list(zip(sealed.output_roots, sealed.output_sizes, strict=True))
+        if [(one.output_root, one.output_size) for one in results] != found:
+            raise InvalidMessage("the outputs are not those of the results")
+        write_whole(self.ciphertext, [sealed.ciphertext])
         key_x, key_y = pedersen.commit(key, blinding)
         claim = Claim(
             results_root=get_root([result.leaf() for result in results]),
@@ -101,7 +125,7 @@ class DeliveryFolder:
         if get_root([result.leaf() for result in results]) != claim.results_root:
             raise InvalidProof("the worker's results are not those of its claim")
         self.create()
-        _write(self._results, [pack_results(results)])
+        write_whole(self._results, [pack_results(results)])
 
     def get_ciphertext_size(self) -> int:
         """Return the bytes of the ciphertext that the results ask for."""
@@ -143,7 +167,7 @@ class DeliveryFolder:
 
     def store_outputs(self, outputs: Sequence[bytes]) -> None:
         """Keep verified outputs in the output file."""
-        _write(self.output, join_items(outputs))
+        write_whole(self.output, join_items(outputs))
 
     def load_outputs(self) -> list[bytes]:
         """Return the stored outputs."""
@@ -187,8 +211,8 @@ class DeliveryFolder:
             part = whole[offsets[item] : offsets[item + 1]]
             delivery.place_cell(part, sizes[item], chunk, data, nodes)
         self.create()
-        _write(self._results, [pack_results(ordered)])
-        _write(self.ciphertext, [whole])
+        write_whole(self._results, [pack_results(ordered)])
+        write_whole(self.ciphertext, [whole])
         return None
 
     def _map_ciphertext(self) -> Buffer:
@@ -197,13 +221,3 @@ class DeliveryFolder:
             return b""
         with self.ciphertext.open("rb") as file:
             return mmap(file.fileno(), 0, access=ACCESS_READ)
-
-
-def _write(path: Path, parts: Iterator[bytes] | Sequence[bytes | memoryview]) -> None:
-    draft = path.with_name(path.name + ".new")
-    with draft.open("wb") as file:
-        for part in parts:
-            file.write(part)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

@@ -1,9 +1,10 @@
 """The process that executes: reads jobs from standard input, one JSON line each, and obeys.
 
 Started as `python -m pekanu.node.execute_child RESOLVER PARENT`. It says ``ready``, and for each
-job ``progress`` and at last ``done`` or ``failed``, one JSON line each on what was its standard
-output; the function's own prints go nowhere. It dies with its parent: by the kernel on Linux,
-elsewhere when its standard input ends. What is not here: time limits and kills (`child_process`).
+share of a job ``progress`` and at last ``done`` or ``failed``, one JSON line each on what was its
+standard output; prints go nowhere. It dies with its parent: by the kernel on Linux, elsewhere when
+its standard input ends. What is not here: time limits and kills (`child_process`), running an item
+(`guest_runner`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import importlib
 import json
+import mmap
 import os
 import queue
 import resource
@@ -18,30 +20,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from pekanu.errors import PekanuError
-from pekanu.node.batch_file import join_items, split_items
+from pekanu.node.batch_file import split_items
+from pekanu.node.executors import ItemRun, Runner, Share
+from pekanu.node.run_files import write_share
 
-#: Address space beyond the resident limit: code, thread stacks, what a JIT compiler reserves.
-_SLACK_BYTES: Final = 4 << 30
+#: Address space beyond the resident limit: code, thread stacks, what wasmtime reserves.
+_SLACK_BYTES: Final = 64 << 30
 #: Seconds between two reports of progress.
 _REPORT_SECONDS: Final = 0.05
 _PR_SET_PDEATHSIG: Final = 1
-
-
-class Executable(Protocol):
-    """What a resolver gives for a name: the catalog's `Function`, as far as needed here."""
-
-    def execute(self, input_bytes: bytes, progress: Callable[[float], None] | None, /) -> bytes:
-        """Return the output of one item."""
-        ...
-
-
-class _TooMuchOutput(Exception):
-    pass
 
 
 def _die_with(parent: int) -> None:
@@ -67,52 +59,53 @@ def _limit_memory(size: int | None) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (soft, most))
 
 
-def _execute(function: Executable, job: dict[str, Any], tell: Callable[..., None]) -> int:
-    count, told = job["count"], time.monotonic()
-    data = Path(job["input"]).read_bytes()
-    outputs: list[bytes] = []
+def _iterate_runs(
+    runner: Runner, order: dict[str, Any], tell: Callable[..., None]
+) -> Iterator[ItemRun]:
+    first, stop, count = order["first"], order["stop"], order["count"]
+    data = _map(Path(order["input"]))
+    done, told = 0, time.monotonic()
 
     def report(part: float) -> None:
         nonlocal told
         now = time.monotonic()
         if now - told >= _REPORT_SECONDS:
             told = now
-            tell(progress=(len(outputs) + min(1.0, max(0.0, part))) / count)
+            tell(progress=(done + min(1.0, max(0.0, part))) / (stop - first))
 
-    for item in split_items(data, count):
-        output = function.execute(data if count == 1 else bytes(item), report)
-        if len(output) > job["output_bytes"]:
-            raise _TooMuchOutput
-        outputs.append(output)
+    for item in split_items(data, count, first, stop):
+        yield runner.run(bytes(item), report)
+        done += 1
         report(0.0)
-    target = Path(job["output"])
-    draft = target.with_name(f"{target.name}.{os.getpid()}.draft")
-    with draft.open("wb") as file:
-        size = sum(file.write(piece) for piece in join_items(outputs))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(target)
-    return size
+
+
+def _map(path: Path) -> bytes | memoryview:
+    """Return a file's bytes, of a large one without reading what is not looked at."""
+    if path.stat().st_size == 0:
+        return b""
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _obey(
-    resolve: Callable[[str], Executable], job: dict[str, Any], tell: Callable[..., None]
+    resolve: Callable[[dict[str, Any]], Runner],
+    order: dict[str, Any],
+    tell: Callable[..., None],
 ) -> None:
     started = time.perf_counter()
+    share = Share(first=order["first"], stop=order["stop"])
     try:
-        function = resolve(job["function"])
-        _limit_memory(job["memory_bytes"])
-        size = _execute(function, job, tell)
+        _limit_memory(order["memory_bytes"])
+        runner = resolve(order)
+        write_share(Path(order["runs"]), share, _iterate_runs(runner, order, tell))
     except MemoryError:
         tell(failed="memory", message="")
-    except _TooMuchOutput:
-        tell(failed="output", message="")
     except PekanuError as error:
         tell(failed=type(error).__name__, message=error.message, hint=error.hint)
     except Exception as error:  # noqa: BLE001 - the outermost loop: whatever it is, it is reported
         tell(failed="bug", message=f"{type(error).__name__}: {error}"[:500])
     else:
-        tell(done=time.perf_counter() - started, size=size)
+        tell(done=time.perf_counter() - started)
     finally:
         _limit_memory(None)
 
@@ -121,7 +114,7 @@ def main(resolver: str, parent: int) -> None:
     """Obey until standard input ends.
 
     Args:
-        resolver: ``module:function``, what gives an `Executable` for a name.
+        resolver: ``module:function``, what gives a `Runner` for a job.
         parent: The process that this one must not outlive.
     """
     _die_with(parent)
@@ -133,8 +126,10 @@ def main(resolver: str, parent: int) -> None:
         answers.write(json.dumps(fields).encode() + b"\n")
 
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    module, _, name = resolver.partition(":")
-    resolve = getattr(importlib.import_module(module), name)
+    module_name, _, name = resolver.partition(":")
+    module = importlib.import_module(module_name)
+    resolve = getattr(module, name)
+    getattr(module, "warm", lambda: None)()
     threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
     tell(ready=True)
     while True:

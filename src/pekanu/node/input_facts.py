@@ -28,8 +28,10 @@ def find_facts(function: Function, path: Path, count: int) -> InputFacts:
         InvalidMessage: The file does not hold `count` items.
     """
     items = split_items(path.read_bytes(), count)
+    steps = [function.estimate_steps(bytes(item)) for item in items]
     return InputFacts(
         program_id=function.program_id,
         inputs_root=get_inputs_root(items),
-        steps=sum(function.estimate_steps(bytes(item)) for item in items),
+        steps=sum(steps),
+        largest=max(steps),
     )

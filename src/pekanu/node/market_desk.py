@@ -50,8 +50,8 @@ class MarketDesk:
         account: Who signs.
         journal: The account's.
         market: The contract.
-        watch: Follows it.
-        referee: The bisection referee, if one is deployed.
+        watch: Follows the contracts.
+        referee: The one that tasks name.
         ringers: The ringers' referee, if one is deployed.
     """
 
@@ -63,7 +63,7 @@ class MarketDesk:
         market: MarketContract,
         watch: ChainWatch,
         *,
-        referee: RefereeContract | None = None,
+        referee: RefereeContract,
         ringers: RingerContract | None = None,
     ) -> None:
         self.chain, self.account, self.journal = chain, account, journal
@@ -161,7 +161,7 @@ async def open_desk(
     """
     await book.verify(chain)
     market = MarketContract(chain, book.market.address)
-    judge, searches = (book.contracts.get(name) for name in ("BisectionReferee", "RingerReferee"))
+    judge, searches = book["BisectionReferee"], book.contracts.get("RingerReferee")
     watch = ChainWatch(
         chain,
         market.address,
@@ -170,7 +170,7 @@ async def open_desk(
         referee=judge,
         ringers=searches,
     )
-    referee = None if judge is None else RefereeContract(chain, judge.address)
+    referee = RefereeContract(chain, judge.address)
     ringers = None if searches is None else RingerContract(chain, searches.address)
     desk = MarketDesk(chain, account, journal, market, watch, referee=referee, ringers=ringers)
     left = [asyncio.create_task(desk.conclude(one)) for one in await desk.sender.recover()]

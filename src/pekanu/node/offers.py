@@ -13,12 +13,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pekanu.dispute.clock import get_longest_seconds
 from pekanu.errors import NoWorker, ProtocolError
 from pekanu.market.delivery import Layout
 from pekanu.market.lifecycle import MAX_WINDOW, MIN_WINDOW
 from pekanu.market.pricing import Risk, get_risk
 from pekanu.market.task import Task, Terms
 from pekanu.node.client_machine import WorkerRef
+from pekanu.node.dispute_terms import build_terms
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.peer_client import PeerClient
 from pekanu.node.peer_messages import Quote, QuoteRequest
@@ -36,12 +38,19 @@ class Offer:
     worker: WorkerRef
     quote: Quote
     record: Record
+    #: Of the market alone; a dispute comes on top (`longest_seconds`).
     risk: Risk
+    terms: Terms
 
     @property
     def price(self) -> Wei:
         """Return what the worker is paid on success."""
         return Wei(self.quote.price)
+
+    @property
+    def longest_seconds(self) -> Seconds:
+        """Return the time from acceptance to the last possible end, one dispute included."""
+        return Seconds(self.risk.longest_seconds + get_longest_seconds(self.terms, share=1))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,16 +59,30 @@ class Demand:
 
     client: Address
     request: QuoteRequest
-    terms: Terms
+    inputs_root: Hash32
+    #: Rules on challenges.
+    referee: Address
     #: Bytes of an item's output at most, as estimated.
     output_bytes: int
+
+
+def draft_terms(demand: Demand, quote: Quote) -> Terms:
+    """Return what is to be computed, and how a dispute about it would be played."""
+    return build_terms(
+        demand.request.program_id,
+        demand.inputs_root,
+        max_steps=demand.request.max_steps,
+        bond=Wei(quote.bond),
+        response_window=Seconds(quote.response_window),
+    )
 
 
 def draft_task(demand: Demand, quote: Quote, *, now: Seconds, salt: Hash32) -> Task:
     """Return the task that a quote leads to."""
     return Task(
         client=demand.client,
-        terms=demand.terms.hash(),
+        referee=demand.referee,
+        terms=draft_terms(demand, quote).hash(),
         count=demand.request.count,
         price=Wei(quote.price),
         stake=Wei(quote.stake),
@@ -89,8 +112,12 @@ async def fetch_offers(
             _LOG.info("%s makes no offer: %s", worker.address, error)
             return None
         windows = (quote.compute_window, quote.audit_window, quote.response_window)
-        if not all(MIN_WINDOW <= window <= MAX_WINDOW for window in windows):
+        # With a bond above the stake a lie could not be challenged for less than it costs.
+        if not all(MIN_WINDOW <= window <= MAX_WINDOW for window in windows) or (
+            quote.bond > quote.stake
+        ):
             return None
+        terms = draft_terms(demand, quote)
         draft = draft_task(demand, quote, now=now, salt=Hash32(bytes(32)))
         chunks = [Layout.from_size(demand.output_bytes).chunk_count] * demand.request.count
         return Offer(
@@ -98,6 +125,7 @@ async def fetch_offers(
             quote=quote,
             record=index.get_record(worker.address),
             risk=get_risk(draft, chunks),
+            terms=terms,
         )
 
     found = await asyncio.gather(*map(ask, workers))

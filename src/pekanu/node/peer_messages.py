@@ -86,6 +86,8 @@ class QuoteRequest(Message):
     input_bytes: U64
     #: The client's estimate over all items.
     steps: U64
+    #: Where an item's program is stopped.
+    max_steps: U64
     #: The client's estimate over all items.
     output_bytes: U64
 
@@ -96,6 +98,8 @@ class Quote(Message):
 
     price: U256
     stake: U256
+    #: What a challenge costs whoever loses it.
+    bond: U256
     #: Seconds.
     compute_window: U32
     #: Seconds.

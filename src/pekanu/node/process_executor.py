@@ -1,7 +1,8 @@
-"""The executor on this machine: warm processes, one job in each at a time.
+"""The executor on this machine: warm processes, one share of a job in each at a time.
 
 A process is started before there is a job for it, so that a tiny task costs milliseconds; it is
-replaced when it was killed or has grown. What is not here: the process itself (`child_process`).
+replaced when it was killed or has grown. The shares of a batch go to all processes, and those of
+jobs that wait at the same time take turns. What is not here: the process itself (`child_process`).
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
+from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
 from pekanu.errors import ExecutionFailed
 from pekanu.node.child_process import ChildProcess
-from pekanu.node.executors import ExecutionCancelled, ExecutionReport, Job
+from pekanu.node.executors import ExecutionCancelled, Job, Share, get_shares
+from pekanu.node.run_files import list_open_shares
 
-#: How the catalog's functions are found.
-CATALOG: Final = "pekanu.catalog:get"
+#: What runs an item on the machine.
+GUESTS: Final = "pekanu.node.guest_runner:load"
 #: Memory above which a process is replaced after its job.
 _GROWN_BYTES: Final = 1 << 30
 
@@ -27,46 +32,70 @@ class ProcessExecution:
     """A job of a `ProcessExecutor`."""
 
     def __init__(self, job: Job) -> None:
-        """Begin with nothing done."""
+        """Begin with nothing done but what a former process left."""
         self.job = job
-        self._progress = 0.0
-        self._task: asyncio.Task[ExecutionReport] | None = None
+        self.open_shares = deque(list_open_shares(job.runs, job.count))
+        self._parts: dict[int, float] = {
+            one.first: 0.0 if one in self.open_shares else float(one.count)
+            for one in get_shares(job.count)
+        }
+        #: Shares that hold a slot or wait for one.
+        self.busy = 0
+        self._task: asyncio.Task[None] | None = None
 
     def get_progress(self) -> float:
         """Return the part that is done, 0 to 1."""
-        return self._progress
+        return min(1.0, sum(self._parts.values()) / self.job.count)
 
-    async def result(self) -> ExecutionReport:
+    async def result(self) -> None:
         """Wait for the end. Raises as `executors.Execution.result` says."""
         task = self._get_task()
         try:
-            return await asyncio.shield(task)
+            await asyncio.shield(task)
         except asyncio.CancelledError:
             if task.cancelled():
-                raise ExecutionCancelled(f"{self.job.function} was cancelled") from None
+                raise ExecutionCancelled(f"{self.job.name} was cancelled") from None
             raise  # not the job, but who waits for it, was cancelled
 
     async def cancel(self) -> None:
-        """Stop it; returns when its process is gone."""
+        """Stop it; returns when its processes are gone."""
         task = self._get_task()
         task.cancel()
         await asyncio.wait({task})
 
-    def _get_task(self) -> asyncio.Task[ExecutionReport]:
+    def _get_task(self) -> asyncio.Task[None]:
         if self._task is None:
-            raise ExecutionFailed(f"{self.job.function} was not submitted")
+            raise ExecutionFailed(f"{self.job.name} was not submitted")
         return self._task
 
-    def _set_progress(self, progress: float) -> None:
-        self._progress = max(self._progress, progress)
+    def _set_progress(self, share: Share, progress: float) -> None:
+        self._parts[share.first] = max(self._parts[share.first], progress * share.count)
+
+
+class _Clock:
+    """What is left of a job's time, which begins with its first share.
+
+    Args:
+        seconds: For all shares.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._started: float | None = None
+
+    def get_left(self) -> float:
+        """Return the seconds left; the first call starts the clock."""
+        now = time.monotonic()
+        self._started = self._started or now
+        return max(0.0, self._seconds - (now - self._started))
 
 
 class ProcessExecutor:
     """Executes jobs in processes of this machine while the context is open.
 
     Args:
-        slots: Jobs at once; by default as many as there are processors.
-        resolver: ``module:function`` that finds a function by its name, in the process.
+        slots: Shares at once; by default as many as there are processors.
+        resolver: ``module:function`` that gives a `Runner` for a job, in the process.
         environment: Further variables for the processes.
     """
 
@@ -74,7 +103,7 @@ class ProcessExecutor:
         self,
         slots: int | None = None,
         *,
-        resolver: str = CATALOG,
+        resolver: str = GUESTS,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start nothing yet."""
@@ -84,18 +113,18 @@ class ProcessExecutor:
         self._threads = max(1, processors // self._slots)
         self._free = asyncio.Semaphore(self._slots)
         self._idle: list[asyncio.Task[ChildProcess]] = []
-        self._running: set[asyncio.Task[ExecutionReport]] = set()
+        self._running: dict[asyncio.Task[None], ProcessExecution] = {}
         self._ends: set[asyncio.Task[None]] = set()
 
     @property
     def slots(self) -> int:
-        """How many jobs run at once."""
+        """How many shares run at once."""
         return self._slots
 
     @property
     def free_slots(self) -> int:
-        """How many jobs could begin now."""
-        return max(0, self._slots - len(self._running))
+        """How many shares could begin now."""
+        return max(0, self._slots - sum(one.busy for one in self._running.values()))
 
     async def __aenter__(self) -> Self:
         """Begin to start the processes; jobs may be submitted at once."""
@@ -120,14 +149,15 @@ class ProcessExecutor:
     def submit(self, job: Job) -> ProcessExecution:
         """Begin a job, at once or when a process is free, in the order of submission."""
         execution = ProcessExecution(job)
+        execution.busy = min(self._slots, len(execution.open_shares))
         task = asyncio.create_task(self._execute(execution))
         execution._task = task  # noqa: SLF001 - the two are one thing
-        self._running.add(task)
+        self._running[task] = execution
         task.add_done_callback(self._forget)
         return execution
 
-    def _forget(self, task: asyncio.Task[ExecutionReport]) -> None:
-        self._running.discard(task)
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
         if not task.cancelled():
             task.exception()  # whoever does not ask for the result does not want its failure
 
@@ -145,21 +175,44 @@ class ProcessExecutor:
 
         return asyncio.create_task(start())
 
-    async def _execute(self, execution: ProcessExecution) -> ExecutionReport:
-        async with self._free:
-            ready = self._idle.pop() if self._idle else self._start()
-            try:
-                child = await asyncio.shield(ready)
-            except BaseException:
+    async def _execute(self, execution: ProcessExecution) -> None:
+        clock = _Clock(execution.job.limits.wall_seconds)
+        lines = [
+            asyncio.create_task(self._take_shares(execution, clock)) for _ in range(execution.busy)
+        ]
+        try:
+            for line in asyncio.as_completed(lines):
+                await line
+        finally:
+            for left in lines:
+                left.cancel()
+            await asyncio.gather(*lines, return_exceptions=True)
+
+    async def _take_shares(self, execution: ProcessExecution, clock: _Clock) -> None:
+        try:
+            while execution.open_shares:
+                async with self._free:
+                    if execution.open_shares:
+                        share = execution.open_shares.popleft()
+                        await self._run(execution, share, clock)
+        finally:
+            execution.busy -= 1
+
+    async def _run(self, execution: ProcessExecution, share: Share, clock: _Clock) -> None:
+        ready = self._idle.pop() if self._idle else self._start()
+        try:
+            child = await asyncio.shield(ready)
+        except BaseException:
+            await self._replace(ready)
+            raise
+        report = partial(execution._set_progress, share)  # noqa: SLF001 - as above
+        try:
+            await child.run(execution.job, share, clock.get_left(), report)
+        finally:
+            if child.is_idle and child.get_memory() < _GROWN_BYTES:
+                self._idle.append(ready)
+            else:
                 await self._replace(ready)
-                raise
-            try:
-                return await child.run(execution.job, execution._set_progress)  # noqa: SLF001
-            finally:
-                if child.is_idle and child.get_memory() < _GROWN_BYTES:
-                    self._idle.append(ready)
-                else:
-                    await self._replace(ready)
 
     async def _replace(self, ready: asyncio.Task[ChildProcess]) -> None:
         end = asyncio.create_task(self._end(ready))

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,7 @@ from pekanu.node.worker_terms import (
     check_task,
     get_expiry,
 )
+from pekanu.settings import get_program_cache
 from pekanu.types import Address, Hash32, Wei
 from pekanu.version import __version__
 
@@ -116,7 +117,7 @@ class WorkerNode:
         draw: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.desk, self.options = desk, options or WorkerOptions()
-        self.terms = self.options.terms
+        self.terms = replace(self.options.terms, referees=(desk.referee.address,))
         self.endpoint = ""
         name = desk.address.lower()
         self.blobs = BlobStore(home / "cache" / name / ROLE, clock=time.time)
@@ -126,6 +127,7 @@ class WorkerNode:
             blobs=self.blobs,
             executor=executor,
             folder=home / "work" / name / ROLE,
+            cache=get_program_cache(home),
             draw=draw,
         )
         self.role = WorkerRole(self._shop, self._set_progress)
@@ -293,8 +295,9 @@ class WorkerNode:
             raise PeerRefused("terms", error.message) from error
         now = await self.desk.watch.refresh()
         check_task(self.terms, request.task, request.terms, facts, now)
-        check_load(self.terms, request.task, facts, await self._fetch_load(peer))
-        return facts.steps
+        steps = facts.count_steps(request.task.count, request.terms.max_steps)
+        check_load(self.terms, request.task, steps, await self._fetch_load(peer))
+        return steps
 
     def _begin(self, task_id: Hash32, request: AcceptanceRequest, steps: int) -> WorkerTask:
         """Reserve and journal a task, before its acceptance is signed."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
+from pekanu.catalog import get
 from pekanu.crypto.pedersen import ORDER
-from pekanu.errors import ExecutionFailed, JournalError, UsageError
+from pekanu.errors import ExecutionFailed, InvalidMessage, JournalError, UsageError
 from pekanu.market.state import GROUP
 from pekanu.node import worker_machine as machine
 from pekanu.node.blobs import BlobStore
@@ -28,6 +29,8 @@ from pekanu.types import Hash32
 
 _LOG: Final = logging.getLogger(__name__)
 ROLE: Final = "worker"
+#: How often a task is run before it is given up.
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +42,8 @@ class Workshop:
     executor: Executor
     #: A folder for each task.
     folder: Path
+    #: Compiled programs.
+    cache: Path
     #: Gives secret bytes.
     draw: Callable[[int], bytes]
 
@@ -114,32 +119,62 @@ class WorkerRole:
                 assert_never(instruction)
 
     async def _execute(self, task: WorkerTask) -> machine.WorkerEvent | None:
-        folder = self._shop.get_folder(task)
-        if not folder.output.exists():
-            folder.create()
-            job = Job(
-                function=task.function,
-                input=self._shop.blobs.get_path(task.input.blob_id),
-                output=folder.output,
-                count=task.task.count,
-                # What is not done by then is of no use.
-                limits=JobLimits(wall_seconds=float(task.task.compute_window)),
-            )
-            execution = self._shop.executor.submit(job)
-            report = asyncio.create_task(self._follow(task, execution.get_progress))
-            try:
-                await execution.result()
-            except ExecutionCancelled:
-                return None
-            except (ExecutionFailed, UsageError) as error:
-                _LOG.error("task %s cannot be executed: %s", task.task_id.hex(), error)
-                return machine.ExecutionBroken(message=error.message)
-            except asyncio.CancelledError:
-                await execution.cancel()
-                raise
-            finally:
-                report.cancel()
+        try:
+            await self._run(task)
+        except ExecutionCancelled:
+            return None
+        except (ExecutionFailed, UsageError) as error:
+            _LOG.error("task %s cannot be executed: %s", task.task_id.hex(), error)
+            return machine.ExecutionBroken(message=error.message)
         return machine.Executed(key=self._draw_scalar(), blinding=self._draw_scalar())
+
+    async def _run(self, task: WorkerTask) -> None:
+        """Run the program over all items, as far as that was not done before."""
+        folder = self._shop.get_folder(task)
+        for tried in range(1, _TRIES + 1):
+            if folder.has_run():
+                return
+            folder.create()
+            try:
+                await self._run_once(task, self._build_job(task, folder))
+                await asyncio.to_thread(folder.gather_runs)
+            except ExecutionCancelled:
+                raise
+            except ExecutionFailed as error:
+                # A process may have been killed by the system; what it had done is not lost.
+                if tried == _TRIES:
+                    raise
+                _LOG.warning("task %s is run again: %s", task.task_id.hex(), error)
+            except InvalidMessage as error:
+                _LOG.warning("task %s is run again: %s", task.task_id.hex(), error)
+                folder.forget_runs()
+
+    def _build_job(self, task: WorkerTask, folder: DeliveryFolder) -> Job:
+        return Job(
+            name=task.function,
+            program=get(task.function).program_path,
+            program_id=task.terms.program_id,
+            input=self._shop.blobs.get_path(task.input.blob_id),
+            runs=folder.runs,
+            count=task.task.count,
+            max_steps=task.terms.max_steps,
+            expected_steps=task.steps,
+            states=folder.states,
+            cache=self._shop.cache,
+            # What is not done by then is of no use.
+            limits=JobLimits(wall_seconds=float(task.task.compute_window)),
+        )
+
+    async def _run_once(self, task: WorkerTask, job: Job) -> None:
+        execution = self._shop.executor.submit(job)
+        report = asyncio.create_task(self._follow(task, execution.get_progress))
+        try:
+            await execution.result()
+        except asyncio.CancelledError:
+            await execution.cancel()
+            raise
+        finally:
+            report.cancel()
 
     async def _follow(self, task: WorkerTask, get_progress: Callable[[], float]) -> None:
         while True:
@@ -154,7 +189,14 @@ class WorkerRole:
         if task.key is None or task.blinding is None:
             raise JournalError("a task is to be sealed without a key")
         folder = self._shop.get_folder(task)
-        claim, size = await asyncio.to_thread(folder.seal, task.key, task.blinding)
+        try:
+            claim, size = await asyncio.to_thread(folder.seal, task.key, task.blinding)
+        except (InvalidMessage, OSError) as error:
+            # Damaged on disk: nothing was claimed yet, so it is run again.
+            _LOG.warning("task %s is run again: %s", task.task_id.hex(), error)
+            folder.forget_runs()
+            await self._run(task)
+            claim, size = await asyncio.to_thread(folder.seal, task.key, task.blinding)
         return machine.Sealed(claim=claim, ciphertext_size=size)
 
     async def _send(self, task: WorkerTask, call: WorkerCall) -> None:

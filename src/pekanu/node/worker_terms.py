@@ -13,6 +13,7 @@ from typing import Final
 from pekanu.crypto.keccak import keccak256
 from pekanu.market.pricing import get_price
 from pekanu.market.task import Task, Terms
+from pekanu.node.dispute_terms import MARGIN, find_unfit, get_audit_window, get_max_steps
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_messages import FunctionOffer, Quote, QuoteRequest
 from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei
@@ -29,8 +30,10 @@ class WorkerTerms:
     base_price: Wei = Wei(10**14)
     #: Wei for a thousand million steps.
     gigastep_price: Wei = Wei(10**15)
-    #: Collateral for a task: this, or the price if that is more.
-    stake: Wei = Wei(10**15)
+    #: Collateral for a task: this, or its price or a challenge's bond if that is more.
+    stake: Wei = Wei(5 * 10**15)
+    #: Wei of a challenge's bond, beside a run of its item: covers the gas of a whole dispute.
+    bond: Wei = Wei(2 * 10**15)
     compute_window: Seconds = Seconds(600)
     audit_window: Seconds = Seconds(600)
     response_window: Seconds = Seconds(600)
@@ -49,12 +52,20 @@ class WorkerTerms:
     #: Functions sold, by name; empty sells the whole catalog.
     functions: tuple[str, ...] = ()
     #: Referees whose code is known, beside none at all.
-    referees: frozenset[Address] = frozenset()
+    referees: tuple[Address, ...] = ()
 
     @property
     def max_steps(self) -> int:
         """Return the steps of all tasks that wait or run: half of what the window has room for."""
         return self.steps_per_second * self.compute_window // 2
+
+    def get_bond(self, max_steps: int) -> Wei:
+        """Return the bond that covers a dispute about an item: its gas, and its run once more."""
+        return Wei(self.bond + get_price(max_steps // MARGIN, self.gigastep_price, 0))
+
+    def get_stake(self, price: Wei, max_steps: int) -> Wei:
+        """Return the stake of a task: at least the bond, so that proving a lie is worth it."""
+        return Wei(max(price, self.stake, self.get_bond(max_steps)))
 
     def hash(self) -> Hash32:
         """Return what an announcement carries of the terms."""
@@ -89,6 +100,15 @@ class InputFacts:
     inputs_root: Hash32
     #: Its own estimate over all items.
     steps: int
+    #: That of the largest.
+    largest: int
+
+    def count_steps(self, count: int, max_steps: int) -> int:
+        """Return the steps that are paid for: the estimate, more if more are allowed than usual."""
+        usual = get_max_steps(self.largest)
+        if max_steps > usual:
+            return -(-self.steps * max_steps // usual)
+        return min(self.steps, count * max_steps)
 
 
 def build_offers(terms: WorkerTerms, programs: Mapping[str, Hash32]) -> tuple[FunctionOffer, ...]:
@@ -110,9 +130,10 @@ def build_quote(terms: WorkerTerms, request: QuoteRequest, load: Load, now: Seco
     price = get_price(request.steps, terms.gigastep_price, terms.base_price * request.count)
     return Quote(
         price=price,
-        stake=max(price, terms.stake),
+        stake=terms.get_stake(price, request.max_steps),
+        bond=terms.get_bond(request.max_steps),
         compute_window=terms.compute_window,
-        audit_window=terms.audit_window,
+        audit_window=get_audit_window(terms.audit_window, request.steps),
         response_window=terms.response_window,
         chunk_fee=terms.chunk_fee,
         expiry=now + terms.quote_seconds,
@@ -133,7 +154,12 @@ def check_task(
     Raises:
         PeerRefused: With code ``terms``.
     """
-    price = get_price(facts.steps, terms.gigastep_price, terms.base_price * task.count)
+    steps = facts.count_steps(task.count, computation.max_steps)
+    price = get_price(steps, terms.gigastep_price, terms.base_price * task.count)
+    bond = terms.get_bond(computation.max_steps)
+    unfit = None
+    if task.referee != ZERO_ADDRESS:
+        unfit = find_unfit(computation, bond=bond, response_window=task.response_window)
     rules = {
         "the referee is not known here": task.referee == ZERO_ADDRESS
         or task.referee in terms.referees,
@@ -142,21 +168,22 @@ def check_task(
         "the input is another one": computation.inputs_root == facts.inputs_root,
         "bond and clocks are of no use without a referee": task.referee != ZERO_ADDRESS
         or not any(astuple(computation)[3:]),
-        "the program may need more steps": computation.max_steps >= facts.steps,
         f"the price is {price} wei": task.price >= price,
         f"the fee for a chunk is {terms.chunk_fee} wei": task.chunk_fee >= terms.chunk_fee,
-        "the stake is too high": task.stake <= max(task.price, terms.stake),
+        "the stake is too high": task.stake <= terms.get_stake(task.price, computation.max_steps),
         "the compute window is too short": task.compute_window >= terms.compute_window,
-        "the audit window is too long": task.audit_window <= terms.audit_window,
+        "the audit window is too long": task.audit_window
+        <= get_audit_window(terms.audit_window, steps),
         "the response window is too short": task.response_window >= terms.response_window,
         "the offer is over": task.offered_until > now,
+        unfit or "": unfit is None,
     }
     for reason, holds in rules.items():
         if not holds:
             raise PeerRefused("terms", reason)
 
 
-def check_load(terms: WorkerTerms, task: Task, facts: InputFacts, load: Load) -> None:
+def check_load(terms: WorkerTerms, task: Task, steps: int, load: Load) -> None:
     """Refuse a task for which there is no room, no collateral, or no money of the client's.
 
     Raises:
@@ -164,7 +191,7 @@ def check_load(terms: WorkerTerms, task: Task, facts: InputFacts, load: Load) ->
     """
     if load.tasks >= terms.capacity or load.client_tasks >= terms.client_capacity:
         raise PeerRefused("busy", "the worker has no free slot", hint="try again later")
-    if load.steps + facts.steps > terms.max_steps:
+    if load.steps + steps > terms.max_steps:
         raise PeerRefused("busy", "the worker has no time left", hint="try again later")
     if load.ledger - load.reserved_stake < task.stake:
         raise PeerRefused("busy", "the worker has no collateral left", hint="try again later")

@@ -94,7 +94,7 @@ def find_obstacle(viewer: Viewer) -> tuple[str, str]:
 
 async def fetch_quotes(site: Site, draft: Draft) -> QuotesView:
     """Return what workers ask for a draft; raises InvalidInput when it is not filled in."""
-    demand = await asyncio.to_thread(build_demand, draft.function, draft.require())
+    demand = await asyncio.to_thread(build_demand, draft.function, draft.require(), site.referee)
     offers, asked = await site.quoting.fetch_offers(demand, site.feed.now)
     return build_quotes(offers, asked, draft.max_price)
 
@@ -108,7 +108,7 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
     """
     site, account = viewer.site, require_account(viewer)
     choice = parse_choice(form.get("quote", ""))
-    demand = await asyncio.to_thread(build_demand, draft.function, draft.require())
+    demand = await asyncio.to_thread(build_demand, draft.function, draft.require(), site.referee)
     offers, _ = await site.quoting.fetch_offers(demand, site.feed.now)
     offer = _find_offer(offers, choice)
     task = draft_task(demand, offer.quote, now=site.feed.now, salt=Hash32(ZERO_HASH))
@@ -150,7 +150,7 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
         calls=tuple(one.view for one in simulations),
         terms=terms,
         at_most=f"{format_wei(offer.risk.client_wei)} and gas",
-        longest=format_span(offer.risk.longest_seconds),
+        longest=format_span(offer.longest_seconds),
         refusal=obstacle or refusal,
         refusal_hint="" if obstacle else hint,
         confirm=f"/compute/{draft.function.name}/order",

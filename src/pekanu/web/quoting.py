@@ -13,11 +13,12 @@ from pekanu.catalog import Function
 from pekanu.chain import Account
 from pekanu.chain.events import Announced
 from pekanu.market.pricing import get_price
-from pekanu.market.task import MarketDomain, Terms
+from pekanu.market.task import MarketDomain
 from pekanu.node.batch_file import join_items
 from pekanu.node.channel_keys import ChannelIdentity
 from pekanu.node.client import build_ref
 from pekanu.node.client_machine import WorkerRef
+from pekanu.node.dispute_terms import get_max_steps
 from pekanu.node.input_facts import get_inputs_root
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.offers import Demand, Offer, fetch_offers
@@ -83,7 +84,7 @@ class Quoting:
         return self._peers[worker]
 
 
-def build_demand(function: Function, data: bytes) -> Demand:
+def build_demand(function: Function, data: bytes, referee: Address) -> Demand:
     """Return a single computation as workers are asked for it; blocks."""
     steps = function.estimate_steps(data)
     output_bytes = function.estimate_output_size(data)
@@ -95,13 +96,11 @@ def build_demand(function: Function, data: bytes) -> Demand:
             count=1,
             input_bytes=sum(map(len, join_items([data]))),
             steps=steps,
+            max_steps=get_max_steps(steps),
             output_bytes=output_bytes,
         ),
-        terms=Terms(
-            program_id=function.program_id,
-            inputs_root=Hash32(get_inputs_root([data])),
-            max_steps=4 * steps,
-        ),
+        inputs_root=Hash32(get_inputs_root([data])),
+        referee=referee,
         output_bytes=output_bytes,
     )
 
@@ -125,7 +124,7 @@ def build_quotes(offers: list[Offer], asked: int, max_price: Wei | None) -> Quot
             expired=offer.record.expired,
             lost=offer.record.lost,
             capacity=offer.quote.capacity,
-            longest=format_span(offer.risk.longest_seconds),
+            longest=format_span(offer.longest_seconds),
             risk=describe_risk(offer),
             value=f"{offer.worker.address}:{offer.price}",
             is_best=number == 0,

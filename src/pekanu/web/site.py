@@ -61,6 +61,8 @@ class Site:
         self.options, self.chain, self.book = options, chain, book
         self.index, self.feed, self.pulse = index, feed, pulse
         self.market = MarketContract(chain, book.market.address)
+        #: The referee that tasks name.
+        self.referee = book["BisectionReferee"].address
         self.balances = Balances(chain, self.market, feed)
         state = options.home / "site"
         self.sessions = SessionStore(path=None if options.is_hosted else state / "sessions.json")

@@ -21,6 +21,7 @@ from nacl.public import PrivateKey
 
 from pekanu.chain import Account, AddressBook, Call, Connection, MarketContract, Receipt
 from pekanu.chain.block import parse_receipt
+from pekanu.chain.referee_contract import RefereeContract
 from pekanu.chain.simulation import estimate_gas, fetch_reason
 from pekanu.errors import InvalidProof, KeystoreError, TransactionDropped, TransactionReverted
 from pekanu.market.task import MarketDomain
@@ -77,7 +78,7 @@ class WalletDesk(MarketDesk):
         requests: Where it asks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what every desk has, and the requests
         self,
         chain: Connection,
         account: WalletAccount,
@@ -85,9 +86,11 @@ class WalletDesk(MarketDesk):
         market: MarketContract,
         watch: ChainWatch,
         requests: WalletRequests,
+        *,
+        referee: RefereeContract,
     ) -> None:
         # The base only hands the account to a sender, which is not used here.
-        super().__init__(chain, cast("Account", account), journal, market, watch)
+        super().__init__(chain, cast("Account", account), journal, market, watch, referee=referee)
         self._requests = requests
 
     async def send(self, call: Call, *, task_id: Hash32, name: str) -> Receipt:
@@ -143,15 +146,19 @@ async def open_wallet_desk(
         book = AddressBook.load(home, chain.chain_id)
         await book.verify(chain)
         market = MarketContract(chain, book.market.address)
+        judge = book["BisectionReferee"]
+        referee = RefereeContract(chain, judge.address)
         watch = ChainWatch(
             chain,
             market.address,
             first_block=book.market.block_number,
             confirmations=confirmations,
+            referee=judge,
         )
         with open_journal(home / "journal.db", address, purpose="the site") as journal:
             async with watch.running():
-                yield WalletDesk(chain, WalletAccount(address), journal, market, watch, requests)
+                account = WalletAccount(address)
+                yield WalletDesk(chain, account, journal, market, watch, requests, referee=referee)
 
 
 async def load_identity(

@@ -65,9 +65,9 @@ TERMS: Final = (
     Term(
         option="stake",
         title="Stake of a task",
-        description="Lost if the worker lies or falls silent; at least the price.",
+        description="Lost if the worker lies or falls silent; at least the price and a bond.",
         widget="amount",
-        default="0.001 ether",
+        default="0.005 ether",
     ),
     Term(
         option="capacity",

@@ -25,7 +25,7 @@ from support.cheats import (
     build_cheat,
     change_last_byte,
 )
-from support.crash import InlineExecutor, Party, start, wait_dead, wait_until
+from support.crash import Party, start, wait_dead, wait_until
 from support.nodes import ETHER, TERMS, Town, build_request, open_town, pass_time
 
 PRICE, STAKE, FEE = TERMS.base_price, TERMS.stake, TERMS.chunk_fee
@@ -189,7 +189,6 @@ async def play_client(
     town: Town, accounts: tuple[Account, ...], scenario: Scenario, **kill: str
 ) -> None:
     """Play with a client that dies and is started again."""
-    town.executor = InlineExecutor()
     worker = await town.open_worker(accounts[1], kind=build_cheat(**scenario.cheat))
     await deposit(town, accounts[0], scenario.deposit)
     first = await start(get_party(town, "client", **kill))

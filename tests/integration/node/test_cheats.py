@@ -236,12 +236,10 @@ async def test_submit__when_offer_is_declined__then_risk_was_shown_and_nothing_i
     with pytest.raises(Declined):
         await handle.result()
     (offer,) = shown
-    assert (offer.price, offer.risk.client_wei, offer.risk.faulty_worker_wei) == (
-        PRICE,
-        PRICE,
-        STAKE,
-    )
-    assert offer.risk.longest_seconds == 600 + 600 + 2 * 1200
+    assert (offer.price, offer.risk.client_wei, offer.risk.faulty_worker_wei) == (PRICE, 0, STAKE)
+    # An audit has a second more to run the item again; a dispute comes on top.
+    assert offer.risk.longest_seconds == 600 + 601 + 2 * 1201
+    assert offer.longest_seconds == offer.risk.longest_seconds + 2 * 600 + 2 * 61 + 4 * 60
     assert await client.desk.chain.get_balance(accounts[0].address) == before
 
 

@@ -12,8 +12,12 @@ import pytest
 
 from pekanu import catalog
 from pekanu.chain import Account, AddressBook, Devnet
+from pekanu.dispute.rules import are_sound
+from pekanu.errors import ProgramFailed
+from pekanu.machine.state import Status
 from pekanu.node.client_machine import ClientStep
 from pekanu.node.client_role import UNBOUND
+from pekanu.node.process_executor import ProcessExecutor
 from pekanu.node.worker_machine import WorkerStep
 from pekanu.types import Wei
 from support.cheats import build_cheat
@@ -22,7 +26,11 @@ from support.nodes import ETHER, TERMS, Town, build_request, finish, is_product,
 
 @pytest.fixture
 async def town(devnet: Devnet, market_book: AddressBook, tmp_path: Path) -> AsyncIterator[Town]:
-    async with open_town(devnet, market_book, tmp_path) as opened:
+    async with (
+        ProcessExecutor(2) as executor,
+        open_town(devnet, market_book, tmp_path) as opened,
+    ):
+        opened.executor = executor
         yield opened
 
 
@@ -36,7 +44,11 @@ async def test_submit__when_both_are_honest__then_output_for_price(
     outputs = await handle.result()
     receipt = await handle.wait_final()
     assert is_product(outputs)
-    price = receipt.tasks[0].task.price
+    bought = receipt.tasks[0]
+    assert bought.task.referee == town.book["BisectionReferee"].address
+    assert bought.task.terms == bought.terms.hash()
+    assert are_sound(bought.terms)
+    price = bought.task.price
     assert price == TERMS.base_price
     assert await client.desk.fetch_ledger() == ETHER - price
     assert await worker.desk.fetch_ledger() == ETHER + price
@@ -82,6 +94,21 @@ async def test_submit__when_many_at_once__then_none_is_lost_and_the_busy_worker_
     gas = sum(handle.get_receipt().gas_wei for handle in handles)
     left = await client.desk.chain.get_balance(accounts[0].address)
     assert before - left - gas == 6 * TERMS.base_price + await client.desk.fetch_ledger()
+
+
+async def test_submit__when_the_program_is_stopped__then_its_worker_is_paid_and_the_client_told(
+    town: Town, accounts: tuple[Account, ...]
+) -> None:
+    worker = await town.open_worker(accounts[1])
+    client = await town.open_client(accounts[0])
+    handle = await client.submit(build_request(max_steps=1000))
+    with pytest.raises(ProgramFailed, match="still running at the step limit") as caught:
+        await handle.result()
+    assert (caught.value.status, caught.value.items) == (Status.RUNNING, (0,))
+    receipt = await handle.wait_final()
+    assert receipt.tasks[0].ending == "settled"
+    assert receipt.tasks[0].verdict == ("the program was still running at the step limit, as here")
+    assert await worker.desk.fetch_ledger() == ETHER + TERMS.base_price
 
 
 async def test_submit__when_a_batch__then_all_items_in_two_transactions(

@@ -36,7 +36,13 @@ def world(tmp_path: Path) -> World:
 
 def build_request(function: str = "double") -> QuoteRequest:
     return QuoteRequest(
-        function=function, program_id=PROGRAM, count=3, input_bytes=5, steps=100, output_bytes=9
+        function=function,
+        program_id=PROGRAM,
+        count=3,
+        input_bytes=5,
+        steps=100,
+        max_steps=400,
+        output_bytes=9,
     )
 
 

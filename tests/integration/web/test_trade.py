@@ -30,7 +30,7 @@ async def test_order__of_the_example__then_the_picture_and_the_receipt_come(
     ):
         await town.open_worker(devnet.accounts[1])
         estimate = await browser.send("/compute/mandelbrot/estimate", EXAMPLE)
-        assert "551,840 steps" in estimate.text
+        assert "1.1 million steps" in estimate.text
         quote = await choose_quote(browser)
         form = {**EXAMPLE, "quote": quote}
         review = await browser.send("/compute/mandelbrot/review", form)

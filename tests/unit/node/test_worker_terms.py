@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pekanu.market.task import Task, Terms
+from pekanu.node.dispute_terms import MARGIN, SURE_STEPS, build_terms, get_max_steps
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_messages import QuoteRequest
 from pekanu.node.worker_terms import (
@@ -19,20 +20,30 @@ from pekanu.node.worker_terms import (
 from pekanu.types import Address, Hash32, Seconds, Wei
 
 WORD, ELSE = Hash32(b"w" * 32), Hash32(b"e" * 32)
-ALICE, BOB = Address("0x" + "1" * 40), Address("0x" + "2" * 40)
+ALICE, BOB, CAROL = (Address("0x" + digit * 40) for digit in "123")
 TERMS = WorkerTerms(
     base_price=Wei(100),
     gigastep_price=Wei(1000),
     stake=Wei(500),
+    bond=Wei(200),
     chunk_fee=Wei(3),
     capacity=2,
     client_capacity=1,
     acceptance_seconds=Seconds(3600),
+    referees=(CAROL,),
 )
-COMPUTATION = Terms(program_id=WORD, inputs_root=WORD, max_steps=4 * 10**9)
-FACTS = InputFacts(program_id=WORD, inputs_root=WORD, steps=10**9)
+MAX_STEPS = get_max_steps(10**9)
+COMPUTATION = build_terms(
+    WORD,
+    WORD,
+    max_steps=MAX_STEPS,
+    bond=TERMS.get_bond(MAX_STEPS),
+    response_window=TERMS.response_window,
+)
+FACTS = InputFacts(program_id=WORD, inputs_root=WORD, steps=10**9, largest=10**9)
 TASK = Task(
     client=ALICE,
+    referee=CAROL,
     terms=COMPUTATION.hash(),
     price=Wei(1000),
     stake=Wei(1000),
@@ -53,7 +64,13 @@ FREE = Load(
     client_ledger=Wei(1000),
 )
 REQUEST = QuoteRequest(
-    function="matmul", program_id=WORD, count=2, input_bytes=10, steps=5 * 10**9, output_bytes=10
+    function="matmul",
+    program_id=WORD,
+    count=2,
+    input_bytes=10,
+    steps=5 * 10**9,
+    max_steps=10**10,
+    output_bytes=10,
 )
 
 
@@ -61,6 +78,10 @@ def test_build_quote__when_task_fits__then_price_follows_steps() -> None:
     quote = build_quote(TERMS, REQUEST, FREE, Seconds(50))
     assert (quote.price, quote.stake, quote.capacity) == (5000, 5000, 2)
     assert quote.expiry == 50 + TERMS.quote_seconds
+    # A dispute's gas, and the longest item once more.
+    assert quote.bond == 200 + 10_000 // MARGIN
+    # A slow client can run everything again in the audit window.
+    assert quote.audit_window == TERMS.audit_window + 5 * 10**9 // SURE_STEPS
 
 
 @pytest.mark.parametrize(
@@ -86,9 +107,9 @@ def test_check_task__when_it_is_as_quoted__then_taken() -> None:
         ({"terms": ELSE}, "not for these terms"),
         ({"price": Wei(999)}, "price is 1000"),
         ({"chunk_fee": Wei(2)}, "fee for a chunk"),
-        ({"stake": Wei(1001)}, "stake is too high"),
+        ({"stake": TERMS.get_bond(MAX_STEPS) + 1}, "stake is too high"),
         ({"compute_window": Seconds(599)}, "compute window is too short"),
-        ({"audit_window": Seconds(601)}, "audit window is too long"),
+        ({"audit_window": Seconds(606)}, "audit window is too long"),
         ({"response_window": Seconds(60)}, "response window is too short"),
         ({"offered_until": Seconds(1000)}, "offer is over"),
     ],
@@ -105,7 +126,7 @@ def test_check_task__when_terms_are_hostile__then_refused(
     [
         (replace(FACTS, program_id=ELSE), "program is another"),
         (replace(FACTS, inputs_root=ELSE), "input is another"),
-        (replace(FACTS, steps=5 * 10**9), "more steps"),
+        (replace(FACTS, steps=2 * 10**9), "price is 2000"),
     ],
 )
 def test_check_task__when_input_is_not_what_is_said__then_refused(
@@ -115,8 +136,75 @@ def test_check_task__when_input_is_not_what_is_said__then_refused(
         check_task(TERMS, TASK, COMPUTATION, facts, Seconds(1000))
 
 
+def agree(**changes: object) -> tuple[Task, Terms]:
+    computation = replace(COMPUTATION, **changes)  # type: ignore[arg-type]
+    return replace(TASK, terms=computation.hash()), computation
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bond": COMPUTATION.bond + 1},
+        {"clock": 4 * COMPUTATION.clock},
+        {"first_extension": COMPUTATION.first_extension + 1},
+    ],
+)
+def test_check_task__when_a_dispute_gives_more_time_or_bond__then_taken(
+    changes: dict[str, int],
+) -> None:
+    task, computation = agree(**changes)
+    check_task(TERMS, task, computation, FACTS, Seconds(1000))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"bond": COMPUTATION.bond - 1}, "bond of a challenge is"),
+        ({"bond": 1 << 90}, "no dispute"),
+        ({"max_steps": 0}, "no dispute"),
+        ({"max_steps": 1 << 63}, "no dispute"),
+        ({"clock": 59}, "no dispute"),
+        ({"clock": COMPUTATION.clock - 1}, "clock of a dispute is 600 seconds"),
+        ({"clock": 4 * COMPUTATION.clock + 1}, "clock of a dispute"),
+        ({"extension": COMPUTATION.extension - 1}, "extension of a dispute is"),
+        ({"first_extension": COMPUTATION.first_extension - 1}, "first extension"),
+        ({"last_extension": COMPUTATION.last_extension - 1}, "last extension"),
+    ],
+)
+def test_check_task__when_a_dispute_could_not_be_played__then_refused(
+    changes: dict[str, int], reason: str
+) -> None:
+    task, computation = agree(**changes)
+    task = replace(task, price=Wei(1 << 90))
+    with pytest.raises(PeerRefused, match=reason):
+        check_task(TERMS, task, computation, FACTS, Seconds(1000))
+
+
+def test_check_task__when_more_steps_are_allowed_than_usual__then_they_are_paid_for() -> None:
+    task, computation = agree(max_steps=2 * MAX_STEPS, bond=TERMS.get_bond(2 * MAX_STEPS))
+    lasting = replace(
+        build_terms(
+            WORD,
+            WORD,
+            max_steps=2 * MAX_STEPS,
+            bond=computation.bond,
+            response_window=TERMS.response_window,
+        )
+    )
+    task = replace(task, terms=lasting.hash())
+    with pytest.raises(PeerRefused, match="price is 2000"):
+        check_task(TERMS, task, lasting, FACTS, Seconds(1000))
+    check_task(TERMS, replace(task, price=Wei(2000)), lasting, FACTS, Seconds(1000))
+
+
+def test_count_steps__when_fewer_are_allowed_than_estimated__then_no_more_are_paid_for() -> None:
+    facts = replace(FACTS, steps=30 * 10**9, largest=10 * 10**9)
+    assert facts.count_steps(3, 10**9) == 3 * 10**9
+    assert facts.count_steps(3, get_max_steps(10 * 10**9)) == 30 * 10**9
+
+
 def test_check_load__when_there_is_room__then_taken() -> None:
-    check_load(TERMS, TASK, FACTS, FREE)
+    check_load(TERMS, TASK, FACTS.steps, FREE)
 
 
 @pytest.mark.parametrize(
@@ -134,5 +222,5 @@ def test_check_load__when_something_is_promised_already__then_refused(
     changes: dict[str, int], code: str
 ) -> None:
     with pytest.raises(PeerRefused) as caught:
-        check_load(TERMS, TASK, FACTS, replace(FREE, **changes))
+        check_load(TERMS, TASK, FACTS.steps, replace(FREE, **changes))
     assert caught.value.code == code
