@@ -106,10 +106,17 @@ def montecarlo(rng: random.Random) -> Inputs:
     }
 
 
+def inference(rng: random.Random) -> Inputs:
+    count = rng.choice((0, 1, 9))
+    shape = rng.choice(((count, 64), (count, 8, 8)))
+    shades = rng.choices((0, 16, *range(17)), k=64 * count)
+    return {"images": np.array(shades, dtype=rng.choice(ARRAYS)).reshape(shape)}
+
+
 MAKERS: dict[str, Callable[[random.Random], Inputs]] = {
     each.__name__.replace("_", "-"): each
     for each in (
         *(matmul, mandelbrot, wordcount, sort, linsolve, factor),
-        *(sha256_chain, montecarlo),
+        *(sha256_chain, montecarlo, inference),
     )
 }

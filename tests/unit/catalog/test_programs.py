@@ -67,6 +67,7 @@ def list_large() -> Iterator[tuple[str, Inputs]]:
     yield "sort", {"records": make_array(rng, 30_000, 5), "column": 2}
     for option, steps in (("call", 1), ("put", 90), ("average-call", 12), ("average-put", 365)):
         yield "montecarlo", {"option": option, "steps": steps, "paths": 4000 + 40_000 // steps}
+    yield "inference", {"images": np.ones((40, 8, 8), np.uint8)}
     yield "sha256-chain", {"seed": "", "length": 3000}
     yield "sha256-chain", {"seed": b"x" * 65536, "length": 1}
     for p in (2, 65537, 2**61 - 1):

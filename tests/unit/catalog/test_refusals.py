@@ -102,6 +102,14 @@ REFUSED: dict[str, list[list[Value]]] = {
         [*map(integer, OPTION[:-1]), np.array(1, np.uint64)],
         [b"12345678", *map(integer, OPTION[1:])],
     ],
+    "inference": [
+        *([array(*shape)] for shape in ((64,), (1, 63), (1, 65), (1, 64, 1), (1, 4, 16), (0, 8))),
+        [np.full((2, 64), 17)],
+        [np.full((2, 64), -1, dtype=np.int8)],
+        [np.full((2, 64), 1 << 32, dtype=np.uint64)],
+        [bytes(64)],
+        [array(1, 64), array(1, 64)],
+    ],
     "sha256-chain": [
         *([b"seed", integer(n)] for n in (0, -1, 10**9 + 1, 1 << 32, (1 << 32) + 1)),
         [bytes(65_537), integer(1)],

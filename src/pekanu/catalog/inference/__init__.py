@@ -1,0 +1,1 @@
+"""Handwritten digits, read by a network of int8 weights."""
