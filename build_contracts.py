@@ -14,7 +14,16 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent
 SOURCES = ROOT / "src" / "pekanu" / "contracts"
 #: The contracts that are deployed; everything else is a library.
-CONTRACTS = ("Market", "SealCheck", "MachineStep", "BisectionReferee", "RingerReferee")
+CONTRACTS = (
+    "Market",
+    "SealCheck",
+    "MachineStep",
+    "BisectionReferee",
+    "RingerReferee",
+    "StorageServer",
+    "StorageClient",
+    "StorageFactory",
+)
 
 
 def build() -> None:

@@ -17,6 +17,7 @@ from pekanu.bench.dispute import ADDITION, BOND, STORE, Duel
 from pekanu.bench.endless_run import EndlessRun
 from pekanu.bench.ringers import Hunt
 from pekanu.bench.step_proof import build_worst_proof
+from pekanu.bench.storage_gas import Depot
 from pekanu.chain import (
     Account,
     Call,
@@ -196,13 +197,14 @@ async def measure() -> dict[str, int]:
             ringers = RingerContract(chain, book["RingerReferee"].address)
             for count in (1, 2, 8, 32):
                 await _measure_ringers(bench, ringers, count)
+            await _measure_storage(bench, book["StorageFactory"].address)
             return dict(sorted(bench.figures.items()))
 
 
 async def _measure_deployment(bench: _Bench) -> None:
     """Read the first contracts' receipts: the order is that of `deploy`."""
     contracts = ("seal_check", "market", "machine_step", "bisection_referee", "ringer_referee")
-    names = iter(f"deploy_{name}" for name in contracts)
+    names = iter(f"deploy_{name}" for name in (*contracts, "storage_client", "storage_factory"))
     for number in range(1, 1 + await bench.chain.fetch_block_number()):
         for receipt in await bench.chain.request("eth_getBlockReceipts", hex(number)):
             if receipt.get("contractAddress"):
@@ -336,3 +338,23 @@ async def _measure_ringers(bench: _Bench, referee: RingerContract, count: int) -
     bench.figures[f"ringers_open_{count}"] = opened.gas_used
     answer = hunt.prove(deal.task, bench.market.domain, hunt.read_case(opened))
     await bench.send(deal.worker, answer, f"ringers_{count}")
+
+
+async def _measure_storage(bench: _Bench, factory: Address) -> None:
+    """Play one agreement of 1 GiB to each of its ends, and renew and confirm many."""
+    provider, client = await bench.make_party(), await bench.make_party()
+    depot = await Depot.open(bench.chain, provider.sender, client.sender, factory, bench.figures)
+    await depot.register()
+    for act in (depot.pay, depot.confirm, depot.challenge, depot.answer):
+        await act()
+    bench.devnet.advance_time(3600)
+    await depot.collect()
+    await depot.challenge()
+    bench.devnet.advance_time(86_401)
+    await depot.fine()
+    await depot.confirm_many(32)
+    await depot.give_back()
+    await depot.equivocate()
+    await depot.pay(is_measured=False)
+    bench.devnet.advance_time(3601)
+    await depot.reclaim()

@@ -28,7 +28,11 @@ DEPLOYED: Final[dict[str, tuple[str, ...]]] = {
     "MachineStep": (),
     "BisectionReferee": ("Market", "MachineStep"),
     "RingerReferee": ("Market", "BisectionReferee"),
+    "StorageClient": (),
+    "StorageFactory": ("StorageClient",),
 }
+#: Contracts of which only the creation code is put on chain, for a factory (ERC-5202).
+BLUEPRINTS: Final = frozenset({"StorageClient"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,12 +151,17 @@ async def deploy(sender: Sender, *, key: str = "deploy") -> AddressBook:
     chain, found = sender.chain, dict[str, Deployment]()
     for name, needed in DEPLOYED.items():
         artifact = contracts.load(name)
-        code = artifact.encode_deployment(*(found[other].address for other in needed))
+        is_blueprint = name in BLUEPRINTS
+        if is_blueprint:
+            code = artifact.encode_blueprint()
+        else:
+            code = artifact.encode_deployment(*(found[other].address for other in needed))
         call = Call(to=None, data=code, name=f"deploy {name}")
         receipt = await sender.send(call, key=f"{key}:{name}")
         if receipt.contract is None:
             raise ChainError(f"deploying {name} made no contract")
-        if not artifact.is_code(await chain.fetch_code(receipt.contract)):
+        is_right = artifact.is_blueprint if is_blueprint else artifact.is_code
+        if not is_right(await chain.fetch_code(receipt.contract)):
             raise ChainError(f"other code than {name}'s came to stand at {receipt.contract}")
         found[name] = Deployment(
             address=receipt.contract,

@@ -9,13 +9,16 @@ import json
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from eth_abi.abi import decode, encode
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import NotDeployed
 from pekanu.types import Hash32
+
+#: What stands before a blueprint's creation code, so that nobody can call it. Source: ERC-5202.
+_BLUEPRINT: Final = bytes.fromhex("fe7100")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +112,16 @@ class Artifact:
     def encode_deployment(self, *arguments: object) -> bytes:
         """Return the creation code with the constructor's arguments behind it."""
         return self.bytecode + encode(self.constructor_inputs, arguments)
+
+    def encode_blueprint(self) -> bytes:
+        """Return the creation code of a contract that holds this one's. Source: ERC-5202."""
+        held = _BLUEPRINT + self.bytecode
+        # PUSH2 length, RETURNDATASIZE, DUP2, PUSH1 10, RETURNDATASIZE, CODECOPY, RETURN
+        return b"\x61" + len(held).to_bytes(2, "big") + bytes.fromhex("3d81600a3d39f3") + held
+
+    def is_blueprint(self, code: bytes) -> bool:
+        """Say whether code on chain is this contract's creation code, held for a factory."""
+        return code == _BLUEPRINT + self.bytecode
 
     def is_code(self, code: bytes) -> bool:
         """Say whether code on chain is this contract's, whatever its immutables."""

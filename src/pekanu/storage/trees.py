@@ -70,6 +70,11 @@ class LeafProof:
     #: Within the chunk, a level at a time, left before right; then the entry's, lowest first.
     siblings: tuple[Hash32, ...]
 
+    def get_leaves(self) -> list[bytes]:
+        """Return the leaves one by one."""
+        starts = range(0, len(self.data), LEAF_SIZE)
+        return [self.data[start : start + LEAF_SIZE] for start in starts]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CountProof:

@@ -35,3 +35,18 @@ def is_signed_by(signer: address, digest: bytes32, signature: Bytes[MAX_SIGNATUR
         return False
     magic: bytes4 = staticcall Wallet(signer).isValidSignature(digest, signature)
     return magic == method_id("isValidSignature(bytes32,bytes)", output_type=bytes4)
+
+
+@internal
+@pure
+def is_signed_by_account(signer: address, digest: bytes32, r: bytes32, vs: bytes32) -> bool:
+    """
+    @notice Whether an account signed `digest`; contract wallets do not pass.
+    @param vs The signature's s, with the parity of its point in the highest bit (EIP-2098).
+    """
+    packed: uint256 = convert(vs, uint256)
+    s: uint256 = packed & convert(max_value(int256), uint256)
+    if s > HALF_ORDER:
+        return False
+    recovered: address = ecrecover(digest, 27 + (packed >> 255), convert(r, uint256), s)
+    return recovered != empty(address) and recovered == signer
