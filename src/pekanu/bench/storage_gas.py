@@ -178,9 +178,7 @@ class Depot:
     async def challenge(self) -> None:
         """Challenge one leaf, as the quote's agent."""
         fee = await self.server.fetch_challenge_fee(1)
-        call = self.server.challenge(
-            self.quote, chunk=_CHUNK, leaf=_LEAF, count=1, fee=Wei(2 * fee)
-        )
+        call = self.server.challenge(self.quote, chunk=_CHUNK, leaf=_LEAF, count=1, fee=fee)
         await self._send(self.owner, call, "storage_challenge")
 
     async def answer(self) -> None:
@@ -195,7 +193,7 @@ class Depot:
         await self._send(self.provider, call, "storage_answer_count")
 
     async def _challenge(self, count: int, leaf: int) -> None:
-        fee = Wei(2 * await self.server.fetch_challenge_fee(count))
+        fee = await self.server.fetch_challenge_fee(count)
         call = self.client.challenge(self.quote, chunk=_CHUNK, leaf=leaf, count=count, fee=fee)
         await self._send(self.owner, call, "storage_challenge_by_contract")
 

@@ -15,6 +15,7 @@ from pekanu.chain.connection import Connection
 from pekanu.chain.pending import Call
 from pekanu.storage.agreement import Quote, Receipt, StorageDomain
 from pekanu.storage.compact import to_compact
+from pekanu.storage.money import get_challenge_fee
 from pekanu.storage.state import AgreementState
 from pekanu.storage.trees import CountProof, LeafProof
 from pekanu.types import ZERO_ADDRESS, Address, Hash32, Wei, parse_address
@@ -190,8 +191,14 @@ class StorageServerContract(_Door):
         return parse_address(await self._view("factory"))
 
     async def fetch_challenge_fee(self, count: int) -> Wei:
-        """Return what a challenge of `count` leaves costs at least in the block to come."""
-        return Wei(await self._view("challenge_fee", count))
+        """Return what to put up for a challenge of `count` leaves in the next few blocks.
+
+        It is the least at one and a half times the last block's base fee, which three full blocks
+        in a row do not reach. The contract's own view is not asked: nodes answer calls without a
+        gas price as if the base fee were zero.
+        """
+        block = await self.chain.fetch_block()
+        return get_challenge_fee(count, 3 * block.base_fee // 2 if block else 0)
 
     async def fetch_agreement_id(self, quote: Quote) -> Hash32:
         """Return the identity that the contract computes for a quote."""

@@ -277,6 +277,7 @@ def state_of(agreement_id: bytes32) -> agreements.State:
 def challenge_fee(count: uint256) -> uint256:
     """
     @notice What a challenge of `count` leaves costs at least in a block like this one.
+    @dev For contracts: nodes answer calls without a gas price as if the base fee were zero.
     """
     return self._challenge_fee(count)
 
