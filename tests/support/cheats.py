@@ -170,6 +170,6 @@ class CheatingClient(ClientNode):
     def build_role(
         self, job: ClientJob, set_progress: Callable[[float], None]
     ) -> CheatingClientRole:
-        role = CheatingClientRole(self.office, job, set_progress)
+        role = CheatingClientRole(self.office, job, set_progress, self.challenges)
         role.drops, role.denies = self.drops, self.denies
         return role

@@ -93,7 +93,6 @@ class Arena:
     ) -> Bargain:
         """Post, accept and deliver; the results are the true ones unless others are given."""
         desk, referee = self.client, self.client.referee
-        assert referee is not None
         if results is None:
             states = [Trace(program, one).get_state(max_steps) for one in contents]
             results = [build_result(state) for state in states]

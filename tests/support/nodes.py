@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,11 +16,13 @@ import numpy as np
 
 from pekanu import catalog
 from pekanu.chain import Account, AddressBook, Connection, Devnet, MarketContract
+from pekanu.chain.referee_events import decode_dispute_log
 from pekanu.market.state import Status, TaskState
 from pekanu.node import client_machine, worker_machine
 from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import JobRequest
+from pekanu.node.dispute_index import DisputeIndex
 from pekanu.node.executors import Executor
 from pekanu.node.journal import open_journal
 from pekanu.node.market_desk import MarketDesk, open_desk
@@ -29,6 +33,7 @@ from support.inline_executor import InlineExecutor
 
 ETHER = 10**18
 QUIET_SECONDS = 0.9
+DISPUTED_QUIET_SECONDS = 4.0
 TERMS = WorkerTerms(base_price=Wei(ETHER // 100), stake=Wei(ETHER // 20))
 LEFT = np.arange(6, dtype=np.int64).reshape(2, 3)
 RIGHT = np.arange(12, dtype=np.int64).reshape(3, 4) - 5
@@ -128,19 +133,65 @@ async def pass_time(
                 await asyncio.sleep(0.1)
                 continue
             # Whoever is honest moves within moments; then everything is quiet.
-            state = await market.fetch_task(task_id)
-            end = time.monotonic() + QUIET_SECONDS
+            seen = await fetch_standing(chain, town.book, market, task_id)
+            end = time.monotonic() + get_quiet_seconds(seen)
             while time.monotonic() < end and not is_over():
-                if (found := await market.fetch_task(task_id)) != state:
-                    state, end = found, time.monotonic() + QUIET_SECONDS
+                found = await fetch_standing(chain, town.book, market, task_id)
+                if found != seen or is_computing(town.home, found[0].status):
+                    seen, end = found, time.monotonic() + get_quiet_seconds(found)
                 await asyncio.sleep(0.05)
+            state, disputes = seen
             now = await chain.get_time()
-            coming = [when for when in get_moves(state) if when > now]
+            moves = [*get_moves(state), *(deadline + 1 for _, deadline in disputes)]
+            coming = [when for when in moves if when > now]
             if coming and not is_over():
                 town.devnet.advance_time(min(coming) - now)
             elif lapses and state.status is Status.NONE and not is_over():
                 town.devnet.advance_time(TERMS.acceptance_seconds)
     raise AssertionError("it does not end")
+
+
+Standing = tuple[TaskState, list[tuple[int, int]]]
+
+
+def get_quiet_seconds(standing: Standing) -> float:
+    """Return how long nothing may happen until everybody waits for the clock."""
+    # Whoever owes a move may have to load a compiler first.
+    return DISPUTED_QUIET_SECONDS if standing[1] else QUIET_SECONDS
+
+
+#: What takes processor time, by a task's status: nobody waits for the clock meanwhile.
+_COMPUTING = {
+    Status.ACCEPTED: "role = 'worker' and step in ('executing', 'sealing')",
+    Status.DELIVERED: "role = 'client' and step in ('verifying', 'refused', 'challenging') "
+    "and state like '%\"is_resigned\":false%'",
+}
+
+
+def is_computing(home: Path, status: Status) -> bool:
+    """Return whether a journal says that somebody computes what the others wait for."""
+    if status not in _COMPUTING:
+        return False
+    query = f"select count(*) from tasks where {_COMPUTING[status]}"  # noqa: S608 - a constant
+    with contextlib.closing(sqlite3.connect(home / "journal.db")) as journal:
+        return bool(journal.execute(query).fetchone()[0])
+
+
+async def fetch_standing(
+    chain: Connection, book: AddressBook, market: MarketContract, task_id: Hash32
+) -> Standing:
+    """Return where a task stands, and of each live dispute about it moves and deadline."""
+    state = await market.fetch_task(task_id)
+    if not state.client_challenges + state.other_challenges:
+        return state, []
+    referee = book["BisectionReferee"]
+    logs = await chain.fetch_logs(
+        referee.address, referee.block_number, await chain.fetch_block_number()
+    )
+    index = DisputeIndex()
+    index.add(logged for log in logs if (logged := decode_dispute_log(log)) is not None)
+    live = [one for one in index.iterate(task_id=task_id) if not one.is_ended]
+    return state, [(len(one.logged), one.tell().dispute.place.deadline) for one in live]
 
 
 def get_moves(state: TaskState) -> list[int]:

@@ -1,20 +1,35 @@
-"""Workers that break the protocol, each in one way.
+"""Workers and clients that break the protocol, each in one way.
 
 The demonstration alone starts them: no command and no option of the product does.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from pekanu.crypto.merkle import region_root
+from pekanu.demo.lies import Lie, scramble
+from pekanu.dispute.ending import build_result, get_output
+from pekanu.machine.executor import run
+from pekanu.machine.program import Program
+from pekanu.machine.trace import States
 from pekanu.market import delivery
+from pekanu.node import client_machine
 from pekanu.node import worker_machine as machine
+from pekanu.node.batch_file import join_items
+from pekanu.node.client import ClientNode
+from pekanu.node.client_challenge import ClientChallenges
+from pekanu.node.client_job import ClientJob
+from pekanu.node.client_machine import ClientTask
+from pekanu.node.client_role import ClientRole
 from pekanu.node.delivery_folder import DeliveryFolder
 from pekanu.node.peer_messages import pack_results
 from pekanu.node.run_files import write_whole
 from pekanu.node.worker import WorkerNode
+from pekanu.node.worker_defence import WorkerDefence
 from pekanu.node.worker_machine import WorkerTask
 from pekanu.node.worker_role import WorkerRole
 
@@ -42,6 +57,58 @@ class _GarbageRole(WorkerRole):
             folder.output.write_bytes(data)
             claim_outputs(folder)
         return event
+
+
+class LyingDefence(WorkerDefence):
+    """Shows the states that its lie needs."""
+
+    lie: Lie
+
+    def build_states(self, task: WorkerTask, item: int, program: Program, content: bytes) -> States:
+        """Return an item's states, false ones if the lie is about it."""
+        true = super().build_states(task, item, program, content)
+        if not self.lie.is_about(item):
+            return true
+        return self.lie.tell(true, self._shop.get_folder(task).load_steps()[item])
+
+
+class _LyingRole(WorkerRole):
+    """Computes, then claims what its false states end in."""
+
+    defence: LyingDefence
+
+    async def perform(
+        self, task: WorkerTask, instruction: machine.WorkerInstruction
+    ) -> machine.WorkerEvent | None:
+        event = await super().perform(task, instruction)
+        if isinstance(event, machine.Executed):
+            await asyncio.to_thread(self._lie, task)
+        return event
+
+    def _lie(self, task: WorkerTask) -> None:
+        folder, lie = self._shop.get_folder(task), self.defence.lie
+        results, outputs = list(folder.load_results()), folder.load_outputs()
+        for item in range(len(results)):
+            if lie.is_about(item):
+                states = self.defence.build_known(task, item)
+                state = states.get_state(task.terms.max_steps)
+                results[item], outputs[item] = build_result(state), get_output(state.memory)
+        write_whole(folder.folder / "results", [pack_results(results)])
+        write_whole(folder.output, join_items(outputs))
+
+
+class LyingWorker(WorkerNode):
+    """Claims results that no execution gives, and defends them with states that never were."""
+
+    lie = Lie(lambda end: end // 2, scramble)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.defence: LyingDefence = LyingDefence(self._shop, self._find)
+        self.defence.lie = self.lie
+        role = _LyingRole(self._shop, self._set_progress, self.defence.disputes.is_playing)
+        role.defence = self.defence
+        self.role = role
 
 
 class _ScramblingRole(WorkerRole):
@@ -95,3 +162,47 @@ class VanishingWorker(WorkerNode):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.role = _IdleRole(self._shop, self._set_progress)
+
+
+class AccusingChallenges(ClientChallenges):
+    """Finds fault with every item, and has states to say it with."""
+
+    lie: Lie
+
+    async def find_culprit(self, task: ClientTask) -> int | None:
+        """Return the first item, whatever was claimed of it."""
+        return task.wrong_item or 0
+
+    def build_states(self, task: ClientTask, program: Program, content: bytes) -> States:
+        """Return false states of an item."""
+        true = super().build_states(task, program, content)
+        end = run(program, content, max_steps=task.terms.max_steps, cache=self._office.cache).steps
+        return self.lie.tell(true, end)
+
+
+class _AccusingRole(ClientRole):
+    """Calls each output wrong that is right."""
+
+    async def perform(
+        self, task: ClientTask, instruction: client_machine.ClientInstruction
+    ) -> client_machine.ClientEvent | None:
+        event = await super().perform(task, instruction)
+        if isinstance(event, client_machine.OutputVerified):
+            return client_machine.OutputRefused(what="the client says so", item=0)
+        return event
+
+
+class AccusingClient(ClientNode):
+    """Challenges correct results, with states that never were."""
+
+    lie = Lie(lambda end: end // 2, scramble)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        challenges = AccusingChallenges(self.office, self._find)
+        challenges.lie = self.lie
+        self.challenges = challenges
+
+    def build_role(self, job: ClientJob, set_progress: Callable[[float], None]) -> ClientRole:
+        """Return what performs the instructions for a job."""
+        return _AccusingRole(self.office, job, set_progress, self.challenges)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from pekanu.machine.isa import CONTENT_OFFSET, OUTPUT_BASE
 from pekanu.machine.state import MachineState, Status
@@ -19,7 +19,7 @@ from pekanu.types import Hash32
 #: Makes a state another one, in place.
 Change: TypeAlias = Callable[[MachineState], None]
 #: A register that no compiler uses for anything: the thread pointer.
-_UNUSED = 4
+_UNUSED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,34 @@ class FalseStates:
     def stop(self) -> None:
         """Make calls under way, and later ones, fail."""
         self.true.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """How somebody lies about executions.
+
+    Args:
+        departs: Gives the first false step from the number of steps to an execution's end.
+        change: What is false from then on.
+        items: The items about which; None lies about all.
+    """
+
+    departs: Callable[[int], int]
+    change: Change
+    items: frozenset[int] | None = None
+
+    def is_about(self, item: int) -> bool:
+        """Say whether it is told about an item."""
+        return self.items is None or item in self.items
+
+    def tell(self, true: States, end: int) -> FalseStates:
+        """Return the false states of an execution.
+
+        Args:
+            true: The true ones.
+            end: Steps to its end.
+        """
+        return FalseStates(true, self.departs(end), self.change)
 
 
 def scramble(state: MachineState) -> None:

@@ -22,6 +22,7 @@ from pekanu.node import client_machine as machine
 from pekanu.node.batch_file import join_items
 from pekanu.node.blobs import BlobStore
 from pekanu.node.channel_keys import ChannelIdentity
+from pekanu.node.client_challenge import ClientChallenges
 from pekanu.node.client_handle import Confirm, JobHandle
 from pekanu.node.client_job import ClientJob, JobRequest
 from pekanu.node.client_machine import ClientStep, ClientTask, WorkerRef
@@ -69,6 +70,7 @@ class ClientNode:
             draw=draw,
             connect=self.connect,
         )
+        self.challenges = ClientChallenges(self.office, self._find)
         self._identity = identity
         self._peers: dict[WorkerRef, PeerClient] = {}
         self._stack = AsyncExitStack()
@@ -81,10 +83,17 @@ class ClientNode:
         """Yield a node; jobs that are left unfinished wait for `resume`."""
         identity = ChannelIdentity.from_wallet(desk.account, desk.domain, now=time.time())
         node = cls(desk, home, identity)
-        try:
+        async with node.running():
             yield node
-        finally:
-            await node.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Play what disputes there are while the context is open; stop following jobs then."""
+        async with self.challenges.disputes.running():
+            try:
+                yield
+            finally:
+                await self.close()
 
     async def fetch_offers(self, job: ClientJob) -> list[Offer]:
         """Return what workers that have not failed ask for a job, the best first."""
@@ -182,7 +191,7 @@ class ClientNode:
 
     def build_role(self, job: ClientJob, set_progress: Callable[[float], None]) -> ClientRole:
         """Return what performs the instructions for a job."""
-        return ClientRole(self.office, job, set_progress)
+        return ClientRole(self.office, job, set_progress, self.challenges)
 
     async def connect(self, worker: WorkerRef) -> PeerClient:
         """Return the line to a worker, kept open; where it announces itself now, if it moved."""
@@ -210,6 +219,10 @@ class ClientNode:
         handle = JobHandle(self, job, confirm)
         self._handles.append(handle)
         return handle
+
+    def _find(self, task_id: Hash32) -> ClientTask | None:
+        text = self.desk.journal.load_state(ROLE, task_id)
+        return None if text is None else decode_message(ClientTask, text.encode())
 
     def _load_jobs(self, *, live: bool) -> list[str]:
         return self.desk.journal.load_jobs(live_only=live)

@@ -17,6 +17,7 @@ from pekanu.errors import InsufficientFunds, NoWorker, PekanuError, UsageError, 
 from pekanu.node import client_machine as machine
 from pekanu.node.client_job import ClientJob, JobReceipt
 from pekanu.node.client_machine import ClientStep, ClientTask
+from pekanu.node.dispute_machine import DisputeStep, DisputeTask
 from pekanu.node.offers import Offer, choose
 from pekanu.node.task_driver import TaskDriver
 from pekanu.node.verification import require_success
@@ -34,7 +35,11 @@ _Driver = TaskDriver[ClientTask, machine.ClientEvent, machine.ClientInstruction]
 _FIRST_REST: Final = 0.5
 _LONGEST_REST: Final = 10.0
 _RESTED: Final = (0.0, 0.0)
-_LOST: Final = frozenset({"expired", "forfeited", "refuted"})
+#: By whether the client still does something about a wrong result.
+_HINTS: Final = {
+    True: "it is taken to the referee meanwhile; `pekanu dispute` shows how that stands",
+    False: "it is paid after the audit unless somebody else challenges it",
+}
 
 
 class Declined(UsageError):
@@ -113,7 +118,7 @@ class JobHandle:
             tasks=tuple(tasks),
             costs=tuple(costs),
             paid_wei=Wei(paid),
-            won_wei=Wei(sum(one.task.stake for one, end in ends if end in _LOST)),
+            won_wei=Wei(sum(one.won_wei for one in tasks)),
         )
 
     async def cancel(self) -> bool:
@@ -167,7 +172,9 @@ class JobHandle:
         if self._watching:
             await asyncio.wait(self._watching)
         tasks = self._node.load_tasks(self.job.job_id)
-        raise build_fault(tasks[-1]) if tasks else Declined("the job was never begun")
+        if tasks:
+            raise build_fault(tasks[-1], self._node.challenges.find(tasks[-1]))
+        raise Declined("the job was never begun")
 
     async def _follow(self) -> tuple[list[bytes] | None, WorkerFault | None]:
         """Return the verified outputs of the try under way, or how it failed."""
@@ -179,13 +186,19 @@ class JobHandle:
             if task.is_verified:
                 self._finish()
                 return self._take(task), None
-            if task.step is ClientStep.REFUSED or not task.step.is_live:
+            if not task.step.is_live or (task.is_wrong and self._goes_on(task)):
                 break
             await driver.wait_changed(1.0)
         if self._role.failure is not None or self._is_cancelled:
             self._finish()
             raise self._role.failure or Declined("the job was cancelled")
         return None, self._note_failure(task)
+
+    def _goes_on(self, task: ClientTask) -> bool:
+        """Say whether the end of a wrong try need not be waited for: there is money for another."""
+        limit = self.job.max_price
+        can_pay = limit is not None and limit >= self.job.lost + 2 * task.task.price
+        return task.is_resigned or can_pay
 
     def _take(self, task: ClientTask) -> list[bytes]:
         """Return the outputs of a verified delivery; raises ProgramFailed."""
@@ -200,7 +213,7 @@ class JobHandle:
             self._role.is_busy = False
             self._rest(task.worker.address)
             return None
-        fault = build_fault(task)
+        fault = build_fault(task, self._node.challenges.find(task))
         job = replace(
             self.job,
             tried=(*self.job.tried, task.worker.address),
@@ -280,19 +293,33 @@ class JobHandle:
         self._progress = max(progress, self._progress)
 
 
-def build_fault(task: ClientTask) -> WorkerFault:
-    """Return what a worker did, and what it cost or brought its client."""
+def build_fault(task: ClientTask, dispute: DisputeTask | None = None) -> WorkerFault:
+    """Return what a worker did, and what it cost or brought its client.
+
+    Args:
+        task: The try.
+        dispute: The client's own about it.
+    """
     who, price, stake = task.worker.address, task.task.price, task.task.stake
-    if task.step is ClientStep.REFUSED or task.ending == "settled":
+    if task.is_wrong or task.ending == "settled":
+        is_lost = dispute is not None and dispute.step is DisputeStep.LOST
+        bond = dispute.bond if dispute is not None and is_lost else 0
         return WorkerFault(
             f"{who} delivered a wrong result ({task.verdict or 'not verified in time'})",
-            lost_wei=price,
-            hint="it is paid after the audit unless somebody challenges it; see SECURITY.md",
+            lost_wei=price + bond,
+            hint=_HINTS[task.is_wrong and not task.is_resigned],
+        )
+    if task.ending == "refuted":
+        return WorkerFault(
+            f"{who} delivered a wrong result ({task.verdict or 'another proved it'}) and was "
+            f"refuted by the referee; the price of {format_wei(price)} came back, with "
+            f"{format_wei(task.won_wei)} of its stake",
+            recovered_wei=price + task.won_wei,
+            hint="`pekanu dispute` shows the instruction that decided it",
         )
     reasons = {
         "expired": "delivered nothing in time",
         "forfeited": task.verdict or "did not answer a demand in time",
-        "refuted": "was ruled against by the referee",
     }
     if task.ending in reasons:
         return WorkerFault(

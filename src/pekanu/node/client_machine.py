@@ -15,6 +15,7 @@ from typing import Final, TypeAlias, assert_never
 
 from pekanu.market.claim import Claim
 from pekanu.market.state import Status, TaskState
+from pekanu.node.dispute_machine import DisputeStep, DisputeTask
 from pekanu.node.peer_messages import BlobRef, Message
 from pekanu.node.peer_wire import (
     U32,
@@ -28,7 +29,7 @@ from pekanu.node.peer_wire import (
     WalletSignature,
     Word,
 )
-from pekanu.types import Seconds
+from pekanu.types import Address, Seconds, Wei
 
 
 class ClientStep(StrEnum):
@@ -50,8 +51,12 @@ class ClientStep(StrEnum):
     VERIFYING = "verifying"
     #: The outputs are verified: the approval is signed and given.
     APPROVING = "approving"
-    #: The outputs are wrong but well sealed: never approved, the end is waited for.
+    #: The outputs are wrong but well sealed: never approved; what can be challenged is looked for.
     REFUSED = "refused"
+    #: The machine gives another result: the claim is to be challenged.
+    CHALLENGING = "challenging"
+    #: The challenge is under way (`dispute_machine`).
+    DISPUTING = "disputing"
     #: The worker did not deliver: the money is called back.
     EXPIRING = "expiring"
     #: The ciphertext did not come: it is demanded on chain, group by group.
@@ -71,6 +76,10 @@ class ClientStep(StrEnum):
     def is_live(self) -> bool:
         """Return whether anything is left to do."""
         return self not in {ClientStep.ABANDONED, ClientStep.FINISHED}
+
+
+#: Steps in which the outputs are known to be wrong.
+_WRONG: Final = (ClientStep.REFUSED, ClientStep.CHALLENGING, ClientStep.DISPUTING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,8 +126,30 @@ class ClientTask(Message):
     verdict: str = ""
     #: The item that is wrong.
     wrong_item: U32 | None = None
+    #: The number of the challenge that was decided upon.
+    challenge: U64 | None = None
+    #: Nothing more can be done about wrong outputs.
+    is_resigned: bool = False
     #: Status at the end, by its name.
     ending: str = ""
+    #: Whose challenge the referee upheld, if one was.
+    refuted_by: AddressText | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Return whether the outputs are known to be wrong and the end is still open."""
+        return self.step in _WRONG
+
+    @property
+    def won_wei(self) -> Wei:
+        """Return what came of the worker's stake: half of it if others proved the fault."""
+        stake = self.task.stake
+        if self.ending in ("expired", "forfeited"):
+            return stake
+        if self.ending != "refuted":
+            return Wei(0)
+        is_own = self.refuted_by in (self.task.client, self.task.agent)
+        return stake if is_own else Wei(stake - stake // 2)
 
 
 class ClientCall(Enum):
@@ -153,6 +184,15 @@ class ChainSeen:
     now: Seconds
     #: The claim that stands on chain, once one does.
     claim: Claim | None = None
+    #: Where the client's own dispute about it stands, once it was begun.
+    dispute: DisputeTask | None = None
+    #: Whose challenge the referee upheld, if one was.
+    refuted_by: Address | None = None
+
+    @property
+    def is_auditing(self) -> bool:
+        """Return whether challenges are still admitted."""
+        return self.state.status.is_claimed and self.now <= self.state.deadline
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,6 +266,19 @@ class OutputRefused:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CulpritFound:
+    """The machine computes another result of an item; a fresh number for the challenge comes."""
+
+    item: int
+    number: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoCulprit:
+    """The machine computes what was claimed, though the policy refuses it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SealBroken:
     """The opened seal does not lead to the claim's results; the place is known."""
 
@@ -243,6 +296,8 @@ ClientEvent: TypeAlias = (
     | OutputVerified
     | OutputRefused
     | SealBroken
+    | CulpritFound
+    | NoCulprit
 )
 
 
@@ -266,6 +321,13 @@ class Ask(Enum):
     VERDICT = "verdict"
     #: Sign the approval and give it to the worker.
     APPROVAL = "approval"
+    #: Run what is wrong on the machine, and find the item to challenge.
+    CULPRIT = "culprit"
+
+
+@dataclass(frozen=True, slots=True)
+class BeginDispute:
+    """Challenge the wrong item, and play."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +342,7 @@ class Close:
     """Give back what the task held here."""
 
 
-ClientInstruction: TypeAlias = Ask | Send | Close
+ClientInstruction: TypeAlias = Ask | Send | Close | BeginDispute
 ClientMove: TypeAlias = tuple[ClientTask, list[ClientInstruction]]
 
 #: What the worker's node is asked in each step.
@@ -316,7 +378,7 @@ def get_wake_times(task: ClientTask, state: TaskState) -> list[Seconds]:
     return [Seconds(time) for time in times]
 
 
-def handle(task: ClientTask, event: ClientEvent) -> ClientMove:
+def handle(task: ClientTask, event: ClientEvent) -> ClientMove:  # noqa: PLR0911 - one return a case
     """Return the task after an event, and what to do; the task is journaled before it is done."""
     if not task.step.is_live:
         return task, []
@@ -331,6 +393,8 @@ def handle(task: ClientTask, event: ClientEvent) -> ClientMove:
             return _take_delivery(task, event)
         case OutputVerified() | OutputRefused() | SealBroken():
             return _hear_verdict(task, event)
+        case CulpritFound() | NoCulprit():
+            return _hear_culprit(task, event)
         case _:
             assert_never(event)
 
@@ -386,12 +450,13 @@ def _hear_verdict(
             verified = replace(task, is_verified=True, verdict=event.what[:500])
             return _go(verified, ClientStep.APPROVING)
         case OutputRefused():
-            return replace(
+            refused = replace(
                 task,
                 step=ClientStep.REFUSED,
                 verdict=event.what[:500],
                 wrong_item=event.item,
-            ), []
+            )
+            return refused, [Ask.CULPRIT] if refused.is_claim_on_chain else []
         case SealBroken():
             # Said on chain once the claim stands there; a worker that delivers none expires.
             calls: list[ClientInstruction] = []
@@ -403,12 +468,55 @@ def _hear_verdict(
             assert_never(event)
 
 
-def _see_chain(task: ClientTask, event: ChainSeen) -> ClientMove:  # noqa: PLR0911 - one return a case
+def _hear_culprit(task: ClientTask, event: CulpritFound | NoCulprit) -> ClientMove:
+    if task.step is not ClientStep.REFUSED or task.is_resigned:
+        return task, []
+    match event:
+        case CulpritFound():
+            challenging = replace(
+                task,
+                step=ClientStep.CHALLENGING,
+                wrong_item=event.item,
+                challenge=event.number,
+            )
+            return challenging, [BeginDispute()]
+        case NoCulprit():
+            said = f"{task.verdict}; but the program does compute it, so no referee refuses it"
+            return replace(task, is_resigned=True, verdict=said[:500]), []
+        case _:
+            assert_never(event)
+
+
+def _see_refused(task: ClientTask, event: ChainSeen) -> ClientMove:
+    """Look for what to challenge, challenge it, and see how that ends."""
+    if task.is_resigned:
+        return task, []
+    if task.step is ClientStep.REFUSED:
+        if not event.is_auditing:
+            return replace(task, is_resigned=True), []
+        return task, [Ask.CULPRIT]
+    dispute = event.dispute
+    if dispute is None:
+        return task, [BeginDispute()]
+    if dispute.step.is_live or dispute.step is DisputeStep.WON:
+        return replace(task, step=ClientStep.DISPUTING), []
+    reasons = {DisputeStep.LOST: "the dispute was lost", DisputeStep.GONE: "the chain forgot it"}
+    why = dispute.message or reasons.get(dispute.step, "")
+    said = f"{task.verdict}; not refereed: {why}"
+    return replace(task, step=ClientStep.REFUSED, is_resigned=True, verdict=said[:500]), []
+
+
+def _see_chain(task: ClientTask, event: ChainSeen) -> ClientMove:
     status = event.state.status
     if status.is_terminal:
         if not event.is_final:
             return task, []
-        ended = replace(task, step=ClientStep.FINISHED, ending=status.name.lower())
+        ended = replace(
+            task,
+            step=ClientStep.FINISHED,
+            ending=status.name.lower(),
+            refuted_by=event.refuted_by,
+        )
         return ended, [Close()]
     if not status.is_bound:
         return _see_unposted(task, event)
@@ -418,11 +526,17 @@ def _see_chain(task: ClientTask, event: ChainSeen) -> ClientMove:  # noqa: PLR09
         if event.now > event.state.deadline:
             return replace(task, step=ClientStep.EXPIRING), [Send(ClientCall.EXPIRE)]
         return task, _ask_peer(task)
-    task = _adopt_claim(task, event)
+    return _see_claimed(_adopt_claim(task, event), event)
+
+
+def _see_claimed(task: ClientTask, event: ChainSeen) -> ClientMove:
+    status = event.state.status
     if status is Status.DEMANDED and event.now > event.state.deadline:
         return replace(task, step=ClientStep.FORFEITING), [Send(ClientCall.FORFEIT)]
     if task.step is ClientStep.COMPLAINING:
         return task, [Send(ClientCall.COMPLAIN)]
+    if task.step in _WRONG:
+        return _see_refused(task, event)
     if status is Status.DEMANDED:
         # What the worker's own node gives meanwhile is as good.
         return task, [] if task.step is ClientStep.DEMANDING_CHUNKS else _ask_peer(task)
@@ -462,6 +576,9 @@ def _adopt_claim(task: ClientTask, event: ChainSeen) -> ClientTask:
         blinding=None,
         is_verified=False,
         verdict="",
+        wrong_item=None,
+        challenge=None,
+        is_resigned=False,
     )
 
 

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar, assert_never
+from typing import Final, Protocol, TypeVar, assert_never
 
 from pekanu import catalog
 from pekanu.chain import Call
-from pekanu.chain.events import ChunksSupplied
+from pekanu.chain.events import ChunksSupplied, Refuted
 from pekanu.crypto import pedersen
 from pekanu.errors import (
     InsufficientFunds,
@@ -27,7 +27,7 @@ from pekanu.errors import (
 )
 from pekanu.market import delivery
 from pekanu.market.claim import Result
-from pekanu.market.state import GROUP
+from pekanu.market.state import GROUP, Status
 from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
 from pekanu.node import client_machine as machine
 from pekanu.node.batch_file import split_items
@@ -35,6 +35,7 @@ from pekanu.node.blobs import BlobStore
 from pekanu.node.client_job import ClientJob
 from pekanu.node.client_machine import Ask, ClientCall, ClientStep, ClientTask, WorkerRef
 from pekanu.node.delivery_folder import DeliveryFolder
+from pekanu.node.dispute_machine import DisputeTask
 from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_client import PeerClient
@@ -75,6 +76,22 @@ class Office:
         return DeliveryFolder(self.folder / task.task_id.hex(), task.task_id, task.task.count)
 
 
+class Court(Protocol):
+    """Where a client takes wrong results (`client_challenge`)."""
+
+    async def find_culprit(self, task: ClientTask) -> int | None:
+        """Return an item that is not what the machine computes, or None."""
+        ...
+
+    def begin(self, task: ClientTask) -> None:
+        """Challenge the item that was found."""
+        ...
+
+    def find(self, task: ClientTask) -> DisputeTask | None:
+        """Return the dispute of a try, if it was begun."""
+        ...
+
+
 class ClientRole:
     """The client's side of a `TaskDriver`, for one job.
 
@@ -82,13 +99,18 @@ class ClientRole:
         office: What it works with.
         job: Whose tries these are.
         set_progress: Told how far the worker is, 0 to 1.
+        court: Where wrong results are taken.
     """
 
     def __init__(
-        self, office: Office, job: ClientJob, set_progress: Callable[[float], None]
+        self,
+        office: Office,
+        job: ClientJob,
+        set_progress: Callable[[float], None],
+        court: Court,
     ) -> None:
         self._office, self._desk, self._job = office, office.desk, job
-        self._set_progress = set_progress
+        self._set_progress, self._court = set_progress, court
         #: Why a try ended that no other worker can help.
         self.failure: PekanuError | None = None
         #: The last try ended because the worker has no room now.
@@ -118,11 +140,16 @@ class ClientRole:
     async def look(self, task: ClientTask) -> Look[machine.ClientEvent]:
         """Return what the chain says of a task."""
         seen = await self._desk.fetch_sighting(task.task_id)
+        index = self._desk.watch.index
+        refuted = index.find_last(task.task_id, Refuted)
         event = machine.ChainSeen(
             state=seen.state,
-            is_final=seen.is_final,
+            # Who proved the fault is told by an event, which may come a moment later.
+            is_final=seen.is_final and (seen.state.status is not Status.REFUTED or bool(refuted)),
             now=self._desk.watch.now,
-            claim=self._desk.watch.index.find_claim(task.task_id),
+            claim=index.find_claim(task.task_id),
+            refuted_by=refuted.challenger if refuted else None,
+            dispute=self._court.find(task),
         )
         return Look(event=event, times=machine.get_wake_times(task, seen.state))
 
@@ -153,6 +180,12 @@ class ClientRole:
                 return await asyncio.to_thread(self._judge, task)
             case Ask.APPROVAL:
                 await self._approve(task)
+                return None
+            case Ask.CULPRIT:
+                return await self._find_culprit(task)
+            case machine.BeginDispute():
+                self._court.begin(task)
+                self._desk.watch.wake(task.task_id)
                 return None
             case Ask.CLAIM | Ask.CIPHERTEXT | Ask.KEY:
                 return await self._fetch(task, instruction)
@@ -276,6 +309,13 @@ class ClientRole:
             draw=self._office.draw,
         )
         return verifier.verify(items, results, outputs)
+
+    async def _find_culprit(self, task: ClientTask) -> machine.ClientEvent:
+        item = await self._court.find_culprit(task)
+        if item is None:
+            return machine.NoCulprit()
+        number = int.from_bytes(self._office.draw(8), "big")
+        return machine.CulpritFound(item=item, number=number)
 
     # --- the chain --------------------------------------------------------------------------------
 

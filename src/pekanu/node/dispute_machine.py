@@ -95,6 +95,7 @@ class DisputeTask(Message):
     item: U32 = 0
     #: Whether the challenge counts as the client's.
     for_client: bool = False
+    #: What is bound; before the challenge is on chain, the most that may be.
     bond: U256 = 0
     #: The contract that has the bisection played, and its own key for it.
     opener: AddressText | None = None
@@ -141,6 +142,8 @@ class DisputeSeen:
     is_auditing: bool = False
     #: The market holds the challenge's bond.
     holds_bond: bool = False
+    #: How much that is, or was.
+    bond: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,6 +223,7 @@ def _see(task: DisputeTask, seen: DisputeSeen) -> DisputeMove:
         return task, []
     if standing is None:
         return _see_unopened(task, seen)
+    task = replace(task, bond=seen.bond)
     if standing.outcome is not None:
         if not seen.is_final:
             return task, []

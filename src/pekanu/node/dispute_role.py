@@ -96,6 +96,7 @@ class DisputeRole:
             stake_lost=state.stake_lost,
             is_auditing=state.status.is_claimed and now <= state.deadline,
             holds_bond=holds_bond,
+            bond=0 if history is None else history.bond,
         )
         return Look(event=event, times=machine.get_wake_times(event))
 

@@ -1,9 +1,10 @@
 """How a client looks at what it bought, before it approves.
 
-An output is verified under the policy. An item whose program ended otherwise than with exit code 0
-has no output that a check could speak for: unless the policy is `none` it is run again, on the
-machine, and must end in the same result. What is not here: the policies (`pekanu.catalog`), what
-follows from a refusal (`client_machine`).
+An output is verified under the policy. `check` asks the function's own check; `recompute` and
+`sample` run items again on the machine, and each must end in the claimed result, its last state
+included, since that is what a referee rules on. So is an item whose program ended otherwise than
+with exit code 0, of whose output no check could speak. What is not here: the policies
+(`pekanu.catalog`), what follows from a refusal (`client_machine`, `client_challenge`).
 """
 
 from __future__ import annotations
@@ -65,17 +66,27 @@ class Verifier:
     def _verify_item(self, content: bytes, result: Result, output: bytes) -> Verdict:
         if self.policy.kind is PolicyKind.NONE:
             return accept("nothing was verified", 1)
-        if is_success(result):
+        if is_success(result) and self.policy.kind is PolicyKind.CHECK:
             return catalog.verify(self.function, content, output, self.policy, self.draw)
         program = self.function.program
         runner = GuestRunner(program, max_steps=self.max_steps, cache=self.cache)
         found = runner.run(content, lambda _: None).result
-        claimed = describe_ending(result)
-        if found == result:
-            return accept(f"the program {claimed}, as here")
-        if found.status == result.status and found.exit_code == result.exit_code:
-            return refuse(f"the program {claimed}, but in another state here")
-        return refuse(f"the program does not do what is claimed: here it {describe_ending(found)}")
+        return compare(result, found)
+
+
+def compare(claimed: Result, found: Result) -> Verdict:
+    """Return whether a claimed result is the one that was computed here."""
+    ending = describe_ending(claimed)
+    if found == claimed:
+        if is_success(claimed):
+            return accept("the result is the one computed here, to the last state")
+        return accept(f"the program {ending}, as here")
+    if (found.status, found.exit_code) != (claimed.status, claimed.exit_code):
+        here = describe_ending(found)
+        return refuse(f"the program does not do what is claimed: here it {here}")
+    if found.output_root != claimed.output_root:
+        return refuse("the output differs from the one computed here")
+    return refuse(f"the program {ending}, but in another state here")
 
 
 def is_success(result: Result) -> bool:

@@ -46,6 +46,7 @@ from pekanu.node.peer_server import build_peer_app
 from pekanu.node.peer_wire import decode_message
 from pekanu.node.signatures import is_signed_by
 from pekanu.node.task_driver import TaskDriver
+from pekanu.node.worker_defence import WorkerDefence
 from pekanu.node.worker_earnings import Earnings, fetch_earnings
 from pekanu.node.worker_machine import WorkerStep, WorkerTask
 from pekanu.node.worker_role import ROLE, WorkerRole, Workshop
@@ -130,7 +131,8 @@ class WorkerNode:
             cache=get_program_cache(home),
             draw=draw,
         )
-        self.role = WorkerRole(self._shop, self._set_progress)
+        self.defence = WorkerDefence(self._shop, self._find)
+        self.role = WorkerRole(self._shop, self._set_progress, self.defence.disputes.is_playing)
         self._executor = executor
         self._drivers: dict[Hash32, _Driver] = {}
         self._runs: set[asyncio.Task[WorkerTask]] = set()
@@ -149,6 +151,7 @@ class WorkerNode:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._stop)
             self._resume()
+            await stack.enter_async_context(self.defence.disputes.running())
             evicting = asyncio.create_task(self._evict())
             stack.callback(evicting.cancel)
             listener = await stack.enter_async_context(

@@ -50,6 +50,8 @@ class WorkerStep(StrEnum):
     REVEALING = "revealing"
     #: Chunks were demanded: they are published on chain.
     SUPPLYING = "supplying"
+    #: Challenges are open: it defends itself in each (`dispute_machine`).
+    DEFENDING = "defending"
     #: The audit is over: payment is called for.
     FINALIZING = "finalizing"
     #: It could not be computed here; nothing but the end is left.
@@ -118,6 +120,8 @@ class ChainSeen:
     #: The status is final by the node's confirmation rule.
     is_final: bool
     now: Seconds
+    #: A dispute about it is still played here.
+    is_disputing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -237,8 +241,11 @@ def _see_chain(task: WorkerTask, event: ChainSeen) -> WorkerMove:  # noqa: PLR09
     if not task.step.is_live:
         return task, []
     status = event.state.status
+    if event.state.stake_waits:
+        # The price has moved; the stake waits for disputes that are still to be won.
+        return replace(task, step=WorkerStep.DEFENDING), []
     if status.is_terminal:
-        if not event.is_final:
+        if not event.is_final or event.is_disputing:
             return task, []
         ended = replace(task, step=WorkerStep.FINISHED, message=status.name.lower())
         return ended, [Release()]
@@ -278,7 +285,9 @@ def _see_claimed(task: WorkerTask, event: ChainSeen) -> WorkerMove:  # noqa: PLR
         if state.key_open:
             return _send(task, WorkerStep.REVEALING, WorkerCall.REVEAL_KEY)
         return _send(task, WorkerStep.SUPPLYING, WorkerCall.SUPPLY_CHUNKS)
-    if now > state.deadline and not state.client_challenges + state.other_challenges:
+    if state.client_challenges + state.other_challenges:
+        return replace(task, step=WorkerStep.DEFENDING), []
+    if now > state.deadline:
         return _send(task, WorkerStep.FINALIZING, WorkerCall.FINALIZE)
     return replace(task, step=WorkerStep.AUDITED), []
 

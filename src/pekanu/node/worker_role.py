@@ -58,11 +58,17 @@ class WorkerRole:
     Args:
         workshop: What it works with.
         set_progress: Told how far an execution is.
+        is_disputing: Says whether a dispute about a task is still played here.
     """
 
-    def __init__(self, workshop: Workshop, set_progress: Callable[[Hash32, float], None]) -> None:
+    def __init__(
+        self,
+        workshop: Workshop,
+        set_progress: Callable[[Hash32, float], None],
+        is_disputing: Callable[[Hash32], bool] = lambda _: False,
+    ) -> None:
         self._shop, self._desk = workshop, workshop.desk
-        self._set_progress = set_progress
+        self._set_progress, self._is_disputing = set_progress, is_disputing
 
     def handle(
         self, task: WorkerTask, event: machine.WorkerEvent
@@ -88,7 +94,10 @@ class WorkerRole:
         """Return what the chain says of a task."""
         seen = await self._desk.fetch_sighting(task.task_id)
         event = machine.ChainSeen(
-            state=seen.state, is_final=seen.is_final, now=self._desk.watch.now
+            state=seen.state,
+            is_final=seen.is_final,
+            now=self._desk.watch.now,
+            is_disputing=self._is_disputing(task.task_id),
         )
         return Look(event=event, times=machine.get_wake_times(task, seen.state))
 

@@ -303,7 +303,7 @@ class Accounts:
                 folder = self._home / "site" / "channels"
                 identity = await load_identity(folder, address, desk.domain, self.requests)
                 node = ClientNode(desk, self._home, identity)
-                stack.push_async_callback(node.close)
+                await stack.enter_async_context(node.running())
             else:
                 raise KeystoreError(
                     f"the account {address} is locked", hint="unlock it under Settings"

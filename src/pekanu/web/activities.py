@@ -18,6 +18,8 @@ ACTIVITIES: Final[dict[ClientStep, str]] = {
     ClientStep.VERIFYING: "Opening and verifying the output",
     ClientStep.APPROVING: "The output is verified; the approval is with the worker",
     ClientStep.REFUSED: "The output is wrong and not approved; waiting for the end on chain",
+    ClientStep.CHALLENGING: "The output is wrong: challenging it before the referee",
+    ClientStep.DISPUTING: "The referee narrows the disagreement to one instruction",
     ClientStep.EXPIRING: "Taking back price and stake: nothing was delivered",
     ClientStep.DEMANDING_CHUNKS: "Demanding the sealed output on chain",
     ClientStep.DEMANDING_KEY: "Demanding the key on chain",

@@ -15,8 +15,12 @@ from typing import Any
 
 import pytest
 
+from pekanu import catalog
 from pekanu.chain import Account, AddressBook, Devnet
+from pekanu.demo.cheats import AccusingClient
+from pekanu.node.client import ClientNode
 from pekanu.node.client_machine import Ask, ClientCall, ClientStep
+from pekanu.node.dispute_terms import get_max_steps
 from pekanu.node.worker_machine import WorkerCall, WorkerStep
 from pekanu.types import Hash32, Wei
 from support.cheats import (
@@ -50,11 +54,21 @@ class Scenario:
     lapses: bool = False
     #: The client may as well give up before anything is bound; then nobody gains.
     or_nothing: bool = False
+    #: The client challenges what is right.
+    accuses: bool = False
+
+
+def get_bond() -> int:
+    """Return the bond of a challenge of what `build_request` asks for."""
+    (item,) = build_request().items
+    return TERMS.get_bond(get_max_steps(catalog.get("matmul").estimate_steps(item)))
 
 
 HONEST = Scenario(-PRICE, PRICE, {})
 FUNDED = Scenario(0, PRICE, {}, deposit=0)
-WRONG = Scenario(-PRICE, PRICE, {"spoil_output": change_last_byte})
+#: The worker cannot open what it claimed; the bond comes back into the ledger.
+WRONG = Scenario(STAKE + get_bond(), -STAKE, {"spoil_output": change_last_byte})
+ACCUSED = Scenario(-PRICE, PRICE + get_bond(), {}, accuses=True)
 SILENT = Scenario(STAKE, -STAKE, {"withholds": {"claim"}, "drops": set(WorkerCall)})
 HIDDEN = Scenario(-PRICE, PRICE + FEE, {"withholds": {"ciphertext"}})
 KEYLESS = Scenario(-PRICE, PRICE, {"withholds": {"key"}})
@@ -82,6 +96,8 @@ CLIENT_SCENARIOS = {
     ClientStep.VERIFYING: HONEST,
     ClientStep.APPROVING: HONEST,
     ClientStep.REFUSED: WRONG,
+    ClientStep.CHALLENGING: WRONG,
+    ClientStep.DISPUTING: WRONG,
     ClientStep.EXPIRING: SILENT,
     ClientStep.DEMANDING_CHUNKS: HIDDEN,
     ClientStep.DEMANDING_KEY: KEYLESS,
@@ -98,6 +114,7 @@ WORKER_SCENARIOS = {
     WorkerStep.SETTLING: HONEST,
     WorkerStep.DELIVERING: VANISHED,
     WorkerStep.AUDITED: VANISHED,
+    WorkerStep.DEFENDING: ACCUSED,
     WorkerStep.FINALIZING: VANISHED,
     WorkerStep.SUPPLYING: DENIED,
     WorkerStep.REVEALING: DENIED,
@@ -214,8 +231,10 @@ async def play_worker(
     await deposit(town, accounts[1], ETHER)
     await deposit(town, accounts[0], scenario.deposit)
     first = await start(get_party(town, "worker", is_broken=scenario.is_broken, **kill))
-    client = await town.open_client(accounts[0], kind=CheatingClient)
-    client.drops, client.denies = scenario.client_drops, scenario.denies
+    if scenario.accuses:
+        client: ClientNode = await town.open_client(accounts[0], kind=AccusingClient)
+    else:
+        client = await open_cheating_client(town, accounts[0], scenario)
     await wait_until(client.desk.watch.index.list_workers)
     handle = await client.submit(build_request())
 
@@ -232,6 +251,12 @@ async def play_worker(
     await pass_time(town, lambda: second.exitcode is not None, find_task, lapses=scenario.lapses)
     assert await wait_dead(second) == 0
     await check_money(town, accounts, scenario)
+
+
+async def open_cheating_client(town: Town, account: Account, scenario: Scenario) -> ClientNode:
+    client = await town.open_client(account, kind=CheatingClient)
+    client.drops, client.denies = scenario.client_drops, scenario.denies
+    return client
 
 
 def get_task_id(worker: Any) -> Hash32 | None:

@@ -145,18 +145,20 @@ async def test_submit__when_seal_is_wrong__then_one_complaint_brings_price_and_s
     assert get_calls(handle) == ["complain", "post_accepted"]
 
 
-async def test_submit__when_result_is_wrong_but_well_sealed__then_loss_is_told(
+async def test_submit__when_result_is_wrong_and_cannot_be_opened__then_price_and_stake_come_back(
     town: Town, accounts: tuple[Account, ...]
 ) -> None:
     kind = build_cheat(spoil_output=change_last_byte)
     handle, client, worker = await play(town, accounts, kind)
-    assert (client, worker) == (-PRICE, PRICE)
+    assert (client, worker) == (STAKE, -STAKE)
     with pytest.raises(WorkerFault, match="wrong result") as caught:
         await handle.result()
-    assert (caught.value.recovered_wei, caught.value.lost_wei) == (0, PRICE)
+    assert (caught.value.recovered_wei, caught.value.lost_wei) == (PRICE + STAKE, 0)
+    calls = ["post_accepted", "referee.challenge", "referee.time_out"]
+    assert get_calls(handle) == calls
 
 
-async def test_submit__when_result_is_wrong_and_money_is_left__then_next_worker_is_paid_too(
+async def test_submit__when_result_is_wrong_and_money_is_left__then_next_worker_is_asked_at_once(
     town: Town, accounts: tuple[Account, ...]
 ) -> None:
     cheat = await town.open_worker(accounts[1], kind=build_cheat(spoil_output=change_last_byte))
@@ -167,10 +169,11 @@ async def test_submit__when_result_is_wrong_and_money_is_left__then_next_worker_
     outputs = await handle.result()
     assert is_product(outputs)
     await let_pass(town, handle)
-    paid = [await node.desk.fetch_ledger() - ETHER for node in (cheat, honest)]
-    assert paid[1] == PRICE
-    assert paid[0] in (0, PRICE)  # whether it was asked first is its luck
-    assert handle.get_receipt().paid_wei == sum(paid)
+    gains = [await node.desk.fetch_ledger() - ETHER for node in (cheat, honest)]
+    assert gains[1] == PRICE
+    assert gains[0] in (0, -STAKE)  # whether it was asked first is its luck
+    assert handle.get_receipt().paid_wei == PRICE
+    assert handle.get_receipt().won_wei == -gains[0]
 
 
 async def test_submit__when_worker_refuses__then_next_one_is_asked(

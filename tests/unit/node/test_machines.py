@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from pekanu.dispute.place import Side
 from pekanu.market.claim import Claim
 from pekanu.market.state import ChunkDemand, Status, TaskState
 from pekanu.market.task import Task, Terms
 from pekanu.node import client_machine as client
 from pekanu.node import worker_machine as worker
 from pekanu.node.client_machine import Ask, ClientCall, ClientStep, ClientTask
+from pekanu.node.dispute_machine import DisputeStep, DisputeTask
 from pekanu.node.peer_messages import BlobRef
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.worker_machine import WorkerCall, WorkerStep, WorkerTask
@@ -154,7 +156,22 @@ def test_worker__when_it_must_answer_or_may_call__then_it_does(
 
 def test_worker__when_challenged__then_does_not_finalize() -> None:
     task, told = worker_sees(SHOWN, see(Status.DELIVERED, deadline=999, other_challenges=1))
-    assert (task.step, told) == (WorkerStep.AUDITED, [])
+    assert (task.step, told) == (WorkerStep.DEFENDING, [])
+
+
+def test_worker__when_the_stake_waits_for_disputes__then_it_is_not_finished() -> None:
+    waiting = see(Status.SETTLED, stake_waits=True, other_challenges=1)
+    task, told = worker_sees(SHOWN, waiting)
+    assert (task.step, told) == (WorkerStep.DEFENDING, [])
+    task, told = worker_sees(task, see(Status.SETTLED))
+    assert (task.step, told) == (WorkerStep.FINISHED, [worker.Release()])
+
+
+def test_worker__when_a_dispute_is_still_played__then_its_files_are_kept() -> None:
+    event = worker.ChainSeen(
+        state=see(Status.SETTLED), is_final=True, now=Seconds(1000), is_disputing=True
+    )
+    assert worker.handle(SHOWN, event) == (SHOWN, [])
 
 
 @pytest.mark.parametrize("is_final", [False, True])
@@ -289,3 +306,82 @@ def test_client__when_anything_comes_in_any_order__then_approves_only_what_was_v
                 assert task.claim == verified
             if not before.step.is_live:
                 assert (task, told) == (before, [])
+
+
+REFUSED = at(ClientStep.REFUSED, claim=CLAIM, is_claim_on_chain=True, verdict="wrong", wrong_item=0)
+DISPUTE = DisputeTask(
+    step=DisputeStep.WAITING,
+    dispute=WORD,
+    owner="client",
+    side=Side.CHALLENGER,
+    worker=BOB,
+    challenger=ALICE,
+    number=7,
+)
+
+
+def client_disputes(task: ClientTask, dispute: DisputeTask | None) -> client.ClientMove:
+    event = client.ChainSeen(
+        state=see(Status.DELIVERED),
+        is_final=True,
+        now=Seconds(1310),
+        claim=CLAIM,
+        dispute=dispute,
+    )
+    return client.handle(task, event)
+
+
+def test_client__when_outputs_are_wrong__then_it_looks_for_the_item_and_challenges_it() -> None:
+    verifying = at(ClientStep.VERIFYING, claim=CLAIM, is_claim_on_chain=True)
+    task, told = client.handle(verifying, client.OutputRefused(what="wrong", item=3))
+    assert (task.step, task.wrong_item, told) == (ClientStep.REFUSED, 3, [Ask.CULPRIT])
+    task, told = client.handle(task, client.CulpritFound(item=3, number=7))
+    assert (task.step, task.challenge, told) == (
+        ClientStep.CHALLENGING,
+        7,
+        [client.BeginDispute()],
+    )
+    task, told = client_disputes(task, None)
+    assert (task.step, told) == (ClientStep.CHALLENGING, [client.BeginDispute()])
+    task, told = client_disputes(task, DISPUTE)
+    assert (task.step, told) == (ClientStep.DISPUTING, [])
+
+
+def test_client__when_the_claim_is_not_on_chain__then_it_waits_with_the_challenge() -> None:
+    task, told = client.handle(
+        at(ClientStep.VERIFYING, claim=CLAIM), client.OutputRefused(what="wrong", item=0)
+    )
+    assert (task.step, told) == (ClientStep.REFUSED, [])
+    task, told = client_disputes(task, None)
+    assert told == [Ask.CULPRIT]
+
+
+def test_client__when_the_machine_agrees_with_the_claim__then_nothing_is_challenged() -> None:
+    task, told = client.handle(REFUSED, client.NoCulprit())
+    assert (task.step, task.is_resigned, told) == (ClientStep.REFUSED, True, [])
+    assert client_disputes(task, None) == (task, [])
+
+
+def test_client__when_the_audit_is_over__then_nothing_is_challenged() -> None:
+    task, told = client_sees(REFUSED, see(Status.DELIVERED, deadline=1500), now=1501, claim=CLAIM)
+    assert (task.is_resigned, told) == (True, [])
+
+
+@pytest.mark.parametrize("step", [DisputeStep.LOST, DisputeStep.UNADMITTED, DisputeStep.GONE])
+def test_client__when_its_dispute_is_lost__then_it_resigns_and_says_why(step: DisputeStep) -> None:
+    disputing = replace(REFUSED, step=ClientStep.DISPUTING, challenge=7)
+    ended = replace(DISPUTE, step=step, message="no money for the bond")
+    task, told = client_disputes(disputing, ended)
+    assert (task.step, task.is_resigned, told) == (ClientStep.REFUSED, True, [])
+    assert "no money for the bond" in task.verdict
+
+
+@pytest.mark.parametrize(("challenger", "won"), [(ALICE, 50), (BOB, 25)])
+def test_client__when_the_worker_is_refuted__then_its_share_depends_on_who_proved_it(
+    challenger: Address, won: int
+) -> None:
+    event = client.ChainSeen(
+        state=see(Status.REFUTED), is_final=True, now=Seconds(1310), refuted_by=challenger
+    )
+    task, _ = client.handle(REFUSED, event)
+    assert (task.step, task.ending, task.won_wei) == (ClientStep.FINISHED, "refuted", won)

@@ -1,0 +1,109 @@
+"""A whole trade that ends before the referee: real client, real worker, one of which lies."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pekanu import catalog
+from pekanu.chain import Account, AddressBook, Devnet
+from pekanu.demo.cheats import AccusingClient, LyingWorker
+from pekanu.demo.lies import (
+    Lie,
+    deny_end,
+    falsify_exit_code,
+    falsify_output,
+    scramble,
+)
+from pekanu.errors import WorkerFault
+from pekanu.node.client import ClientNode
+from pekanu.node.client_handle import JobHandle
+from pekanu.node.client_machine import ClientStep
+from pekanu.node.worker import WorkerNode
+from pekanu.types import Wei
+from support.nodes import ETHER, TERMS, Town, build_request, open_town
+
+#: Each departs from the truth somewhere, and is well sealed.
+LIES = {
+    "wrong output": Lie(lambda end: end, falsify_output),
+    "wrong exit code": Lie(lambda end: end, falsify_exit_code),
+    "departs at step 1": Lie(lambda _: 1, scramble),
+    "departs in the middle": Lie(lambda end: end // 2, scramble),
+    "departs at the last step": Lie(lambda end: end, scramble),
+    "departs after the halt": Lie(lambda end: end + 1, scramble),
+    "runs on after the halt": Lie(lambda end: end, deny_end),
+}
+
+
+@pytest.fixture
+async def town(devnet: Devnet, market_book: AddressBook, tmp_path: Path) -> AsyncIterator[Town]:
+    async with open_town(devnet, market_book, tmp_path) as opened:
+        yield opened
+
+
+async def play(
+    town: Town,
+    accounts: tuple[Account, ...],
+    kind: type,
+    client_kind: type[ClientNode] = ClientNode,
+    **request: Any,
+) -> tuple[JobHandle, int, int]:
+    """Return the job at its end, and what client and worker gained, without gas."""
+    worker = await town.open_worker(accounts[1], kind=kind)
+    client = await town.open_client(accounts[0], kind=client_kind)
+    await client.desk.sender.send(client.desk.market.deposit(Wei(ETHER)), key="deposit")
+    wallet = await client.desk.chain.get_balance(accounts[0].address)
+    handle = await client.submit(build_request(**request))
+    # The worker waits for an approval that does not come, until it must deliver.
+    while handle.task is None or handle.task.step is not ClientStep.REFUSED:
+        await handle.wait_changed(1.0)
+    town.devnet.advance_time(TERMS.compute_window - 60)
+    if client_kind is not ClientNode:
+        # It loses its challenge, and the worker is paid after the audit.
+        while not handle.get_receipt().tasks[-1].is_resigned:
+            await handle.wait_changed(1.0)
+        town.devnet.advance_time(handle.get_receipt().tasks[-1].task.audit_window + 1)
+    await asyncio.wait_for(handle.wait_final(), 60)
+    spent = wallet - await client.desk.chain.get_balance(accounts[0].address)
+    fees = spent - handle.get_receipt().gas_wei
+    gain = await client.desk.fetch_ledger() - ETHER - fees
+    return handle, gain, await worker.desk.fetch_ledger() - ETHER
+
+
+@pytest.mark.parametrize("name", LIES)
+async def test_submit__when_the_worker_lies__then_the_client_gets_price_and_stake(
+    town: Town, accounts: tuple[Account, ...], name: str
+) -> None:
+    class Liar(LyingWorker):
+        lie = LIES[name]
+
+    policy = "check" if name == "wrong output" else "recompute"
+    handle, client, worker = await play(town, accounts, Liar, policy=catalog.parse_policy(policy))
+    (task,) = handle.get_receipt().tasks
+    price, stake = task.task.price, task.task.stake
+    assert (task.step, task.ending) == (ClientStep.FINISHED, "refuted")
+    assert (client, worker) == (stake, -stake)
+    with pytest.raises(WorkerFault, match="refuted by the referee") as caught:
+        await handle.result()
+    assert (caught.value.recovered_wei, caught.value.lost_wei) == (price + stake, 0)
+
+
+@pytest.mark.parametrize("name", LIES)
+async def test_submit__when_the_client_accuses_falsely__then_its_bond_and_the_price_are_the_workers(
+    town: Town, accounts: tuple[Account, ...], name: str
+) -> None:
+    class Accuser(AccusingClient):
+        lie = LIES[name]
+
+    handle, client, worker = await play(town, accounts, WorkerNode, Accuser)
+    (task,) = handle.get_receipt().tasks
+    price, bond = task.task.price, task.terms.bond
+    assert (task.step, task.ending) == (ClientStep.FINISHED, "settled")
+    assert (client, worker) == (-price - bond, price + bond)
+    with pytest.raises(WorkerFault, match="the dispute was lost") as caught:
+        await handle.result()
+    assert (caught.value.recovered_wei, caught.value.lost_wei) == (0, price + bond)
