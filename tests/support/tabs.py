@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from pekanu.web.serving import Served
 
 SECONDS = 1000
-PATIENCE = 20 * SECONDS
+#: At most; what is waited for comes as soon as it is there.
+PATIENCE = 40 * SECONDS
 WIDTH, HEIGHT = 1280, 900
 
 

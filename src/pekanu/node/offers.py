@@ -129,7 +129,7 @@ async def fetch_offers(
         )
 
     found = await asyncio.gather(*map(ask, workers))
-    return sorted((offer for offer in found if offer is not None), key=_rank)
+    return sorted((offer for offer in found if offer is not None), key=rank)
 
 
 def choose(offers: Sequence[Offer], *, max_price: Wei | None) -> Offer:
@@ -152,6 +152,6 @@ def choose(offers: Sequence[Offer], *, max_price: Wei | None) -> Offer:
     )
 
 
-def _rank(offer: Offer) -> tuple[bool, float, int]:
+def rank(offer: Offer) -> tuple[bool, float, int]:
     """Free workers first, then by price over how often the worker kept its word."""
     return offer.quote.capacity == 0, offer.price / offer.record.score, -offer.quote.capacity

@@ -65,7 +65,7 @@ def plan_move(site: Site, task_id: Hash32, name: str) -> Plan:
         key=f"{task_id.hex()}:site-{name}:{secrets.token_hex(4)}",
         title=title,
         sentences=(explanation, outlook.explanation.capitalize() + "."),
-        at_most="Nothing but gas can be lost.",
+        at_most="nothing but gas",
         path=f"/tasks/{text}/{name}",
         subject=text,
     )
@@ -78,7 +78,7 @@ def plan_deposit(site: Site, amount: Wei) -> Plan:
         key=f"deposit:{secrets.token_hex(16)}",
         title=f"Put {format_wei(amount)} into the market",
         sentences=("It stays yours: what is not locked in a task can be withdrawn at any time.",),
-        at_most="Nothing but gas can be lost.",
+        at_most="nothing but gas",
         path="/work/deposit",
         hidden=(("amount", f"{amount} wei"),),
     )
@@ -91,7 +91,7 @@ def plan_withdrawal(site: Site, amount: Wei) -> Plan:
         key=f"withdraw:{secrets.token_hex(16)}",
         title=f"Take {format_wei(amount)} out of the market",
         sentences=("It goes to the same account.",),
-        at_most="Nothing but gas can be lost.",
+        at_most="nothing but gas",
         path="/work/withdraw",
         hidden=(("amount", f"{amount} wei"),),
     )

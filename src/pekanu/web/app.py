@@ -29,7 +29,7 @@ from pekanu.errors import (
     UsageError,
 )
 from pekanu.web.guard import Guard
-from pekanu.web.rendering import FOLDER, render
+from pekanu.web.rendering import FOLDER, get_assets, render
 from pekanu.web.requests import (
     Forged,
     NotLaunched,
@@ -84,12 +84,18 @@ def build_app(site: Site, *, on_launch: Callable[[], None] = lambda: None) -> AS
         app.include_router(part.router, dependencies=protected)
     if not site.options.is_hosted:
         app.include_router(launch.router)
-    app.mount("/static", StaticFiles(directory=FOLDER / "static", check_dir=False))
+    for prefix in (get_assets(), "/static"):
+        app.mount(prefix, StaticFiles(directory=FOLDER / "static"))
     app.add_exception_handler(PekanuError, _answer_failure)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(Exception, _answer_fault)
-    return Guard(app, origins=site.get_origins, is_upload=lambda path: "/upload/" in path)
+    return Guard(
+        app,
+        origins=site.get_origins,
+        is_upload=lambda path: "/upload/" in path,
+        is_lasting=lambda path: path.startswith(get_assets() + "/"),
+    )
 
 
 async def _answer_failure(request: Request, error: Exception) -> Response:
@@ -154,7 +160,8 @@ async def _answer(request: Request, problem: Problem) -> Response:
         document = {"problem": problem.message, "hint": problem.hint}
         return JSONResponse(document, problem.status)
     session = find_session(request)
-    if session is None or request.method != "GET" or request.headers.get("hx-request") == "true":
+    is_part = request.method != "GET" and request.headers.get("x-csrf-token") is not None
+    if session is None or is_part:
         html = render("partials/problem.html", page=problem)
         return HTMLResponse(html, problem.status)
     viewer = Viewer(site=get_site(request), session=session)

@@ -6,13 +6,13 @@ What is not here: reading forms (`forms`), asking workers (`quoting`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 from pekanu import catalog
 from pekanu.aio import build_request
 from pekanu.catalog import Function
-from pekanu.errors import InvalidInput, UsageError
+from pekanu.errors import InvalidInput, PekanuError, UsageError
 from pekanu.node.offers import Offer, draft_task
 from pekanu.types import ZERO_HASH, Address, Hash32, Wei, format_wei, parse_address, parse_wei
 from pekanu.web.actions import require_account
@@ -25,7 +25,14 @@ from pekanu.web.forms import (
     build_policies,
     read_draft,
 )
-from pekanu.web.quoting import build_demand, build_quotes, describe_risk, estimate_cost
+from pekanu.web.guard import MAX_FILE_BYTES
+from pekanu.web.quoting import (
+    build_demand,
+    build_quotes,
+    describe_loss,
+    describe_risk,
+    estimate_cost,
+)
 from pekanu.web.reviews import Simulation, simulate
 from pekanu.web.site import Site
 from pekanu.web.viewer import Viewer
@@ -67,6 +74,7 @@ async def build_form(viewer: Viewer, function: Function, form: Mapping[str, str]
         ),
         obstacle=obstacle,
         obstacle_href=href,
+        max_file_bytes=MAX_FILE_BYTES,
         is_orderable=not site.options.is_hosted,
     )
 
@@ -92,11 +100,16 @@ def find_obstacle(viewer: Viewer) -> tuple[str, str]:
     return "", ""
 
 
-async def fetch_quotes(site: Site, draft: Draft) -> QuotesView:
-    """Return what workers ask for a draft; raises InvalidInput when it is not filled in."""
-    demand = await asyncio.to_thread(build_demand, draft.function, draft.require(), site.referee)
-    offers, asked = await site.quoting.fetch_offers(demand, site.feed.now)
-    return build_quotes(offers, asked, draft.max_price)
+async def stream_quotes(site: Site, draft: Draft) -> AsyncIterator[QuotesView]:
+    """Yield what workers ask for a draft, again whenever another one has answered."""
+    try:
+        demand = await asyncio.to_thread(
+            build_demand, draft.function, draft.require(), site.referee
+        )
+        async for replies in site.quoting.stream(demand, site.feed.now):
+            yield build_quotes(replies, draft.max_price)
+    except PekanuError as error:
+        yield QuotesView(rows=(), asked=0, answered=0, problem=error.message, hint=error.hint or "")
 
 
 async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) -> Review:
@@ -109,7 +122,7 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
     site, account = viewer.site, require_account(viewer)
     choice = parse_choice(form.get("quote", ""))
     demand = await asyncio.to_thread(build_demand, draft.function, draft.require(), site.referee)
-    offers, _ = await site.quoting.fetch_offers(demand, site.feed.now)
+    offers = await site.quoting.fetch_offers(demand, site.feed.now)
     offer = _find_offer(offers, choice)
     task = draft_task(demand, offer.quote, now=site.feed.now, salt=Hash32(ZERO_HASH))
     _, ledger = await site.balances.fetch(account)
@@ -149,7 +162,10 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
         signer_kind="wallet" if viewer.is_wallet else "node",
         calls=tuple(one.view for one in simulations),
         terms=terms,
-        at_most=f"{format_wei(offer.risk.client_wei)} and gas",
+        at_most=describe_loss(
+            # Who verifies nothing pays for whatever comes.
+            offer.price if draft.policy == "none" else offer.risk.client_wei
+        ),
         longest=format_span(offer.longest_seconds),
         refusal=obstacle or refusal,
         refusal_hint="" if obstacle else hint,

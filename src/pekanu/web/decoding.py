@@ -6,6 +6,7 @@ are signed. What is not here: simulating (`reviews`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
@@ -15,7 +16,7 @@ from eth_utils.address import to_checksum_address
 
 from pekanu import contracts
 from pekanu.chain import MarketEvent
-from pekanu.types import Wei, format_wei
+from pekanu.types import ZERO_ADDRESS, Wei, format_wei
 from pekanu.web.views.explorer import EventDetail
 from pekanu.web.views.review import Argument
 from pekanu.web.wording import build_moment, format_span
@@ -34,6 +35,7 @@ _SPANS: Final = frozenset(
         "responseWindow",
     }
 )
+_HEX: Final = re.compile(r"0x[0-9a-fA-F]{40,64}")
 _LONGEST: Final = 2_000
 
 
@@ -76,6 +78,8 @@ def summarize_event(event: MarketEvent) -> str:
         if argument.depth or argument.name in {"task_id", "channel_key", "terms_hash", "evidence"}:
             continue
         text = argument.meaning or argument.value
+        if _HEX.fullmatch(text):
+            text = f"{text[:8]}…{text[-4:]}"
         if text:
             parts.append(f"{argument.name.replace('_', ' ')} {_shorten(text)}")
     return ", ".join(parts)
@@ -133,6 +137,8 @@ def _build(name: str, kind: str, value: object, depth: int) -> Argument:
         meaning = build_moment(value).text
     elif isinstance(value, int) and name in _SPANS:
         meaning = format_span(value)
+    elif value == ZERO_ADDRESS:
+        meaning = "nobody"
     return Argument(name=name, type=kind, value=_to_text(value), meaning=meaning, depth=depth)
 
 

@@ -40,6 +40,7 @@ from pekanu.web.wording import (
 
 _HASH: Final = re.compile(r"0x[0-9a-fA-F]{64}")
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+_PAGE: Final = re.compile(r"[0-9]{1,7}")
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 _EVENTS: Final = 50
 
@@ -53,7 +54,7 @@ def build_explorer(viewer: Viewer, parameter: str = "0", not_found: str = "") ->
         not_found: What was looked for in vain.
     """
     site = viewer.site
-    page = int(parameter) if _NUMBER.fullmatch(parameter) else 0
+    page = parse_page(parameter)
     events = site.index.list_events(limit=_EVENTS, offset=page * _EVENTS)
     total = site.index.count_events()
     return ExplorerPage(
@@ -62,6 +63,11 @@ def build_explorer(viewer: Viewer, parameter: str = "0", not_found: str = "") ->
         pager=build_pager("/explorer?page=", page, total, len(events), _EVENTS),
         not_found=not_found,
     )
+
+
+def parse_page(text: str) -> int:
+    """Return the number of a list's page; the first for what is no number."""
+    return int(text) if _PAGE.fullmatch(text) else 0
 
 
 def list_contracts(site: Site) -> tuple[ContractRow, ...]:

@@ -24,7 +24,8 @@ POLICY: Final = (
 _HEADERS: Final = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # Not "no-referrer": under it browsers send the site's own forms with the origin "null".
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
@@ -33,8 +34,10 @@ _HEADERS: Final = {
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Bytes of any body but an upload's.
 MAX_BODY_BYTES: Final = 4 << 20
-#: Bytes of an uploaded file and what surrounds it: the largest input and some slack.
-MAX_UPLOAD_BYTES: Final = (1 << 28) + (1 << 16)
+#: Bytes of a file: the largest input.
+MAX_FILE_BYTES: Final = 1 << 28
+#: Bytes of a request that brings one, with what surrounds it.
+MAX_UPLOAD_BYTES: Final = MAX_FILE_BYTES + (1 << 16)
 
 
 class Guard:
@@ -44,6 +47,7 @@ class Guard:
         app: What is protected.
         origins: Gives the origins that are the site's own, such as ``http://127.0.0.1:8080``.
         is_upload: Says whether a path takes files.
+        is_lasting: Says whether what a path answers never changes.
         max_body_bytes: Of anything else.
         max_upload_bytes: Of a file.
     """
@@ -54,17 +58,19 @@ class Guard:
         *,
         origins: Callable[[], frozenset[str]],
         is_upload: Callable[[str], bool],
+        is_lasting: Callable[[str], bool] = lambda _path: False,
         max_body_bytes: int = MAX_BODY_BYTES,
         max_upload_bytes: int = MAX_UPLOAD_BYTES,
     ) -> None:
-        self._app, self._origins, self._is_upload = app, origins, is_upload
+        self._app, self._origins = app, origins
+        self._is_upload, self._is_lasting = is_upload, is_lasting
         self._max_body_bytes, self._max_upload_bytes = max_body_bytes, max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] != "http":
             return
-        leave = _decorate(send, scope["path"])
+        leave = _decorate(send, is_lasting=self._is_lasting(scope["path"]))
         headers = Headers(scope=scope)
         refusal = self._find_refusal(scope, headers)
         if refusal is not None:
@@ -116,15 +122,18 @@ def _bound(receive: Receive, limit: int) -> Receive:
     return bounded
 
 
-def _decorate(send: Send, path: str) -> Send:
+def _decorate(send: Send, *, is_lasting: bool) -> Send:
     """Return a `send` that adds the headers of all answers."""
+    kept = "public, max-age=31536000, immutable"
 
     async def decorated(message: Any) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
-            if not path.startswith("/static/dist/"):
+            if is_lasting and message["status"] in {200, 304}:
+                headers["cache-control"] = kept
+            else:
                 headers["cache-control"] = headers.get("cache-control", "no-store")
         await send(message)
 

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 
 from pekanu.errors import PekanuError, UsageError
 from pekanu.web.broadcast import Snapshot
-from pekanu.web.explorer_pages import build_explorer
-from pekanu.web.market_pages import build_market
+from pekanu.web.explorer_pages import build_explorer, build_place, parse_page
+from pekanu.web.market_pages import build_market, build_task_list
 from pekanu.web.rendering import format_series, render
 from pekanu.web.task_pages import build_task_page
 from pekanu.web.viewer import Viewer, build_shell
@@ -41,6 +41,17 @@ async def _build_explorer(viewer: Viewer, parameter: str) -> Any:
     return build_explorer(viewer, parameter or "0")
 
 
+async def _build_tasks(viewer: Viewer, parameter: str) -> Any:
+    wanted, _, page = parameter.partition(":")
+    return build_task_list(viewer, wanted, parse_page(page))
+
+
+async def _build_place(viewer: Viewer, parameter: str) -> Any:
+    place, _, page = parameter.partition(":")
+    _, model = await build_place(viewer, place, parse_page(page))
+    return model
+
+
 async def _build_nothing(_viewer: Viewer, _parameter: str) -> Any:
     return None
 
@@ -61,8 +72,11 @@ LIVE_PAGES: Final[dict[str, LivePage]] = {
     ),
     "task": LivePage(
         build=build_task_page,
-        regions=("task-status", "task-timeline", "task-actions", "task-result"),
+        regions=("task-status", "task-timeline", "task-actions", "task-result", "task-facts"),
     ),
+    "tasks": LivePage(build=_build_tasks, regions=("task-list",)),
+    "address": LivePage(build=_build_place, regions=("address-content",)),
+    "transaction": LivePage(build=_build_place, regions=("transaction-content",)),
     "work": LivePage(build=build_work, regions=("work-status", "work-queue")),
     "explorer": LivePage(build=_build_explorer, regions=("explorer-events",)),
 }
@@ -117,7 +131,7 @@ async def stream_page(
 def format_changes(shown: Snapshot, snapshot: Snapshot) -> str:
     """Return the events that turn one snapshot into the next; empty when nothing changed."""
     partials = "".join(
-        f'<hx-partial hx-target="#{region}" hx-swap="innerMorph">{html}</hx-partial>'
+        f'<div data-region="{region}">{html}</div>'
         for region, html in snapshot.regions.items()
         if shown.regions.get(region) != html
     )
@@ -157,5 +171,5 @@ def _list_charts(model: object) -> tuple[Series, ...]:
     if isinstance(model, MarketPage):
         return model.charts
     if isinstance(model, WorkPage):
-        return (model.chart,) if model.chart is not None else ()
+        return (model.chart,)
     return ()

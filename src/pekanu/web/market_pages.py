@@ -6,13 +6,20 @@ from typing import Final
 
 from pekanu.market.moves import get_outlook
 from pekanu.node.market_index import Record
-from pekanu.types import Address, format_wei
+from pekanu.types import Address
 from pekanu.web.index import TaskEntry, TaskFilter
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.market import Figure, MarketPage, Waiting, WorkerRow
 from pekanu.web.views.shell import Pager
 from pekanu.web.views.task import TaskList, TaskRow
-from pekanu.web.wording import build_badge, build_moment, build_money, link_address, link_task
+from pekanu.web.wording import (
+    build_amount,
+    build_badge,
+    build_moment,
+    build_money,
+    link_address,
+    link_task,
+)
 
 #: Rows of a list.
 PAGE_SIZE: Final = 25
@@ -50,7 +57,7 @@ async def build_market(viewer: Viewer, _parameter: str = "") -> MarketPage:
             Figure(title="Live tasks", value=f"{summary.live:,}"),
             Figure(title="Workers", value=f"{len(summary.workers):,}", note="announced on chain"),
             Figure(title="Settled", value=f"{summary.settled:,}", note="tasks in all"),
-            Figure(title="Paid to workers", value=format_wei(summary.paid)),
+            build_amount("Paid to workers", summary.paid),
         ),
         waiting=tuple(
             Waiting(party=party, title=title, count=summary.waiting[party], href=href)

@@ -5,8 +5,11 @@ So prices can be seen before there is an account. What is not here: buying (`acc
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Final
 
 from pekanu.catalog import Function
@@ -21,7 +24,7 @@ from pekanu.node.client_machine import WorkerRef
 from pekanu.node.dispute_terms import get_max_steps
 from pekanu.node.input_facts import get_inputs_root
 from pekanu.node.market_index import MarketIndex, Record
-from pekanu.node.offers import Demand, Offer, fetch_offers
+from pekanu.node.offers import Demand, Offer, fetch_offers, rank
 from pekanu.node.peer_client import PeerClient, PeerPatience
 from pekanu.node.peer_line import PeerAddress
 from pekanu.node.peer_messages import QuoteRequest
@@ -33,6 +36,15 @@ from pekanu.web.wording import build_money, format_span, link_address
 
 _PATIENCE: Final = PeerPatience(connect_seconds=2.0, read_seconds=10.0, patience_seconds=2.0)
 _MAX_ASKED: Final = 64
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replies:
+    """What workers have answered so far, the best offer first."""
+
+    offers: tuple[Offer, ...]
+    asked: int
+    answered: int
 
 
 class _Records(MarketIndex):
@@ -64,12 +76,28 @@ class Quoting:
         """Hang up."""
         await self._stack.aclose()
 
-    async def fetch_offers(self, demand: Demand, now: Seconds) -> tuple[list[Offer], int]:
-        """Return what workers ask, the best first, and how many were asked."""
+    async def fetch_offers(self, demand: Demand, now: Seconds) -> list[Offer]:
+        """Return what workers ask, the best first."""
+        *_, latest = [replies async for replies in self.stream(demand, now)]
+        return list(latest.offers)
+
+    async def stream(self, demand: Demand, now: Seconds) -> AsyncIterator[Replies]:
+        """Yield what is known so far: at once, and whenever another worker has answered."""
         workers = self._index.list_workers()[-_MAX_ASKED:]
         records = _Records(self._index.count_records())
-        refs = [build_ref(one) for one in workers]
-        return await fetch_offers(demand, refs, records, self._connect, now), len(refs)
+        asking = [
+            asyncio.create_task(fetch_offers(demand, [build_ref(one)], records, self._connect, now))
+            for one in workers
+        ]
+        offers: list[Offer] = []
+        yield Replies(offers=(), asked=len(asking), answered=0)
+        try:
+            for answered, reply in enumerate(asyncio.as_completed(asking), 1):
+                offers = sorted([*offers, *await reply], key=rank)
+                yield Replies(offers=tuple(offers), asked=len(asking), answered=answered)
+        finally:
+            for one in asking:
+                one.cancel()
 
     async def _connect(self, worker: WorkerRef) -> PeerClient:
         if worker not in self._peers:
@@ -113,7 +141,7 @@ def estimate_cost(steps: int, workers: list[Announced]) -> str:
     return f"about {format_wei(get_price(steps, terms.gigastep_price, terms.base_price))}"
 
 
-def build_quotes(offers: list[Offer], asked: int, max_price: Wei | None) -> QuotesView:
+def build_quotes(replies: Replies, max_price: Wei | None) -> QuotesView:
     """Return offers for a page."""
     rows = tuple(
         QuoteRow(
@@ -130,20 +158,27 @@ def build_quotes(offers: list[Offer], asked: int, max_price: Wei | None) -> Quot
             is_best=number == 0,
             is_too_dear=max_price is not None and offer.price > max_price,
         )
-        for number, offer in enumerate(offers)
+        for number, offer in enumerate(replies.offers)
     )
     problem, hint = "", ""
-    if not asked:
+    if not replies.asked:
         problem, hint = "No worker announces itself on this chain.", "Start one on the Work page."
     elif not rows:
         problem = "No worker makes an offer for this."
         hint = "Try again later, or make the computation smaller."
-    return QuotesView(rows=rows, asked=asked, problem=problem, hint=hint)
+    return QuotesView(
+        rows=rows, asked=replies.asked, answered=replies.answered, problem=problem, hint=hint
+    )
+
+
+def describe_loss(wei: int) -> str:
+    """Return the most that can be lost, in words."""
+    return f"at most {format_wei(Wei(wei))} and gas" if wei else "nothing but gas"
 
 
 def describe_risk(offer: Offer) -> str:
     """Return what each side can lose, in one sentence."""
     return (
-        f"You can lose at most {format_wei(offer.risk.client_wei)} and gas; "
+        f"You can lose {describe_loss(offer.risk.client_wei)}; "
         f"the worker stakes {format_wei(offer.risk.faulty_worker_wei)}."
     )

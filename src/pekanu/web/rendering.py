@@ -5,19 +5,22 @@ What is not here: the templates, which lie beside this module, and their data (`
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from pekanu.web.views.result import get_kind
 from pekanu.web.views.shell import Series
 
 FOLDER: Final = Path(__file__).parent
-#: Written when the bundle is built; names and integrity of its files.
-_MANIFEST: Final = FOLDER / "static" / "dist" / "manifest.json"
+_POWER: Final = re.compile(r"(?<=\w)\^(-?[0-9]+)")
+_STATIC: Final = FOLDER / "static"
 
 
 def render(template: str, **values: object) -> str:
@@ -36,19 +39,42 @@ def _build_environment() -> Environment:
     )
     environment.filters["kind"] = get_kind
     environment.filters["series_json"] = format_series
-    environment.globals["assets"] = load_assets()
+    environment.filters["powers"] = format_powers
+    environment.globals["assets"] = get_assets()
     return environment
 
 
 def format_series(series: Series) -> str:
     """Return a series as JSON for an attribute or an event."""
-    return json.dumps({"name": series.name, "times": series.times, "values": series.values})
+    return json.dumps(
+        {
+            "name": series.name,
+            "kind": series.kind,
+            "unit": series.unit,
+            "times": series.times,
+            "values": series.values,
+        }
+    )
 
 
-def load_assets() -> dict[str, Any]:
-    """Return the bundle's manifest; empty when it was not built."""
-    try:
-        found = json.loads(_MANIFEST.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def format_powers(text: str) -> Markup:
+    """Return a text in which ``2^-59`` stands as a power does."""
+    # Escaped first; what is put in then is this module's own.
+    return Markup(_POWER.sub(_raise_power, str(escape(text))))  # noqa: S704
+
+
+def _raise_power(found: re.Match[str]) -> str:
+    return "<sup>" + found[1].replace("-", "\N{MINUS SIGN}") + "</sup>"
+
+
+@cache
+def get_assets() -> str:
+    """Return the address under which styles and scripts are served: another for other content.
+
+    So browsers keep them for good, and never mix those of two versions.
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(one for one in _STATIC.rglob("*") if one.is_file()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(_STATIC)}:{len(content)}:".encode() + content)
+    return f"/static/{digest.hexdigest()}"

@@ -104,10 +104,8 @@ def answer_fragment(template: str, page: object, status: int = 200) -> HTMLRespo
     return HTMLResponse(render(template, page=page), status)
 
 
-def answer_seeing(request: Request, path: str) -> Response:
-    """Return where to look now: a redirect, told to htmx in its own header."""
-    if request.headers.get("hx-request") == "true":
-        return Response(status_code=204, headers={"HX-Redirect": path})
+def answer_seeing(path: str) -> Response:
+    """Return where to look now."""
     return RedirectResponse(path, 303)
 
 

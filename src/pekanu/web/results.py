@@ -20,12 +20,13 @@ from pekanu.errors import InvalidInput, UsageError
 from pekanu.web.views.result import (
     Download,
     HeatMapView,
-    HistogramView,
     PictureView,
+    PlotView,
     ResultPart,
     ResultView,
     TableView,
 )
+from pekanu.web.views.shell import Series
 from pekanu.web.wording import format_size
 
 _KEPT: Final = 16
@@ -117,19 +118,22 @@ def _draw_part(
             )
             return table, None
         case Histogram():
-            return _draw_histogram(view), None
+            return _draw_histogram(view, number), None
         case _:
             # A kind of view that is newer than this page: the files below show it.
             return None, None
 
 
-def _draw_histogram(view: Histogram) -> HistogramView:
-    most = max(view.counts, default=1)
-    rows = zip(view.edges, view.edges[1:], view.counts, strict=False)
-    return HistogramView(
+def _draw_histogram(view: Histogram, number: int) -> PlotView:
+    series = Series(
+        name=f"plot-{number}",
         title=view.title,
-        rows=tuple((low, high, count, count * 1000 // most) for low, high, count in rows),
+        unit="values",
+        kind="histogram",
+        times=tuple(map(float, view.edges[:-1])),
+        values=tuple(map(float, view.counts)),
     )
+    return PlotView(series=series)
 
 
 def _draw_heat_map(view: HeatMap, src: str) -> tuple[ResultPart | None, bytes | None]:

@@ -29,6 +29,7 @@ from pekanu.web.views.task import Action, Fact, StateBadge, TaskPage, TimelineSt
 from pekanu.web.wording import (
     build_badge,
     build_moment,
+    build_money,
     build_preparation,
     format_span,
     link_address,
@@ -140,7 +141,7 @@ async def build_task_page(viewer: Viewer, text: str) -> TaskPage:
         turn=outlook.turn.value if outlook.turn else "",
         deadline=None if outlook.deadline is None else build_moment(outlook.deadline),
         progress_percent=_get_progress(found),
-        activity="" if task is None else ACTIVITIES[task.step],
+        activity=_get_activity(task),
         timeline=_build_timeline(site, found, outlook),
         facts=_build_facts(site, found),
         actions=_build_actions(viewer, found, outlook),
@@ -170,6 +171,11 @@ def load_outputs(found: Found) -> list[bytes] | None:
         return found.client.node.office.get_folder(found.task).load_outputs()
     except OSError:
         return None
+
+
+def _get_activity(task: ClientTask | None) -> str:
+    is_over = task is None or task.step is ClientStep.FINISHED
+    return "" if is_over or task is None else ACTIVITIES[task.step]
 
 
 def _is_mine(viewer: Viewer, found: Found) -> bool:
@@ -345,16 +351,16 @@ def _build_receipt(found: Found) -> ReceiptView | None:
     if not costs:
         return None
     return ReceiptView(
-        paid=format_wei(paid),
-        won=format_wei(won) if won else "",
-        gas=format_wei(Wei(sum(cost.fee for cost in costs))),
+        paid=build_money(paid),
+        won=build_money(won) if won else None,
+        gas=build_money(sum(cost.fee for cost in costs)),
         lines=tuple(
             ReceiptLine(
                 call=cost.call,
                 transaction="0x" + cost.transaction.hex(),
                 href=f"/explorer/0x{cost.transaction.hex()}",
                 gas_used=cost.gas_used,
-                fee=format_wei(cost.fee),
+                fee=build_money(cost.fee),
             )
             for cost in costs
         ),

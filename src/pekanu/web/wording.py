@@ -7,6 +7,7 @@ from typing import Final
 
 from pekanu.market.state import Status
 from pekanu.types import Address, Wei, format_wei
+from pekanu.web.views.market import Figure
 from pekanu.web.views.shell import Link, Moment, Money, Tone
 from pekanu.web.views.task import StateBadge
 
@@ -32,7 +33,26 @@ _PREPARATIONS: Final = {
 
 def build_money(wei: int) -> Money:
     """Return an amount."""
-    return Money(text=format_wei(Wei(wei)), wei=str(wei))
+    text = format_wei(Wei(wei))
+    return Money(text=text, wei=str(wei), short=_shorten(text))
+
+
+def _shorten(text: str) -> str:
+    """Return an amount with four decimals, or three digits where that is more."""
+    number, _, unit = text.partition(" ")
+    whole, _, decimals = number.partition(".")
+    zeros = len(decimals) - len(decimals.lstrip("0"))
+    kept = decimals[: max(4, zeros + 3 if whole == "0" else 0)]
+    if kept == decimals:
+        return text
+    digits = f"{whole}.{kept}".rstrip("0").rstrip(".")
+    return f"\N{ALMOST EQUAL TO} {digits} {unit}"
+
+
+def build_amount(title: str, wei: int, note: str = "") -> Figure:
+    """Return an amount as a figure."""
+    money = build_money(wei)
+    return Figure(title=title, value=money.short, note=note, exact=money.text)
 
 
 def build_moment(seconds: int) -> Moment:

@@ -22,7 +22,7 @@ from pekanu.web.viewer import Viewer
 from pekanu.web.views.market import Figure
 from pekanu.web.views.shell import Series
 from pekanu.web.views.work import AccountChoice, TermField, WorkPage
-from pekanu.web.wording import link_address
+from pekanu.web.wording import build_amount, link_address
 from pekanu.web.worker_process import WorkerState
 
 _TITLES: Final = {
@@ -157,21 +157,20 @@ async def build_work(viewer: Viewer, _parameter: str = "") -> WorkPage:
         figures=await _build_figures(site, address),
         queue=tuple(build_row(viewer, one) for one in queue),
         past=tuple(build_row(viewer, one) for one in past),
-        chart=None if address is None else build_earnings(site, address),
+        chart=build_earnings(site, address),
         obstacle=obstacle,
         obstacle_href="/settings" if obstacle else "",
     )
 
 
-def build_earnings(site: Site, worker: Address) -> Series | None:
-    """Return what a worker earned in all, by time; None before it earned anything."""
-    payments = site.index.list_payments(worker)
-    if not payments:
-        return None
+def build_earnings(site: Site, worker: Address | None) -> Series:
+    """Return what a worker earned in all, by time."""
+    payments = [] if worker is None else site.index.list_payments(worker)
     return Series(
         name="earnings",
         title="Earned in all",
         unit="ether",
+        kind="curve",
         times=tuple(when for when, _ in payments),
         values=tuple(wei / 10**18 for wei in accumulate(wei for _, wei in payments)),
     )
@@ -246,13 +245,11 @@ async def _build_figures(site: Site, worker: Address | None) -> tuple[Figure, ..
     _, ledger = await site.balances.fetch(worker)
     kept = get_kept_percent(record)
     return (
-        Figure(title="Earned", value=format_wei(earned)),
-        Figure(
-            title="At stake now",
-            value=format_wei(sum(one.stake for one in bound)),
-            note=f"in {len(bound)} tasks",
+        build_amount("Earned", earned),
+        build_amount(
+            "At stake now", sum(one.stake for one in bound), note=f"in {len(bound)} tasks"
         ),
-        Figure(title="Free in the market", value=format_wei(ledger), note="can be withdrawn"),
+        build_amount("Free in the market", ledger, note="can be withdrawn"),
         Figure(
             title="Record",
             value="none yet" if kept is None else f"{kept} %",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import httpx
 import pytest
@@ -31,6 +32,20 @@ async def test_get__of_any_answer__then_the_policy_has_no_unsafe_source(browser:
         answer = await browser.get(path)
         assert answer.headers["content-security-policy"] == POLICY
         assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_get__of_styles_and_scripts__then_they_are_kept_and_change_their_address(
+    browser: Browser,
+) -> None:
+    found = re.findall(r'"(/static/[0-9a-f]{16}/[^"]+)"', await browser.see("/explain/open"))
+    assert len(found) > 10
+    for path in found:
+        answer = await browser.get(path)
+        assert answer.status_code == 200, path
+        assert "immutable" in answer.headers["cache-control"]
+    other = re.sub(r"[0-9a-f]{16}", "0" * 16, found[0])
+    assert (await browser.get(other)).status_code == 404
 
 
 async def test_get__without_a_session__then_the_front_page_asks_for_the_link(

@@ -72,15 +72,15 @@ async def test_listen__to_the_market__then_a_snapshot_comes_and_then_changes_to_
         for stream in (first, second):
             _, snapshot = await stream.read()
             for region in ("head", "market-figures", "market-tasks", "market-workers"):
-                assert f'hx-target="#{region}"' in snapshot
+                assert f'data-region="{region}"' in snapshot
             name, chart = await stream.read()
             assert name == "chart"
             assert json.loads(chart)["name"] == "volume"
         await announce(devnet, market_book, "http://new.example")
         for stream in (first, second):
             change = await stream.read_until("http://new.example")
-            assert 'hx-target="#market-workers"' in change
-            assert 'hx-target="#market-tasks"' not in change
+            assert 'data-region="market-workers"' in change
+            assert 'data-region="market-tasks"' not in change
 
 
 async def test_listen__to_no_page__then_it_is_refused(browser: Browser) -> None:

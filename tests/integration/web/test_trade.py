@@ -9,12 +9,12 @@ import secrets
 import numpy as np
 
 from pekanu import catalog
-from pekanu.chain import Account, AddressBook, Connection, Devnet, MemoryPendingStore, Sender
+from pekanu.chain import AddressBook, Connection, Devnet, MemoryPendingStore, Sender
 from pekanu.chain.market_contract import MarketContract
-from pekanu.market.task import Task
-from pekanu.types import Address, Hash32, Seconds, Wei
+from pekanu.types import Address, Wei
 from pekanu.web.serving import Served, serve_site
 from pekanu.web.site import SiteOptions
+from support.abandoned import abandon
 from support.browser import Browser, open_browser
 from support.nodes import LEFT, RIGHT, open_town
 from support.wallet import EXAMPLE, choose_quote
@@ -35,7 +35,9 @@ async def test_order__of_the_example__then_the_picture_and_the_receipt_come(
         form = {**EXAMPLE, "quote": quote}
         review = await browser.send("/compute/mandelbrot/review", form)
         assert "Market.deposit" in review.text
-        assert "You can lose at most: 0.01 ether and gas" in review.text
+        assert "<dt>You can lose</dt><dd>nothing but gas</dd>" in review.text
+        believing = await browser.send("/compute/mandelbrot/review", {**form, "policy": "none"})
+        assert "<dt>You can lose</dt><dd>at most 0.01 ether and gas</dd>" in believing.text
         order = await browser.send("/compute/mandelbrot/order", form)
         assert order.status_code == 303
         path = order.headers["location"]
@@ -120,7 +122,7 @@ async def test_expire__of_an_abandoned_task__then_anyone_presses_the_button(
     served: Served, browser: Browser, devnet: Devnet, market_book: AddressBook
 ) -> None:
     client, worker = devnet.accounts[5], devnet.accounts[6]
-    task_id = await _abandon(devnet, market_book, client, worker)
+    task_id = await abandon(devnet, market_book, client, worker)
     path = f"/tasks/0x{task_id.hex()}"
     await browser.wait("/tasks", path)
     page = await browser.see(path)
@@ -139,27 +141,6 @@ async def test_expire__of_an_abandoned_task__then_anyone_presses_the_button(
     assert served.site.index.count_tasks() == 1
     ledger = await served.site.market.fetch_ledger(client.address)
     assert ledger == Wei(10**15 + 10**15)
-
-
-async def _abandon(devnet: Devnet, book: AddressBook, client: Account, worker: Account) -> Hash32:
-    """Return the id of a task that its worker accepted and forgot."""
-    async with Connection.open(devnet.rpc) as chain:
-        market = MarketContract(chain, book.market.address)
-        task = Task(
-            client=client.address,
-            terms=Hash32(b"\x11" * 32),
-            price=Wei(10**15),
-            stake=Wei(10**15),
-            offered_until=Seconds(await chain.get_time() + 600),
-            compute_window=Seconds(600),
-            audit_window=Seconds(600),
-            response_window=Seconds(600),
-            chunk_fee=Wei(0),
-            salt=Hash32(b"\x22" * 32),
-        )
-        for account, call in ((client, market.post(task)), (worker, market.accept(task))):
-            await Sender(chain, account, MemoryPendingStore()).send(call, key=call.name)
-        return task.id(market.domain)
 
 
 async def test_announce__with_a_script__then_it_is_inert(

@@ -12,8 +12,8 @@ from pekanu.web.pulse import Pulse
 def test_changes__from_nothing__then_everything_is_sent() -> None:
     snapshot = Snapshot(regions={"a": "<p>1</p>", "b": "2"}, charts={"volume": "{}"})
     text = format_changes(Snapshot(regions={}, charts={}), snapshot)
-    assert 'hx-target="#a"' in text
-    assert 'hx-target="#b"' in text
+    assert 'data-region="a"' in text
+    assert 'data-region="b"' in text
     assert "event: chart\ndata: {}\n\n" in text
 
 
@@ -21,8 +21,8 @@ def test_changes__of_one_region__then_it_alone_is_sent() -> None:
     before = Snapshot(regions={"a": "1", "b": "2"}, charts={"volume": "{}"})
     after = Snapshot(regions={"a": "1", "b": "3"}, charts={"volume": "{}"})
     text = format_changes(before, after)
-    assert "#a" not in text
-    assert "#b" in text
+    assert 'data-region="a"' not in text
+    assert 'data-region="b"' in text
     assert "event:" not in text
     assert format_changes(after, after) == ""
 

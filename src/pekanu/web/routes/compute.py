@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from pekanu import catalog
-from pekanu.errors import InvalidInput, PekanuError, UsageError
+from pekanu.errors import InvalidInput, UsageError
 from pekanu.web.compute_pages import (
     build_catalog,
     build_estimate_of,
     build_form,
     build_review,
-    fetch_quotes,
     order,
+    stream_quotes,
 )
 from pekanu.web.forms import Draft, build_field, find_spec, read_draft
+from pekanu.web.live import format_event
+from pekanu.web.rendering import render
 from pekanu.web.requests import (
     answer_fragment,
     answer_page,
@@ -29,7 +31,6 @@ from pekanu.web.requests import (
 from pekanu.web.routes.market import Looking
 from pekanu.web.uploads import PREFIX
 from pekanu.web.viewer import Viewer
-from pekanu.web.views.compute import QuotesView
 
 router = APIRouter(prefix="/compute")
 
@@ -80,13 +81,14 @@ async def estimate(request: Request, viewer: Looking, function: str) -> Response
 
 @router.post("/{function}/quotes")
 async def quotes(request: Request, viewer: Looking, function: str) -> Response:
-    """Ask workers."""
+    """Ask workers; the answer grows as they answer."""
     draft = await _read(viewer, function, await read_form(request))
-    try:
-        found = await fetch_quotes(viewer.site, draft)
-    except PekanuError as error:
-        found = QuotesView(rows=(), asked=0, problem=error.message, hint=error.hint or "")
-    return answer_fragment("quotes.html", found)
+
+    async def write() -> AsyncIterator[str]:
+        async for found in stream_quotes(viewer.site, draft):
+            yield format_event("", render("quotes.html", page=found))
+
+    return StreamingResponse(write(), media_type="text/event-stream")
 
 
 @router.post("/{function}/review")
@@ -102,7 +104,7 @@ async def place_order(request: Request, viewer: Looking, function: str) -> Respo
     """Buy it."""
     form = await read_form(request)
     job_id = await order(viewer, await _read(viewer, function, form), form)
-    return answer_seeing(request, f"/tasks/{job_id}")
+    return answer_seeing(f"/tasks/{job_id}")
 
 
 async def _read(viewer: Viewer, function: str, form: Mapping[str, str]) -> Draft:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from starlette.responses import RedirectResponse, Response
@@ -11,6 +11,12 @@ from pekanu.errors import UsageError
 from pekanu.web.explorer_pages import build_explorer, build_place, find_place
 from pekanu.web.requests import answer_page
 from pekanu.web.routes.market import Looking
+
+#: The live page of each template.
+_LIVE: Final = {
+    "explorer_address.html": "address:{place}:{page}",
+    "explorer_transaction.html": "transaction:{place}:{page}",
+}
 
 router = APIRouter(prefix="/explorer")
 
@@ -45,4 +51,11 @@ async def show_place(
 ) -> Response:
     """Show a transaction, an address or a block."""
     template, model = await build_place(viewer, place, page)
-    return await answer_page(viewer, template, model, title=place[:20], path="/explorer")
+    return await answer_page(
+        viewer,
+        template,
+        model,
+        title=place[:20],
+        path="/explorer",
+        live_page=_LIVE.get(template, "page").format(place=place, page=page),
+    )

@@ -34,7 +34,14 @@ async def tasks(
 ) -> Response:
     """List tasks."""
     listed = build_task_list(viewer, chosen, page)
-    return await answer_page(viewer, "tasks.html", listed, title="Tasks", path="/tasks")
+    return await answer_page(
+        viewer,
+        "tasks.html",
+        listed,
+        title="Tasks",
+        path="/tasks",
+        live_page=f"tasks:{listed.filter}:{page}",
+    )
 
 
 @router.get("/explain/{state}")

@@ -43,7 +43,7 @@ async def change_account(request: Request, viewer: Owner, act: str) -> Response:
         session.problem = session.problem_hint = ""
     except PekanuError as error:
         session.problem, session.problem_hint = error.message, error.hint or ""
-    return answer_seeing(request, "/settings")
+    return answer_seeing("/settings")
 
 
 @router.post("/launch-link")

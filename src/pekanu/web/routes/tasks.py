@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from pekanu.errors import UsageError
@@ -74,10 +74,10 @@ async def show_review(viewer: Looking, subject: str, action: str) -> Response:
 
 
 @router.post("/{subject}/{action}")
-async def act(request: Request, viewer: Looking, subject: str, action: str) -> Response:
+async def act(viewer: Looking, subject: str, action: str) -> Response:
     """Make a move."""
     await carry_out(viewer, _plan(viewer, subject, action))
-    return answer_seeing(request, f"/tasks/{subject}")
+    return answer_seeing(f"/tasks/{subject}")
 
 
 def _plan(viewer: Viewer, subject: str, action: str) -> Plan:

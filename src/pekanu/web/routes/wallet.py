@@ -21,12 +21,13 @@ from pekanu.types import Hash32, parse_address
 from pekanu.web.actions import require_account
 from pekanu.web.decoding import decode_typed_data
 from pekanu.web.explorer_pages import find_state
-from pekanu.web.requests import get_site
+from pekanu.web.requests import answer_fragment, get_site
 from pekanu.web.reviews import simulate
 from pekanu.web.routes.market import Looking
 from pekanu.web.siwe import Expected, build_message, verify_message
 from pekanu.web.viewer import Viewer
 from pekanu.web.wallet_requests import WalletRequest
+from pekanu.web.wallet_reviews import review_request
 
 router = APIRouter(prefix="/api")
 _NONCE_SECONDS: Final = 300.0
@@ -108,6 +109,13 @@ async def show_request(viewer: Looking, request_id: str) -> Response:
             "fields": [asdict(one) for one in decode_typed_data(document)],
         }
     )
+
+
+@router.post("/requests/{request_id}/review")
+async def review(viewer: Looking, request_id: str) -> Response:
+    """Show what the wallet is to send or sign, as a dialog."""
+    found = _find(viewer, request_id)
+    return answer_fragment("review.html", await review_request(viewer.site.chain, found))
 
 
 @router.post("/requests/{request_id}")

@@ -44,14 +44,14 @@ async def start(request: Request, viewer: Looking) -> Response:
     order = WorkerOrder(address=address, options=options, name=name, password=password)
     await site.accounts.close_client(address)
     await site.worker.start(order)
-    return answer_seeing(request, "/work")
+    return answer_seeing("/work")
 
 
 @router.post("/stop")
-async def stop(request: Request, viewer: Looking) -> Response:
+async def stop(viewer: Looking) -> Response:
     """Stop it."""
     await viewer.site.worker.stop()
-    return answer_seeing(request, "/work")
+    return answer_seeing("/work")
 
 
 @router.post("/{kind}/review")
@@ -65,14 +65,14 @@ async def show_review(request: Request, viewer: Looking, kind: str) -> Response:
 async def deposit(request: Request, viewer: Looking) -> Response:
     """Put money into the market."""
     await carry_out(viewer, _plan(viewer, "deposit", pick(await read_form(request), "amount")))
-    return answer_seeing(request, "/work")
+    return answer_seeing("/work")
 
 
 @router.post("/withdraw")
 async def withdraw(request: Request, viewer: Looking) -> Response:
     """Take free money out."""
     await carry_out(viewer, _plan(viewer, "withdraw", pick(await read_form(request), "amount")))
-    return answer_seeing(request, "/work")
+    return answer_seeing("/work")
 
 
 def _plan(viewer: Viewer, kind: str, amount: str) -> Plan:

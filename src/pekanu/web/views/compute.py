@@ -101,6 +101,8 @@ class FormPage:
     obstacle: str
     #: Where the obstacle is removed.
     obstacle_href: str
+    #: Of an input's file.
+    max_file_bytes: int
     #: Hosted: encrypted talk with workers stays with the client's own node.
     is_orderable: bool
 
@@ -133,11 +135,17 @@ class QuotesView:
     """`quotes.html`."""
 
     rows: tuple[QuoteRow, ...]
-    #: Workers that were asked.
+    #: Workers that were asked, and how many of them answered by now.
     asked: int
+    answered: int
     #: Why there is none; empty when there is.
     problem: str
     hint: str
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether answers are still to come."""
+        return self.answered < self.asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -34,6 +34,8 @@ class Figure:
     value: str
     #: A word on it; may be empty.
     note: str = ""
+    #: The whole value where it is shortened; may be empty.
+    exact: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

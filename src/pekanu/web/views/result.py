@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pekanu.web.views.shell import Money, Series
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PictureView:
@@ -49,28 +51,18 @@ class TableView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HistogramView:
-    """How many values lie in each of some ranges."""
-
-    title: str
-    #: Least and greatest of the range, its count, and that in thousandths of the greatest count.
-    rows: tuple[tuple[str, str, int, int], ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class PlotView:
-    """Points for uPlot."""
+    """Points that a chart draws."""
 
-    title: str
-    #: Element id of the plot.
-    name: str
-    x_title: str
-    y_title: str
-    xs: tuple[float, ...]
-    ys: tuple[float, ...]
+    series: Series
+
+    @property
+    def title(self) -> str:
+        """What is drawn."""
+        return self.series.title
 
 
-ResultPart: TypeAlias = PictureView | HeatMapView | TableView | HistogramView | PlotView
+ResultPart: TypeAlias = PictureView | HeatMapView | TableView | PlotView
 
 
 def get_kind(part: ResultPart) -> str:
@@ -79,7 +71,6 @@ def get_kind(part: ResultPart) -> str:
         PictureView: "picture",
         HeatMapView: "heat_map",
         TableView: "table",
-        HistogramView: "histogram",
         PlotView: "plot",
     }
     return kinds[type(part)]
@@ -117,17 +108,17 @@ class ReceiptLine:
     transaction: str
     href: str
     gas_used: int
-    fee: str
+    fee: Money
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReceiptView:
     """What it cost."""
 
-    paid: str
-    #: Stakes that came to the client; empty when none did.
-    won: str
-    gas: str
+    paid: Money
+    #: Stakes that came to the client; None when none did.
+    won: Money | None
+    gas: Money
     lines: tuple[ReceiptLine, ...]
 
 

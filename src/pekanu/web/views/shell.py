@@ -53,6 +53,8 @@ class Money:
     text: str
     #: A whole number of wei.
     wei: str
+    #: For narrow places, beside the exact text: a few digits, marked where they are not all.
+    short: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,15 +145,17 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Series:
-    """A curve or bars, for uPlot, and as a table for those who do not see it."""
+    """What a chart draws, and lists as a table for those who do not see it."""
 
     #: Element that draws it, and the named event that carries its newer data.
     name: str
     title: str
     unit: str
-    #: Chain time of each point, rising.
-    times: tuple[int, ...]
+    #: Chain time of each point, rising; of a histogram, where each bar begins.
+    times: tuple[float, ...]
     values: tuple[float, ...]
+    #: ``bars`` by time, a ``curve`` that holds until its next point, or a ``histogram``.
+    kind: str = "bars"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

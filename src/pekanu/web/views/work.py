@@ -54,7 +54,7 @@ class WorkPage:
     #: Ended ones, newest first.
     past: tuple[TaskRow, ...]
     #: Earned in all, by time.
-    chart: Series | None
+    chart: Series
     #: Why no worker can be started; empty when one can.
     obstacle: str
     obstacle_href: str

@@ -1,11 +1,16 @@
 // The dialog before anything is signed: the server shows what the exact bytes say.
 import { getFields, send } from "./request.js";
+import { say } from "./page.js";
 import { perform } from "./wallet.js";
 
 const dialog = document.getElementById("dialog");
 
 /** Open the dialog for each form that names a review. */
 export function begin() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-review-request]");
+    if (button) review(`/api/requests/${button.dataset.reviewRequest}/review`, []);
+  });
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.review) {
@@ -20,8 +25,23 @@ export function begin() {
 
 /** Show the review at an address. */
 export async function review(path, fields) {
-  const answer = await send(path, fields);
-  dialog.innerHTML = await answer.text();
+  try {
+    const answer = await send(path, fields);
+    show(await answer.text(), answer);
+  } catch {
+    say("The node does not answer.");
+  }
+}
+
+function show(text, answer) {
+  if (answer.headers.get("Content-Type").startsWith("application/json")) {
+    const problem = document.createElement("p");
+    problem.className = "problem";
+    problem.textContent = Object.values(JSON.parse(text)).filter(Boolean).join(". ");
+    dialog.replaceChildren(problem);
+  } else {
+    dialog.innerHTML = text;
+  }
   if (!answer.ok) appendClose();
   if (!dialog.open) dialog.showModal();
 }
@@ -42,30 +62,34 @@ async function confirm(form) {
       location.assign(answer.url);
       return;
     }
-    dialog.innerHTML = await answer.text();
-    appendClose();
-    if (!dialog.open) dialog.showModal();
+    show(await answer.text(), answer);
   } catch (error) {
     button.disabled = false;
-    showProblem(form, error.message);
+    if (dialog.open) showProblem(error.message);
+    else say(error.message);
   }
 }
 
 function appendClose() {
+  const body = document.createElement("div");
+  body.className = "review";
+  body.append(...dialog.childNodes);
   const form = document.createElement("form");
   form.method = "dialog";
+  form.className = "ends";
   const button = document.createElement("button");
   button.textContent = "Close";
   form.append(button);
-  dialog.append(form);
+  dialog.append(body, form);
 }
 
-/** Say what went wrong beside a form. */
-export function showProblem(form, message) {
-  form.querySelectorAll(".problem").forEach((one) => one.remove());
+function showProblem(message) {
+  const place = dialog.querySelector(".review");
+  place.querySelectorAll(":scope > .problem").forEach((one) => one.remove());
   const problem = document.createElement("p");
   problem.className = "problem";
   problem.setAttribute("role", "alert");
   problem.textContent = message;
-  form.append(problem);
+  place.append(problem);
+  problem.scrollIntoView({ block: "nearest" });
 }

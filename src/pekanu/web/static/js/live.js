@@ -1,5 +1,6 @@
 // Live regions: the server sends whole regions, first all and then those that changed.
-import { drawSeries } from "./chart.js";
+import { drawAll, drawSeries } from "./chart.js";
+import { refresh } from "./times.js";
 
 /** Follow a page until it is left; the browser connects again by itself. */
 export function begin(page) {
@@ -10,22 +11,32 @@ export function begin(page) {
   source.addEventListener("open", () => document.body.removeAttribute("data-offline"));
   source.addEventListener("error", () => document.body.setAttribute("data-offline", ""));
   addEventListener("pagehide", () => source.close());
+  // From the browser's memory, with what was known when it was left.
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
 function show(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  for (const partial of template.content.querySelectorAll("hx-partial")) {
-    const region = document.querySelector(partial.getAttribute("hx-target"));
-    if (region) replace(region, partial);
+  for (const part of template.content.children) {
+    const region = document.getElementById(part.dataset.region);
+    if (!region) continue;
+    replace(region, part);
+    drawAll(region);
   }
+  refresh();
 }
 
-// The focus stays on the same link or button when its region is drawn anew.
-function replace(region, partial) {
+// The focus stays on the same link or button when its region is drawn anew, and what was opened
+// stays open.
+function replace(region, part) {
+  const list = (tag) => [...region.querySelectorAll(tag)];
   const focused = region.contains(document.activeElement) ? document.activeElement : null;
-  const find = () => [...region.querySelectorAll(focused.tagName)];
-  const place = focused ? find().indexOf(focused) : -1;
-  region.replaceChildren(...partial.childNodes);
-  if (place >= 0) find()[place]?.focus();
+  const place = focused ? list(focused.tagName).indexOf(focused) : -1;
+  const open = list("details").map((one) => one.open);
+  region.replaceChildren(...part.childNodes);
+  list("details").forEach((one, number) => {
+    one.open = open[number] ?? one.open;
+  });
+  if (place >= 0) list(focused.tagName)[place]?.focus();
 }

@@ -1,14 +1,18 @@
-// What every page runs: coming in, live regions, forms, the dialog, wallets, charts.
+// What every page runs: coming in, live regions, forms, the dialog, wallets, charts, times.
 import { begin as beginLaunch } from "./launch.js";
 import { begin as beginLive } from "./live.js";
 import { begin as beginForms } from "./forms.js";
 import { begin as beginDialog } from "./dialog.js";
 import { begin as beginWallet } from "./wallet.js";
+import { begin as beginPage } from "./page.js";
+import { begin as beginTimes } from "./times.js";
 import { drawAll } from "./chart.js";
 
 if (document.body.hasAttribute("data-launch")) {
   beginLaunch();
 } else {
+  beginPage();
+  beginTimes();
   beginDialog();
   beginForms();
   beginWallet();

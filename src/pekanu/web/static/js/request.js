@@ -26,3 +26,26 @@ export async function call(path, document_) {
 export function getFields(form) {
   return [...new FormData(form)].filter(([, value]) => typeof value === "string");
 }
+
+/** Read the events of an answer as they come; `show` gets the data of each and returns false to stop. */
+export async function readEvents(answer, show) {
+  if (!answer.headers.get("Content-Type").startsWith("text/event-stream")) {
+    show(await answer.text());
+    return;
+  }
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) {
+      const lines = event.split("\n").filter((line) => line.startsWith("data: "));
+      if (!show(lines.map((line) => line.slice(6)).join("\n"))) {
+        await reader.cancel();
+        return;
+      }
+    }
+  }
+}

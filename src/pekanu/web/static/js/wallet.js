@@ -1,4 +1,5 @@
 // Browser wallets: found by EIP-6963, spoken to by EIP-1193, signed in by EIP-4361.
+import { say as tell } from "./page.js";
 import { call } from "./request.js";
 
 const CHOSEN = "pekanu-wallet";
@@ -9,17 +10,18 @@ const wallets = new Map();
 /** Listen for wallets; nothing is asked of them before a click. */
 export function begin() {
   addEventListener("eip6963:announceProvider", (event) => {
+    const isNew = !wallets.has(event.detail.info.uuid);
     wallets.set(event.detail.info.uuid, event.detail);
     list();
+    if (isNew) watch(event.detail);
   });
   dispatchEvent(new Event("eip6963:requestProvider"));
   document.addEventListener("click", async (event) => {
-    const button = event.target.closest("button[data-wallet], button[data-wallet-request], button[data-wallet-leave]");
+    const button = event.target.closest("button[data-wallet], button[data-wallet-leave]");
     if (!button) return;
     button.disabled = true;
     try {
       if (button.dataset.wallet) await signIn(wallets.get(button.dataset.wallet));
-      else if (button.dataset.walletRequest) await perform(button.dataset.walletRequest);
       else {
         await call("/api/wallet/leave", {});
         location.reload();
@@ -32,13 +34,35 @@ export function begin() {
   });
 }
 
+// The wallet that signed in may turn to another account or chain: the page says so, and asks the
+// server for nothing that the wallet would not sign.
+function watch({ info, provider }) {
+  const { walletAccount, chainId } = document.body.dataset;
+  if (!walletAccount || info.rdns !== localStorage.getItem(CHOSEN) || !provider.on) return;
+  provider.on("accountsChanged", ([account]) => {
+    if (!account) tell("The wallet is locked, or gave this page up.");
+    else if (account.toLowerCase() !== walletAccount.toLowerCase()) tell(describeOther(account, walletAccount));
+    else tell("The wallet acts as the account of this page again.");
+  });
+  provider.on("chainChanged", (chain) => {
+    if (BigInt(chain) !== BigInt(chainId)) tell("The wallet is on another chain now; it is asked to change before it signs.");
+  });
+  provider.on("disconnect", () => tell("The wallet does not reach its chain."));
+}
+
+function describeOther(account, wanted) {
+  return `The wallet acts as ${account} now; choose ${wanted} in it, or sign in again.`;
+}
+
 // Names are other people's text, icons only pictures.
 function list() {
   const place = document.getElementById("wallets");
   if (!place) return;
+  document.getElementById("no-wallets").hidden = wallets.size > 0;
   place.replaceChildren(...[...wallets.values()].map(({ info }) => {
     const button = document.createElement("button");
     button.type = "button";
+    button.className = "plain";
     button.dataset.wallet = info.uuid;
     button.textContent = `Sign in with ${info.name}`;
     const item = document.createElement("li");
@@ -71,7 +95,7 @@ export async function perform(id) {
   await switchChain(provider);
   const [account] = await provider.request({ method: "eth_requestAccounts" });
   if (account.toLowerCase() !== wanted.account.toLowerCase()) {
-    throw new Error(`The wallet acts as ${account} now; choose ${wanted.account} in it.`);
+    throw new Error(describeOther(account, wanted.account));
   }
   if (wanted.refusal) throw new Error(`${wanted.refusal}. ${wanted.refusal_hint}`);
   try {
@@ -127,10 +151,6 @@ async function switchChain(provider) {
     };
     await provider.request({ method: "wallet_addEthereumChain", params: [chain] });
   }
-}
-
-function tell(text) {
-  document.getElementById("wallet-status").textContent = text;
 }
 
 function toHex(text) {
