@@ -13,6 +13,7 @@ import typer
 
 from pekanu.cli.chain import find_or_fetch
 from pekanu.cli.commands import command
+from pekanu.cli.dispute import print_story
 from pekanu.cli.output import make_console, note, print_json, print_table
 from pekanu.cli.plain import to_plain
 from pekanu.cli.session import Session
@@ -62,6 +63,10 @@ def _print_scene(number: int, scene: Scene, report: SceneReport) -> None:
     console.print(Text(scene.lesson), style="quiet")
     for sentence in report.story:
         console.print(Text(f"- {sentence}"))
+    if report.dispute is not None:
+        console.print()
+        print_story(report.dispute, 0)
+        console.print()
     print_table(
         ("party", "before", "after", "change beside gas", "gas"),
         [

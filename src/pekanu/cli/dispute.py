@@ -48,7 +48,7 @@ async def _dispute(
     if session.as_json:
         print_json(_to_json(story, now))
     else:
-        _print_one(story, now)
+        print_story(story, now)
 
 
 async def _fetch_disputes(door: MarketDoor) -> DisputeIndex:
@@ -110,7 +110,8 @@ def _print_list(session: Session, stories: list[DisputeStory], now: int) -> None
     print_table(heads, rows, empty="there are no disputes on this chain")
 
 
-def _print_one(story: DisputeStory, now: int) -> None:
+def print_story(story: DisputeStory, now: int) -> None:
+    """Print a dispute, with the instruction that decided it."""
     print_fields(
         [
             ("dispute", "0x" + story.dispute.hex()),

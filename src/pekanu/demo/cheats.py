@@ -43,22 +43,6 @@ def claim_outputs(folder: DeliveryFolder) -> None:
     write_whole(folder.folder / "results", [pack_results(results)])
 
 
-class _GarbageRole(WorkerRole):
-    """Computes, then changes a byte of the output before it is sealed."""
-
-    async def perform(
-        self, task: WorkerTask, instruction: machine.WorkerInstruction
-    ) -> machine.WorkerEvent | None:
-        event = await super().perform(task, instruction)
-        if isinstance(event, machine.Executed):
-            folder = self._shop.get_folder(task)
-            data = bytearray(folder.output.read_bytes())
-            data[len(data) // 2] ^= 0x40
-            folder.output.write_bytes(data)
-            claim_outputs(folder)
-        return event
-
-
 class LyingDefence(WorkerDefence):
     """Shows the states that its lie needs."""
 
@@ -138,14 +122,6 @@ class _IdleRole(WorkerRole):
         instruction: machine.WorkerInstruction,  # noqa: ARG002
     ) -> machine.WorkerEvent | None:
         return None
-
-
-class GarbageWorker(WorkerNode):
-    """Delivers a wrong result, sealed as it should be."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.role = _GarbageRole(self._shop, self._set_progress)
 
 
 class ScramblingWorker(WorkerNode):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pekanu import contracts
 from pekanu.chain import Connection, MarketContract
+from pekanu.node.dispute_story import DisputeStory
 from pekanu.types import Address, Wei
 
 
@@ -56,6 +57,8 @@ class SceneReport:
     expenses: tuple[Expense, ...]
     #: Seconds of work, without the chain time that was skipped.
     seconds: float
+    #: The dispute about the task, if there was one.
+    dispute: DisputeStory | None = None
 
 
 class Bookkeeper:
@@ -112,7 +115,11 @@ class Bookkeeper:
     ) -> list[tuple[str, str, int, int]]:
         found = []
         by_sender = {address.lower(): party for address, party in names.items()}
-        calls = {one.selector: one.name for one in contracts.load("Market").functions.values()}
+        calls = {
+            one.selector: one.name
+            for name in ("Market", "BisectionReferee")
+            for one in contracts.load(name).functions.values()
+        }
         last = await self._chain.fetch_block_number()
         for number in range(self._first_block, last + 1):
             block = await self._chain.request("eth_getBlockByNumber", hex(number), True)

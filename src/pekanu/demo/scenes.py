@@ -1,7 +1,7 @@
 """What happens in the demonstration, scene by scene.
 
 Each scene is one task between two people who have never traded, with real work: a product of two
-500 x 500 matrices of 64-bit integers. Not here: printing (`pekanu.cli`).
+250 x 250 matrices of 64-bit integers. Not here: printing (`pekanu.cli`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pekanu import catalog
-from pekanu.demo.cheats import GarbageWorker, ScramblingWorker, VanishingWorker
+from pekanu.demo.cheats import (
+    AccusingClient,
+    LyingWorker,
+    ScramblingWorker,
+    VanishingWorker,
+)
+from pekanu.demo.lies import Lie, falsify_output
 from pekanu.demo.report import Bookkeeper, SceneReport
 from pekanu.demo.town import Town
 from pekanu.errors import PekanuError
@@ -25,10 +31,13 @@ from pekanu.market.task import Task
 from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import JobRequest
+from pekanu.node.client_machine import ClientStep, ClientTask
+from pekanu.node.dispute_story import DisputeStory, fetch_story
 from pekanu.node.worker import WorkerNode
+from pekanu.node.worker_machine import WorkerStep
 from pekanu.types import Address, Hash32, format_wei
 
-SIZE: Final = 500
+SIZE: Final = 250
 
 
 @dataclass(kw_only=True)
@@ -41,6 +50,10 @@ class _Stage:
     right: NDArray[np.int64]
     story: list[str] = field(default_factory=list)
     ending: str = ""
+    dispute: DisputeStory | None = None
+    #: Those whose nodes are up.
+    worker_node: WorkerNode | None = None
+    client_node: ClientNode | None = None
 
     def tell(self, sentence: str) -> None:
         self.story.append(sentence)
@@ -71,7 +84,7 @@ class _Stage:
         skipped = 0
         while not state.status.is_terminal:
             seen = await self.town.settle_down(task_id, state)
-            if seen == state:
+            if seen == state and not self.is_busy():
                 skipped += await self.town.pass_time(task, state)
                 seen = await self.town.settle_down(task_id, state)
             if seen.status is not state.status:
@@ -80,6 +93,34 @@ class _Stage:
         self.ending = state.status.name.lower()
         if skipped:
             self.tell(f"the development chain's clock was turned on by {skipped} seconds")
+
+    def is_busy(self) -> bool:
+        """Say whether somebody computes or plays, so that nobody waits for the clock."""
+        client, worker = self.client_node, self.worker_node
+        tries = client.load_tasks(live_only=True) if client is not None else []
+        if any(one.step in _AT_WORK or (one.is_wrong and _may_object(one)) for one in tries):
+            return True
+        if worker is None or isinstance(worker, VanishingWorker):
+            return False
+        return any(
+            one.step in (WorkerStep.EXECUTING, WorkerStep.SEALING) for one in worker.list_tasks()
+        )
+
+    async def tell_dispute(self, client: ClientNode, task_id: Hash32) -> None:
+        """Tell how the dispute about a task went, if there was one."""
+        for record in client.desk.watch.disputes.iterate(task_id=task_id):
+            self.dispute = story = await fetch_story(client.desk.chain, record)
+            lengths = [f"{move.last - move.first:,}" for move in story.moves if move.points]
+            self.tell(f"the dispute: {' → '.join(lengths)} steps, {len(story.moves)} transactions")
+
+
+#: Steps in which a client computes.
+_AT_WORK: Final = (ClientStep.FETCHING, ClientStep.OPENING, ClientStep.VERIFYING)
+
+
+def _may_object(task: ClientTask) -> bool:
+    """Say whether a client still does something about wrong outputs, now that it can."""
+    return task.is_claim_on_chain and not task.is_resigned
 
 
 Play = Callable[[_Stage, ClientNode], Awaitable[None]]
@@ -104,6 +145,7 @@ async def _suffer(stage: _Stage, client: ClientNode) -> None:
     final = asyncio.create_task(handle.wait_final())
     await stage.play_out(task_id, task)
     await final
+    await stage.tell_dispute(client, task_id)
     try:
         await handle.result()
         stage.tell("the output was accepted")
@@ -119,6 +161,7 @@ async def _vanish(stage: _Stage, client: ClientNode) -> None:
     handle = await stage.submit(client)
     task_id, task = await stage.wait_bound(handle)
     await client.close()
+    stage.client_node = None
     stage.tell("the client's node went away as soon as the escrow stood")
     await stage.play_out(task_id, task)
 
@@ -132,6 +175,13 @@ class Scene:
     lesson: str
     worker: type[WorkerNode]
     play: Play
+    client: type[ClientNode] = ClientNode
+
+
+class _OneBitWorker(LyingWorker):
+    """Says that one bit of the output was another from two thirds of the run on."""
+
+    lie = Lie(lambda end: 2 * end // 3, falsify_output)
 
 
 SCENES: Final = (
@@ -142,13 +192,20 @@ SCENES: Final = (
         play=_trade,
     ),
     Scene(
-        title="The worker delivers garbage, well sealed",
+        title="The worker changes one bit of the output, and seals that well",
         lesson=(
-            "The check finds it and nothing is approved; but no referee is named yet who could "
-            "refuse it on chain, so the price is lost (SECURITY.md)."
+            "The check finds it, and the referee narrows hundreds of millions of steps to one "
+            "instruction: the price comes back, with the whole stake."
         ),
-        worker=GarbageWorker,
+        worker=_OneBitWorker,
         play=_suffer,
+    ),
+    Scene(
+        title="The client challenges a correct result",
+        lesson="The same game, won by the worker: it gets the client's bond, and then its price.",
+        worker=WorkerNode,
+        play=_suffer,
+        client=AccusingClient,
     ),
     Scene(
         title="The worker seals something else",
@@ -189,7 +246,11 @@ async def play(town: Town, scene: Scene) -> SceneReport:
     books = Bookkeeper(town.chain, town.market, parties)
     await books.open()
     started = time.perf_counter()
-    async with town.open_worker(seller, scene.worker), town.open_client(buyer) as client:
+    async with (
+        town.open_worker(seller, scene.worker) as worker,
+        town.open_client(buyer, scene.client) as client,
+    ):
+        stage.worker_node, stage.client_node = worker, client
         await scene.play(stage, client)
     seconds = time.perf_counter() - started
     balances, expenses = await books.close()
@@ -200,4 +261,5 @@ async def play(town: Town, scene: Scene) -> SceneReport:
         balances=balances,
         expenses=expenses,
         seconds=seconds,
+        dispute=stage.dispute,
     )

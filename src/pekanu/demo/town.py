@@ -26,7 +26,7 @@ from pekanu.chain import (
 from pekanu.market.state import Status, TaskState
 from pekanu.market.task import Task
 from pekanu.node import client_machine, worker_machine
-from pekanu.node.client import ClientNode, open_client
+from pekanu.node.client import ClientNode
 from pekanu.node.executors import Executor
 from pekanu.node.journal import open_journal
 from pekanu.node.market_desk import MarketDesk, open_desk
@@ -64,9 +64,11 @@ class Town:
         return account
 
     @asynccontextmanager
-    async def open_client(self, account: Account) -> AsyncIterator[ClientNode]:
+    async def open_client(
+        self, account: Account, kind: type[ClientNode] = ClientNode
+    ) -> AsyncIterator[ClientNode]:
         """Yield a client's node."""
-        async with self._open_desk(account) as desk, open_client(desk, self.home) as node:
+        async with self._open_desk(account) as desk, kind.open(desk, self.home) as node:
             yield node
 
     @asynccontextmanager
