@@ -32,9 +32,9 @@ class Kind(Enum):
     TRAP = auto()
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Node:
-    """A node of the graph; compared by identity."""
+    """A node of the graph; compared by identity, and not shown, for it leads to all others."""
 
     kind: Kind
     #: Where the exact tier would go on instead.

@@ -24,7 +24,7 @@ class TooTangled(Exception):
     """The loops lie in each other so deeply that translating them would take too long."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Loop:
     """A strongly connected part of the graph and the node that is its header."""
 

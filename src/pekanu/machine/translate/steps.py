@@ -62,6 +62,7 @@ def set_checks(graph: Graph, others: Iterable[Node]) -> None:
     for node in (*graph.entries, *others):
         node.check = True
     is_done: dict[Node, bool] = {}
+    turns: list[Node] = []
     for root in graph.nodes:
         work = [] if root in is_done else [(root, iter(root.successors))]
         while work:
@@ -72,16 +73,21 @@ def set_checks(graph: Graph, others: Iterable[Node]) -> None:
                     work.append((one, iter(one.successors)))
                     break
                 if not one.check and not is_done[one]:
-                    _mark(one)
+                    turns.append(one)
             else:
                 is_done[node] = True
                 work.pop()
+    _mark(turns)
 
 
-def _mark(node: Node) -> None:
-    """Have steps compared at a node, or at all that follow it if it is none of the program's."""
-    if node.kind is Kind.BLOCK:
-        node.check = True
-    else:
-        for one in node.successors:
-            _mark(one)
+def _mark(nodes: list[Node]) -> None:
+    """Have steps compared at nodes, or at all that follow those that are none of the program's."""
+    seen = set(nodes)
+    while nodes:
+        node = nodes.pop()
+        if node.kind is Kind.BLOCK:
+            node.check = True
+            continue
+        fresh = [one for one in node.successors if one not in seen]
+        seen.update(fresh)
+        nodes += fresh
