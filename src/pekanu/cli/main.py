@@ -21,7 +21,9 @@ from pekanu.cli import (
     dispute,
     functions,
     machine,
+    provider,
     run,
+    store,
     tasks,
     up,
     worker,
@@ -50,6 +52,8 @@ functions.register(app)
 build.register(app)
 machine.register(app)
 worker.register(app)
+store.register(app)
+provider.register(app)
 tasks.register(app)
 dispute.register(app)
 account.register(app)

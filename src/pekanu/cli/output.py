@@ -115,6 +115,33 @@ def show_progress(what: str) -> Generator[Callable[[float], None]]:
 
 
 @contextmanager
+def show_bytes(what: str) -> Generator[Callable[[int, int], None]]:
+    """Yield what takes bytes done and bytes in all, and shows them, rate and rest on a terminal."""
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = make_notes_console()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
 def show_steps(what: str, most: int | None) -> Generator[Callable[[int], None]]:
     """Yield what takes the machine's steps so far, and shows them and their rate on a terminal.
 

@@ -162,7 +162,7 @@ def _tell_start(session: Session, worker: WorkerNode, terms: WorkerTerms, free: 
         note(f"goes on with 0x{task.task_id.hex()[:8]} ({task.step.value})")
 
 
-async def until_signal(working: Coroutine[Any, Any, None]) -> None:
+async def until_signal(working: Coroutine[Any, Any, None], who: str = "the worker") -> None:
     """Await work until it ends or a signal ends it, which is no failure."""
     loop, running = asyncio.get_running_loop(), asyncio.create_task(working)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -170,7 +170,7 @@ async def until_signal(working: Coroutine[Any, Any, None]) -> None:
     try:
         await running
     except asyncio.CancelledError:
-        note("the worker has stopped")
+        note(f"{who} has stopped")
 
 
 async def _offers(session: Session) -> None:

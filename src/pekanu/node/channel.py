@@ -1,6 +1,7 @@
 """End-to-end protection of one request and its response, whatever carries them.
 
-A handshake in one round trip, composed of libsodium boxes as Noise composes its pattern IK.
+A handshake in one round trip, composed of libsodium boxes as Noise composes its pattern IK;
+the parts behind it are sealed by AES-256-GCM (`channel_stream`).
 Write S for the worker's static channel key (announced on chain), s for the client's (bound by
 its wallet), e and E for the fresh keys of client and worker, one of each a request:
 

@@ -1,37 +1,43 @@
 """A sealed stream of parts: bytes in, bytes out, no I/O.
 
-libsodium's secretstream (XChaCha20-Poly1305): parts cannot be dropped, reordered, repeated or
-cut off at the end without notice. On the wire a 24-byte header, then for each part its sealed
-length as u32 little endian and the sealed bytes. What is not here: where keys come from
-(`channel`).
+The STREAM construction over AES-256-GCM: the nonce of a part is its number and whether it is the
+last, under a key that is fresh for each stream, so that parts cannot be dropped, reordered,
+repeated or cut off at the end without notice. On the wire a 24-byte header, then for each part its
+sealed length as u32 little endian, a byte that is 1 for the last, and the sealed bytes. Processors
+with AES instructions seal five times as much a second as with XChaCha20-Poly1305. What is not
+here: where keys come from (`channel`).
+Source: Hoang, Reyhanitabar, Rogaway, Vizar, "Online authenticated-encryption", CRYPTO 2015.
 """
 
 from __future__ import annotations
 
+import os
+from hashlib import blake2b
 from typing import Final
 
-from nacl.bindings import (
-    crypto_secretstream_xchacha20poly1305_ABYTES,
-    crypto_secretstream_xchacha20poly1305_HEADERBYTES,
-    crypto_secretstream_xchacha20poly1305_init_pull,
-    crypto_secretstream_xchacha20poly1305_init_push,
-    crypto_secretstream_xchacha20poly1305_pull,
-    crypto_secretstream_xchacha20poly1305_push,
-    crypto_secretstream_xchacha20poly1305_state,
-    crypto_secretstream_xchacha20poly1305_TAG_FINAL,
-    crypto_secretstream_xchacha20poly1305_TAG_MESSAGE,
-)
-from nacl.exceptions import CryptoError
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pekanu.errors import InvalidMessage
 
-#: Bytes before the first part.
-HEADER_SIZE: Final[int] = crypto_secretstream_xchacha20poly1305_HEADERBYTES
-#: Bytes by which sealing lengthens a part.
-OVERHEAD: Final[int] = crypto_secretstream_xchacha20poly1305_ABYTES
+#: Bytes before the first part: they make the key of the stream.
+HEADER_SIZE: Final = 24
+#: Bytes by which sealing lengthens a part: the mark and the tag.
+OVERHEAD: Final = 17
 #: Bytes of plain data in a part, at most.
 PART_SIZE: Final = 1 << 20
 _LENGTH_SIZE: Final = 4
+_KEY_SIZE: Final = 32
+_NUMBER_SIZE: Final = 11
+
+
+def _build_cipher(key: bytes, header: bytes) -> AESGCM:
+    derived = blake2b(header, key=key, digest_size=_KEY_SIZE, person=b"pekanu stream 1")
+    return AESGCM(derived.digest())
+
+
+def _get_nonce(number: int, mark: int) -> bytes:
+    return number.to_bytes(_NUMBER_SIZE, "big") + bytes([mark])
 
 
 def get_sealed_size(part_sizes: list[int]) -> int:
@@ -48,18 +54,21 @@ class StreamSealer:
 
     def __init__(self, key: bytes) -> None:
         """Begin a stream."""
-        self._state = crypto_secretstream_xchacha20poly1305_state()
-        self.header: bytes = crypto_secretstream_xchacha20poly1305_init_push(self._state, key)
+        self.header = os.urandom(HEADER_SIZE)
+        self._cipher, self._number, self._is_finished = _build_cipher(key, self.header), 0, False
 
     def seal(self, part: bytes, *, is_last: bool) -> bytes:
-        """Return a part as it goes over the wire; the last one must be marked."""
-        tag = (
-            crypto_secretstream_xchacha20poly1305_TAG_FINAL
-            if is_last
-            else crypto_secretstream_xchacha20poly1305_TAG_MESSAGE
-        )
-        sealed = crypto_secretstream_xchacha20poly1305_push(self._state, part, None, tag)
-        return len(sealed).to_bytes(_LENGTH_SIZE, "little") + sealed
+        """Return a part as it goes over the wire; the last one must be marked.
+
+        Raises:
+            ValueError: The last part was sealed before.
+        """
+        if self._is_finished:
+            raise ValueError("the stream has ended")
+        mark = int(is_last)
+        sealed = self._cipher.encrypt(_get_nonce(self._number, mark), part, None)
+        self._number, self._is_finished = self._number + 1, is_last
+        return (len(sealed) + 1).to_bytes(_LENGTH_SIZE, "little") + bytes([mark]) + sealed
 
 
 class StreamOpener:
@@ -73,12 +82,10 @@ class StreamOpener:
 
     def __init__(self, key: bytes, header: bytes, *, first_size: int = PART_SIZE) -> None:
         """Begin to read."""
+        if len(header) != HEADER_SIZE:
+            raise InvalidMessage("the peer's stream has no valid header")
         self._most = first_size + OVERHEAD
-        self._state = crypto_secretstream_xchacha20poly1305_state()
-        try:
-            crypto_secretstream_xchacha20poly1305_init_pull(self._state, header, key)
-        except (CryptoError, ValueError, TypeError) as error:
-            raise InvalidMessage("the peer's stream has no valid header") from error
+        self._cipher, self._number = _build_cipher(key, header), 0
         self._buffer = bytearray()
         self.is_finished = False
 
@@ -98,9 +105,9 @@ class StreamOpener:
                 raise InvalidMessage(f"the peer sent a part of {size} bytes")
             if len(self._buffer) < _LENGTH_SIZE + size:
                 break
-            sealed = bytes(memoryview(self._buffer)[_LENGTH_SIZE : _LENGTH_SIZE + size])
+            with memoryview(self._buffer) as view:
+                parts.append(self._open(view[_LENGTH_SIZE : _LENGTH_SIZE + size]))
             del self._buffer[: _LENGTH_SIZE + size]
-            parts.append(self._open(sealed))
         if self.is_finished and self._buffer:
             raise InvalidMessage("the peer's stream goes on after its end")
         return parts
@@ -114,13 +121,19 @@ class StreamOpener:
         if not self.is_finished:
             raise InvalidMessage("the peer's stream is cut off")
 
-    def _open(self, sealed: bytes) -> bytes:
-        if self.is_finished:
-            raise InvalidMessage("the peer's stream goes on after its end")
-        try:
-            part, tag = crypto_secretstream_xchacha20poly1305_pull(self._state, sealed, None)
-        except CryptoError as error:
-            raise InvalidMessage("the peer's stream is forged or damaged") from error
+    def _open(self, framed: memoryview) -> bytes:
+        """Return a part; the view on it is let go, so that the buffer can shrink."""
+        with framed, framed[1:] as sealed:
+            mark = framed[0]
+            if self.is_finished:
+                raise InvalidMessage("the peer's stream goes on after its end")
+            if mark > 1:
+                raise InvalidMessage("the peer's stream is forged or damaged")
+            try:
+                part = self._cipher.decrypt(_get_nonce(self._number, mark), sealed, None)
+            except InvalidTag as error:
+                raise InvalidMessage("the peer's stream is forged or damaged") from error
+        self._number += 1
         self._most = PART_SIZE + OVERHEAD
-        self.is_finished = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL
-        return bytes(part)
+        self.is_finished = bool(mark)
+        return part

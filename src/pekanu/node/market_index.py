@@ -28,6 +28,8 @@ from pekanu.types import Address, Hash32
 
 #: The role of those who compute, in announcements.
 WORKER_ROLE: Final = 1
+#: The role of those who keep bytes.
+PROVIDER_ROLE: Final = 2
 
 EventT = TypeVar("EventT", bound=TaskEvent)
 
@@ -83,16 +85,19 @@ class MarketIndex:
 
     def list_workers(self) -> list[Announced]:
         """Return the last announcement of each worker that did not retract it."""
-        return [
-            event
-            for (_, role), event in self._announced.items()
-            if role == WORKER_ROLE and event.endpoint
-        ]
+        return self._list(WORKER_ROLE)
+
+    def list_providers(self) -> list[Announced]:
+        """Return the last announcement of each storage provider that did not retract it."""
+        return self._list(PROVIDER_ROLE)
 
     def find_worker(self, account: Address) -> Announced | None:
         """Return a worker's announcement, or None when it has none or took it back."""
-        found = self._announced.get((account, WORKER_ROLE))
-        return found if found is not None and found.endpoint else None
+        return self._find(account, WORKER_ROLE)
+
+    def find_provider(self, account: Address) -> Announced | None:
+        """Return a storage provider's announcement, or None as for a worker."""
+        return self._find(account, PROVIDER_ROLE)
 
     def get_record(self, worker: Address) -> Record:
         """Return how a worker's tasks ended."""
@@ -115,6 +120,17 @@ class MarketIndex:
     def iterate(self, task_id: Hash32, kind: type[EventT]) -> Iterator[EventT]:
         """Yield the events of a kind of a kept task, in order."""
         return (event for event in self._events.get(task_id, []) if isinstance(event, kind))
+
+    def _list(self, wanted: int) -> list[Announced]:
+        return [
+            event
+            for (_, role), event in self._announced.items()
+            if role == wanted and event.endpoint
+        ]
+
+    def _find(self, account: Address, role: int) -> Announced | None:
+        found = self._announced.get((account, role))
+        return found if found is not None and found.endpoint else None
 
     def _add_task_event(self, event: TaskEvent) -> None:
         if event.task_id in self._kept:

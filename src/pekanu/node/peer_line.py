@@ -49,6 +49,13 @@ class PeerAddress:
     #: Its X25519 channel key.
     channel_key: bytes
     domain: MarketDomain
+    #: What the other end is, for messages.
+    role: str = "worker"
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return f"{self.role} at {self.endpoint}"
 
 
 class Call(Generic[HeadT]):
@@ -155,7 +162,7 @@ class PeerLine:
             identity = decode_message(routes.Identity, data)
             epoch = bytes.fromhex(identity.epoch)
         except (ValueError, InvalidMessage) as error:
-            raise PeerUnreachable(f"no worker answers at {self._address.endpoint}") from error
+            raise PeerUnreachable(f"no {self._address.label} answers") from error
         expected = (self._address.worker, self._address.channel_key, EPOCH_SIZE)
         if (identity.owner, identity.key, len(epoch)) != expected:
             raise PeerImpostor(
@@ -184,12 +191,12 @@ class PeerLine:
         if code == "epoch":
             self._epoch = b""
         return PeerUnreachable(
-            f"the worker at {self._address.endpoint} does not talk with us: {message}",
+            f"the {self._address.label} does not talk with us: {message}",
             may_pass=code in _PASSING or response.status_code >= 500,
         )
 
     def _unreachable(self) -> PeerUnreachable:
-        return PeerUnreachable(f"the worker at {self._address.endpoint} does not answer")
+        return PeerUnreachable(f"the {self._address.label} does not answer")
 
 
 async def _seal_request(

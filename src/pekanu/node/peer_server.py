@@ -42,7 +42,7 @@ from pekanu.node.peer_handler import PeerHandler
 from pekanu.node.peer_messages import Refusal
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.rations import Rations
-from pekanu.types import Hash32
+from pekanu.types import Address, Hash32
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -107,11 +107,46 @@ def build_peer_app(
         limits: What to bound.
         clock: Wall clock in seconds.
     """
+    return build_sealed_app(
+        Service(table=Responders(handler, blobs).table, is_customer=handler.is_customer),
+        identity,
+        domain=domain,
+        limits=limits,
+        clock=clock,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """What is behind a sealed server."""
+
+    #: The operations by path, each with what answers it.
+    table: dict[str, tuple[routes.Operation[Any, Any], Responder]]
+    #: Returns whether a wallet is no stranger to the quotas.
+    is_customer: Callable[[Address], bool]
+
+
+def build_sealed_app(
+    service: Service,
+    identity: ChannelIdentity,
+    *,
+    domain: MarketDomain,
+    limits: PeerLimits | None = None,
+    clock: Callable[[], float] = time.time,
+) -> FastAPI:
+    """Return the application that answers sealed requests for some operations.
+
+    Args:
+        service: What answers.
+        identity: The channel key that is announced.
+        domain: The market whose wallets are served.
+        limits: What to bound.
+        clock: Wall clock in seconds.
+    """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     server = _PeerServer(
-        handler,
+        service,
         ServerChannel(identity, domain, clock=clock, limits=(limits or PeerLimits()).channel),
-        Responders(handler, blobs),
         limits=limits or PeerLimits(),
         clock=clock,
     )
@@ -125,14 +160,13 @@ def build_peer_app(
 class _PeerServer:
     def __init__(
         self,
-        handler: PeerHandler,
+        service: Service,
         channel: ServerChannel,
-        responders: Responders,
         *,
         limits: PeerLimits,
         clock: Callable[[], float],
     ) -> None:
-        self._handler, self._channel, self._table = handler, channel, responders.table
+        self._service, self._channel, self._table = service, channel, service.table
         self._limits, self._clock, self._busy = limits, clock, 0
         self._hosts = Rations(limits.host_rate, burst=limits.host_burst)
         self._strangers = Rations(limits.stranger_rate, burst=limits.stranger_burst)
@@ -220,7 +254,7 @@ class _PeerServer:
         return operation, responder, int(length)
 
     def _check_ration(self, exchange: ServerExchange) -> None:
-        is_customer = self._handler.is_customer(exchange.peer)
+        is_customer = self._service.is_customer(exchange.peer)
         rations = self._customers if is_customer else self._strangers
         if not rations.take(exchange.peer, self._clock()):
             raise PeerRefused("quota", "you ask too often")

@@ -44,7 +44,9 @@ def _check_address(text: str) -> Address:
     return address
 
 
-def _struct_codec(struct: Any, abi: str) -> tuple[PlainValidator, PlainSerializer]:
+def struct_codec(struct: Any, abi: str) -> tuple[PlainValidator, PlainSerializer]:
+    """Return how a message carries a flat dataclass of the contracts: as its ABI encoding's hex."""
+
     def parse(value: object) -> Any:
         if isinstance(value, struct):
             return value
@@ -81,9 +83,9 @@ Name = Annotated[str, Len(1, 64)]
 #: A sentence for people.
 Sentence = Annotated[str, Len(0, 500)]
 AddressText = Annotated[Address, AfterValidator(_check_address)]
-TaskHex = Annotated[Task, *_struct_codec(Task, TASK_ABI)]
-TermsHex = Annotated[Terms, *_struct_codec(Terms, TERMS_ABI)]
-ClaimHex = Annotated[Claim, *_struct_codec(Claim, CLAIM_ABI)]
+TaskHex = Annotated[Task, *struct_codec(Task, TASK_ABI)]
+TermsHex = Annotated[Terms, *struct_codec(Terms, TERMS_ABI)]
+ClaimHex = Annotated[Claim, *struct_codec(Claim, CLAIM_ABI)]
 
 
 _ADAPTERS: Final[dict[type, TypeAdapter[Any]]] = {}

@@ -86,6 +86,11 @@ def get_chunk_entry(data: bytes | memoryview) -> Entry:
     return Entry(chunk_root=Hash32(root.tobytes()), leaf_count=len(leaves))
 
 
+def get_chunk_levels(data: bytes | memoryview) -> list[Sequence[bytes]]:
+    """Return the tree over a chunk, leaf hashes first; raises as `get_chunk_entry`."""
+    return [_Level(level) for level in _build_levels(_hash_leaves(data), _NODE)]
+
+
 def get_entry_levels(entries: Sequence[Entry]) -> list[Sequence[bytes]]:
     """Return the tree over chunks in their order, entry hashes first; at least one.
 
@@ -115,7 +120,7 @@ def prove_leaves(
 ) -> LeafProof:
     """Return the proof of some leaves, as `trees.build_leaf_proof` does."""
     view = memoryview(data)
-    levels = [_Level(level) for level in _build_levels(_hash_leaves(view), _NODE)]
+    levels = get_chunk_levels(view)
     if not 0 <= first < first + count <= len(levels[0]) or count > MAX_ANSWER:
         message = f"leaves {first} to {first + count - 1} are not an answer from {len(levels[0])}"
         raise ValueError(message)

@@ -1,0 +1,314 @@
+"""A provider's duties on chain, done by itself: see payments, show receipts, answer, collect.
+
+Driven by the contract's events and by chain time; each look begins with what the contract says, so
+that a restart, a lost event or a reorganization changes nothing but when. Not here: what clients
+ask (`counter`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from typing import Final
+
+from pekanu.chain import Call
+from pekanu.chain.storage_contract import MAX_BATCH, Confirmation
+from pekanu.chain.storage_events import Paid
+from pekanu.errors import ChainError, PekanuError
+from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
+from pekanu.node.provider.counter import Shop
+from pekanu.node.provider.index import AgreementRow
+from pekanu.node.storage.messages import Stage
+from pekanu.storage.money import get_release, get_vested, get_vested_seconds
+from pekanu.storage.state import AgreementState, Status
+from pekanu.storage.trees import MAX_ANSWER, LeafProof
+from pekanu.types import Hash32, Seconds, Wei
+
+_LOG: Final = logging.getLogger(__name__)
+#: Seconds between looks when nothing is heard.
+_LOOK_SECONDS: Final = 2.0
+#: Agreements that are looked after at once.
+_AT_ONCE: Final = 8
+
+
+@dataclass(kw_only=True, slots=True)
+class Tally:
+    """What this process did, for the metrics."""
+
+    payments: int = 0
+    receipts: int = 0
+    answers: int = 0
+    failed_answers: int = 0
+    collected_wei: int = 0
+    ended: int = 0
+
+
+class Keeper:
+    """Looks after all live agreements.
+
+    Args:
+        shop: What it works with.
+        collect_seconds: Chain time between collections of what has vested.
+    """
+
+    def __init__(self, shop: Shop, *, collect_seconds: int = 86400) -> None:
+        self._shop, self._collect_seconds = shop, collect_seconds
+        self._index = shop.vault.index
+        self._limit = asyncio.Semaphore(_AT_ONCE)
+        self._busy: dict[Hash32, asyncio.Task[None]] = {}
+        self._collected_at = 0
+        self.tally = Tally()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Do what is due while the context is open."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            for one in list(self._busy.values()):
+                one.cancel()
+            await asyncio.gather(task, *self._busy.values(), return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._look()
+            except PekanuError as error:
+                _LOG.warning("the provider's duties wait: %s", error)
+            except Exception:  # noqa: BLE001 - the outermost loop: duties go on
+                _LOG.exception("a duty of the provider failed")
+            await self._shop.watch.wait(_LOOK_SECONDS)
+
+    async def _look(self) -> None:
+        now = await self._shop.desk.watch.refresh()
+        rows = await asyncio.to_thread(self._index.list_agreements, live_only=True)
+        for row in rows:
+            if row.agreement_id not in self._busy:
+                task = asyncio.create_task(self._attend(row.agreement_id))
+                self._busy[row.agreement_id] = task
+                task.add_done_callback(partial(self._forget, row.agreement_id))
+        await self._confirm([row for row in rows if read_stage(row) is Stage.STORED])
+        if now >= self._collected_at + self._collect_seconds:
+            await self._collect([row for row in rows if read_stage(row) is Stage.CONFIRMED])
+            self._collected_at = now
+
+    def _forget(self, agreement_id: Hash32, _: object) -> None:
+        self._busy.pop(agreement_id, None)
+
+    async def _attend(self, agreement_id: Hash32) -> None:
+        """Do for one agreement what is due now."""
+        async with self._limit:
+            try:
+                row = await asyncio.to_thread(self._index.get_agreement, agreement_id)
+                if row is None or not row.is_live:
+                    return
+                state = await self._shop.server.fetch_agreement(agreement_id)
+                match read_stage(row):
+                    case Stage.QUOTED:
+                        await self._await_payment(row, state)
+                    case Stage.PAID:
+                        await self._await_depth(row, state)
+                    case Stage.UPLOADING | Stage.STORED:
+                        await self._await_receipt(row, state)
+                    case Stage.CONFIRMED:
+                        await self._serve(row, state)
+                    case Stage.ENDED:
+                        return
+            except PekanuError as error:
+                _LOG.warning("agreement %s waits: %s", agreement_id.hex()[:8], error)
+            except Exception:  # noqa: BLE001 - as above
+                _LOG.exception("agreement %s is stuck", agreement_id.hex()[:8])
+
+    # --- one stage each -----------------------------------------------------------------------
+
+    async def _await_payment(self, row: AgreementRow, state: AgreementState) -> None:
+        """Step 10: take the payment's transaction from the contract's event."""
+        agreement = read_agreement(row)
+        paid = self._shop.watch.find(row.agreement_id, Paid)
+        if state.status is not Status.NONE and paid is not None:
+            self.tally.payments += 1
+            seen = replace(
+                agreement, payment=paid.log.transaction, payment_block=paid.log.block_number
+            )
+            await self._set(row, seen, Stage.PAID)
+        elif state.status is Status.NONE and self._shop.desk.watch.now > (
+            agreement.terms.valid_until + agreement.terms.response_window
+        ):
+            await asyncio.to_thread(self._index.remove_agreement, row.agreement_id)
+
+    async def _await_depth(self, row: AgreementRow, state: AgreementState) -> None:
+        """Step 11: wait until a reorganization can hardly undo the payment."""
+        agreement, shop = read_agreement(row), self._shop
+        paid = shop.watch.find(row.agreement_id, Paid)
+        if state.status is Status.NONE or paid is None:
+            await self._set(row, agreement, Stage.QUOTED)
+            return
+        if paid.log.transaction != agreement.payment:
+            seen = replace(
+                agreement, payment=paid.log.transaction, payment_block=paid.log.block_number
+            )
+            await self._set(row, seen, Stage.PAID)
+            return
+        head = await shop.desk.chain.fetch_block_number()
+        if head - agreement.payment_block + 1 < shop.desk.watch.confirmations:
+            return
+        await asyncio.to_thread(self._index.hold, row.agreement_id)
+        is_renewal = agreement.terms.starts_at != 0
+        await self._set(row, agreement, Stage.CONFIRMED if is_renewal else Stage.UPLOADING)
+
+    async def _await_receipt(self, row: AgreementRow, state: AgreementState) -> None:
+        """Before the point of availability: look whether it came, or came too late."""
+        agreement, now = read_agreement(row), self._shop.desk.watch.now
+        if state.status in {Status.STORED, Status.CHALLENGED}:
+            await self._set(row, agreement, Stage.CONFIRMED)
+        elif state.status is Status.PAID and now > state.deadline:
+            call = self._shop.server.reclaim(agreement.quote)
+            await self._send(call, row, f"reclaim:{state.deadline}")
+            await self._end(row, agreement)
+        elif state.status in {Status.RECLAIMED, Status.FINED}:
+            await self._end(row, agreement)
+
+    async def _serve(self, row: AgreementRow, state: AgreementState) -> None:
+        """During the term: answer challenges; after it: take what is left and let go."""
+        agreement, now = read_agreement(row), self._shop.desk.watch.now
+        match state.status:
+            case Status.CHALLENGED if now <= state.deadline:
+                await self._answer(row, agreement, state)
+            case Status.CHALLENGED:
+                return  # lost: anyone may fine
+            case Status.STORED if now > get_release(agreement.terms, state):
+                await self._collect([row])
+            case Status.FINED:
+                await self._collect([row])
+                await self._end(row, agreement)
+            case Status.ENDED | Status.GIVEN_BACK | Status.RECLAIMED:
+                await self._end(row, agreement)
+            case _:
+                return
+
+    async def _answer(self, row: AgreementRow, agreement: Agreement, state: AgreementState) -> None:
+        """Show the leaves of the open challenge, transaction by transaction."""
+        shop, quote = self._shop, agreement.quote
+        root, blind = agreement.root, agreement.blind
+        while state.status is Status.CHALLENGED:
+            try:
+                proof = await asyncio.to_thread(
+                    shop.vault.prove,
+                    row,
+                    chunk=state.chunk,
+                    first=state.leaf,
+                    count=min(state.count, MAX_ANSWER),
+                )
+            except PekanuError as error:
+                self.tally.failed_answers += 1
+                _LOG.error(
+                    "agreement %s: the challenge of chunk %d, leaf %d cannot be answered: %s",
+                    row.agreement_id.hex()[:8],
+                    state.chunk,
+                    state.leaf,
+                    error,
+                )
+                return
+            if isinstance(proof, LeafProof):
+                call = shop.server.answer(quote, proof, root=root, blind=blind)
+            else:
+                call = shop.server.answer_count(quote, proof, root=root, blind=blind)
+            await self._send(call, row, f"answer:{state.deadline}:{state.leaf}")
+            self.tally.answers += 1
+            state = await shop.server.fetch_agreement(row.agreement_id)
+
+    # --- many at once -------------------------------------------------------------------------
+
+    async def _confirm(self, rows: list[AgreementRow]) -> None:
+        """Show receipts on chain, up to 32 in a transaction."""
+        shop = self._shop
+        states = [await shop.server.fetch_agreement(row.agreement_id) for row in rows]
+        awaited = [
+            row for row, state in zip(rows, states, strict=True) if state.status is Status.PAID
+        ]
+        for start in range(0, len(awaited), MAX_BATCH):
+            some = awaited[start : start + MAX_BATCH]
+            batch = []
+            for row in some:
+                agreement = read_agreement(row)
+                batch.append(
+                    Confirmation(
+                        receipt=agreement.build_receipt(shop.domain, shop.desk.address),
+                        signature=agreement.receipt_signature,
+                    )
+                )
+            names = b"".join(row.agreement_id for row in some)
+            key = f"confirm:{sha256(names).hexdigest()}"
+            call = (
+                shop.server.confirm(batch[0])
+                if len(batch) == 1
+                else shop.server.confirm_many(batch)
+            )
+            with contextlib.suppress(ChainError):
+                await shop.desk.sender.send(call, key=key)
+                self.tally.receipts += len(batch)
+            shop.watch.wake()
+
+    async def _collect(self, rows: list[AgreementRow]) -> None:
+        """Collect what has vested, where it is worth a transaction, and end what is over."""
+        shop, now = self._shop, self._shop.desk.watch.now
+        due: list[tuple[AgreementRow, Agreement]] = []
+        for row in rows:
+            agreement = read_agreement(row)
+            state = await shop.server.fetch_agreement(row.agreement_id)
+            if get_due(agreement, state, now):
+                due.append((row, agreement))
+        for start in range(0, len(due), MAX_BATCH):
+            some = due[start : start + MAX_BATCH]
+            names = b"".join(row.agreement_id for row, _ in some)
+            key = f"collect:{sha256(names).hexdigest()}:{now}"
+            free = await shop.server.fetch_free()
+            await shop.desk.sender.send(
+                shop.server.collect([agreement.quote for _, agreement in some]), key=key
+            )
+            self.tally.collected_wei += max(0, await shop.server.fetch_free() - free)
+            for row, agreement in some:
+                state = await shop.server.fetch_agreement(row.agreement_id)
+                if state.status is Status.ENDED:
+                    await self._end(row, agreement)
+
+    # --- within -------------------------------------------------------------------------------
+
+    async def _set(self, row: AgreementRow, agreement: Agreement, stage: Stage) -> None:
+        await asyncio.to_thread(
+            self._index.set_state,
+            row.agreement_id,
+            stage=stage.value,
+            state=agreement.encode(),
+            is_live=stage is not Stage.ENDED,
+            expected=row.stage,
+        )
+        self._shop.watch.wake()
+
+    async def _end(self, row: AgreementRow, agreement: Agreement) -> None:
+        """Let the chunks go, then note that nothing is left to do."""
+        await asyncio.to_thread(self._shop.vault.release, row.agreement_id)
+        await self._set(row, agreement, Stage.ENDED)
+        self.tally.ended += 1
+
+    async def _send(self, call: Call, row: AgreementRow, name: str) -> None:
+        await self._shop.desk.send(call, task_id=row.agreement_id, name=name)
+
+
+def get_due(agreement: Agreement, state: AgreementState, now: Seconds) -> Wei:
+    """Return what a collection would bring, or 1 where it would only free the penalty."""
+    if state.status not in {Status.STORED, Status.CHALLENGED, Status.FINED}:
+        return Wei(0)
+    terms = agreement.terms
+    vested = get_vested(terms, get_vested_seconds(terms, state, now))
+    due = vested - get_vested(terms, state.collected)
+    is_over = state.status is Status.STORED and now > get_release(terms, state)
+    return Wei(max(due, int(is_over)))

@@ -1,0 +1,159 @@
+"""From decoded requests to the counter and back: numbers and chunks out of bodies and into them.
+
+Not here: the decisions (`counter`), the protection of the bytes (`pekanu.node.peer_server`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+from pekanu.errors import InvalidMessage
+from pekanu.node.channel_stream import PART_SIZE
+from pekanu.node.peer_answers import Answer, PeerRequest, Responder
+from pekanu.node.peer_routes import Operation
+from pekanu.node.provider.counter import ProviderCounter
+from pekanu.node.provider.index import RECORD_SIZE, unpack_names
+from pekanu.node.storage import routes
+from pekanu.node.storage.messages import (
+    NUMBER_SIZE,
+    ChunksHead,
+    ChunksTaken,
+    MissingHead,
+    pack_numbers,
+    unpack_numbers,
+)
+from pekanu.types import Hash32
+
+_HASH_SIZE: Final = 32
+#: Uploads and downloads in memory at once.
+_AT_ONCE: Final = 4
+
+
+class StorageResponders:
+    """The operations of one provider, by path.
+
+    Args:
+        counter: What answers.
+    """
+
+    def __init__(self, counter: ProviderCounter) -> None:
+        self._counter, self._bulk = counter, asyncio.Semaphore(_AT_ONCE)
+        self.table: Final[dict[str, tuple[Operation[Any, Any], Responder]]] = {
+            operation.path: (operation, responder)
+            for operation, responder in (
+                (routes.INFO, self._info),
+                (routes.REGISTER, self._register),
+                (routes.QUOTE, self._quote),
+                (routes.STATUS, self._status),
+                (routes.MISSING, self._missing),
+                (routes.OWN, self._own),
+                (routes.UPLOAD, self._upload),
+                (routes.RECEIPT, self._receipt),
+                (routes.CHUNKS, self._chunks),
+                (routes.LEAVES, self._leaves),
+            )
+        }
+
+    async def _info(self, request: PeerRequest) -> Answer:
+        _ = request
+        return Answer(head=await self._counter.fetch_info())
+
+    async def _register(self, request: PeerRequest) -> Answer:
+        admitted = await self._counter.register(request.peer, request.message)
+        return _build(admitted.head, [admitted.abi, admitted.code])
+
+    async def _quote(self, request: PeerRequest) -> Answer:
+        data = await _collect(request.body)
+        if len(data) != request.message.chunk_count * RECORD_SIZE:
+            raise InvalidMessage("the list of chunks is not as long as was announced")
+        names = await asyncio.to_thread(unpack_names, data)
+        return Answer(head=await self._counter.quote(request.peer, request.message, names))
+
+    async def _status(self, request: PeerRequest) -> Answer:
+        agreement_id = Hash32(request.message.agreement_id)
+        return Answer(head=await self._counter.fetch_status(request.peer, agreement_id))
+
+    async def _missing(self, request: PeerRequest) -> Answer:
+        agreement_id = Hash32(request.message.agreement_id)
+        missing, nonce = await self._counter.find_missing(request.peer, agreement_id)
+        head = MissingHead(absent=len(missing.absent), unshown=len(missing.unshown), nonce=nonce)
+        return _build(head, [pack_numbers(missing.absent), pack_numbers(missing.unshown)])
+
+    async def _own(self, request: PeerRequest) -> Answer:
+        count, data = request.message.count, await _collect(request.body)
+        split = count * NUMBER_SIZE
+        numbers, proofs = unpack_numbers(data[:split], count), data[split:]
+        if len(proofs) != count * _HASH_SIZE:
+            raise InvalidMessage("there is not one answer for each chunk")
+        answers = {
+            number: proofs[place * _HASH_SIZE : (place + 1) * _HASH_SIZE]
+            for place, number in enumerate(numbers)
+        }
+        agreement_id = Hash32(request.message.agreement_id)
+        held = await self._counter.check_ownership(request.peer, agreement_id, answers)
+        return Answer(head=ChunksTaken(count=held))
+
+    async def _upload(self, request: PeerRequest) -> Answer:
+        count = request.message.count
+        async with self._bulk:
+            data = memoryview(await _collect(request.body))
+            split = count * NUMBER_SIZE
+            numbers = unpack_numbers(bytes(data[:split]), count)
+            agreement_id = Hash32(request.message.agreement_id)
+            await self._counter.take(request.peer, agreement_id, numbers, data[split:])
+        return Answer(head=ChunksTaken(count=count))
+
+    async def _receipt(self, request: PeerRequest) -> Answer:
+        agreement_id = Hash32(request.message.agreement_id)
+        return Answer(head=await self._counter.sign_receipt(request.peer, agreement_id))
+
+    async def _chunks(self, request: PeerRequest) -> Answer:
+        asked = request.message
+        async with self._bulk:
+            found = await self._counter.fetch_chunks(
+                Hash32(asked.agreement_id),
+                Hash32(asked.root),
+                asked.first,
+                min(asked.count, routes.BATCH_CHUNKS),
+                routes.BATCH_BYTES,
+            )
+        head = ChunksHead(count=len(found), size=sum(map(len, found)))
+        return _build(head, [pack_numbers(map(len, found)), *found])
+
+    async def _leaves(self, request: PeerRequest) -> Answer:
+        asked = request.message
+        head, data = await self._counter.fetch_leaves(
+            Hash32(asked.agreement_id),
+            Hash32(asked.root),
+            chunk=asked.chunk,
+            first=asked.first,
+            count=asked.count,
+        )
+        return _build(head, [data])
+
+
+async def _collect(body: AsyncIterator[bytes]) -> bytes:
+    """Return a body whole; the server bounds it."""
+    return b"".join([part async for part in body])
+
+
+def _build(head: Any, pieces: Sequence[bytes]) -> Answer:
+    return Answer(head=head, size=sum(map(len, pieces)), parts=_split(pieces))
+
+
+async def _split(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
+    """Yield pieces in the parts that an answer is made of."""
+    part = bytearray()
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            room = PART_SIZE - len(part)
+            part += view[:room]
+            view = view[room:]
+            if len(part) == PART_SIZE:
+                yield bytes(part)
+                part = bytearray()
+    if part:
+        yield bytes(part)

@@ -1,0 +1,207 @@
+"""A client's talk with one storage provider: the requests of the 14 steps, typed.
+
+Each may be made again. Not here: which provider, and what to do with its answers.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Final
+
+from pekanu.errors import InvalidMessage, InvalidProof
+from pekanu.node.peer_client import PeerClient
+from pekanu.node.provider.index import ChunkName, pack_names
+from pekanu.node.storage import routes
+from pekanu.node.storage.messages import (
+    NUMBER_SIZE,
+    AdmissionHead,
+    AgreementQuery,
+    AgreementStatus,
+    ChunksQuery,
+    ChunksUpload,
+    LeavesQuery,
+    OwnershipProofs,
+    ProviderInfo,
+    ProviderInfoRequest,
+    ReceiptHead,
+    RegistrationRequest,
+    SignedQuote,
+    UploadRequest,
+    pack_numbers,
+    unpack_numbers,
+)
+from pekanu.node.storage.missing import Missing
+from pekanu.storage.link import Link
+from pekanu.storage.trees import LEAF_SIZE, LeafProof, get_proven_root
+from pekanu.types import Hash32
+
+_HASH_SIZE: Final = 32
+
+
+class ProviderClient(PeerClient):
+    """Talks with one provider; an async context manager. Methods raise as `PeerClient`'s."""
+
+    async def fetch_provider_info(self) -> ProviderInfo:
+        """Return what the provider says of itself."""
+        return await self._ask(routes.INFO, ProviderInfoRequest())
+
+    async def register(self, request: RegistrationRequest) -> tuple[AdmissionHead, bytes, bytes]:
+        """Steps 2 to 4: return the admission, the ABI and the client contract's code."""
+
+        async def ask() -> tuple[AdmissionHead, bytes, bytes]:
+            async with self._line.call(routes.REGISTER, request) as call:
+                head, body = call.head, bytearray()
+                size = head.abi_bytes + head.code_bytes
+                if size > routes.REGISTER.download_bytes:
+                    raise InvalidMessage("the provider's ABI and code are too long")
+                async for part in call.read_body(size):
+                    body += part
+                return head, bytes(body[: head.abi_bytes]), bytes(body[head.abi_bytes :])
+
+        return await self._insist(ask)
+
+    async def fetch_storage_quote(
+        self, request: UploadRequest, names: list[ChunkName]
+    ) -> SignedQuote:
+        """Steps 5 and 6: return the signed quote; nothing of it is checked here."""
+        body = pack_names(names)
+
+        async def ask() -> SignedQuote:
+            source = (io.BytesIO(body), len(body))
+            async with self._line.call(routes.QUOTE, request, source) as call:
+                return call.head
+
+        return await self._insist(ask)
+
+    async def fetch_agreement_status(self, agreement_id: Hash32) -> AgreementStatus:
+        """Steps 10 and 11: return where an agreement stands."""
+        return await self._ask(routes.STATUS, AgreementQuery(agreement_id=agreement_id))
+
+    async def fetch_missing(self, agreement_id: Hash32, chunk_count: int) -> Missing:
+        """Step 12: return what is to be uploaded and shown."""
+
+        async def ask() -> Missing:
+            query = AgreementQuery(agreement_id=agreement_id)
+            async with self._line.call(routes.MISSING, query) as call:
+                head, body = call.head, bytearray()
+                total = head.absent + head.unshown
+                if total > chunk_count:
+                    raise InvalidMessage("the provider misses more chunks than there are")
+                async for part in call.read_body(total * NUMBER_SIZE):
+                    body += part
+                numbers = unpack_numbers(bytes(body), total)
+                if any(number >= chunk_count for number in numbers):
+                    raise InvalidMessage("the provider misses chunks that there are not")
+                return Missing(
+                    absent=tuple(numbers[: head.absent]),
+                    unshown=tuple(numbers[head.absent :]),
+                    nonce=Hash32(head.nonce),
+                )
+
+        return await self._insist(ask)
+
+    async def show(self, agreement_id: Hash32, answers: dict[int, bytes]) -> int:
+        """Step 12: show that one holds chunks; return how many answers hold."""
+        body = pack_numbers(answers) + b"".join(answers.values())
+        message = OwnershipProofs(agreement_id=agreement_id, count=len(answers))
+
+        async def ask() -> int:
+            source = (io.BytesIO(body), len(body))
+            async with self._line.call(routes.OWN, message, source) as call:
+                return call.head.count
+
+        return await self._insist(ask)
+
+    async def upload(self, agreement_id: Hash32, numbers: list[int], chunks: list[bytes]) -> None:
+        """Step 12: bring chunks; the provider holds them durably when this returns."""
+        body = b"".join([pack_numbers(numbers), *chunks])
+        message = ChunksUpload(agreement_id=agreement_id, count=len(numbers))
+
+        async def ask() -> None:
+            source = (io.BytesIO(body), len(body))
+            async with self._line.call(routes.UPLOAD, message, source) as call:
+                if call.head.count != len(numbers):
+                    raise InvalidMessage("the provider took another number of chunks")
+
+        await self._insist(ask)
+
+    async def fetch_receipt(self, agreement_id: Hash32) -> ReceiptHead:
+        """Step 13: return sigma and L; nothing of them is checked here."""
+        return await self._ask(routes.RECEIPT, AgreementQuery(agreement_id=agreement_id))
+
+    async def fetch_chunks(self, link: Link, first: int, names: list[ChunkName]) -> list[bytes]:
+        """Return neighbouring chunks, as many as the provider sends at once and at least one.
+
+        Their lengths are checked here, their roots are not (`check_received`).
+        """
+        query = ChunksQuery(
+            agreement_id=link.agreement_id,
+            root=link.root,
+            first=first,
+            count=min(len(names), routes.BATCH_CHUNKS),
+        )
+
+        async def ask() -> list[bytes]:
+            async with self._line.call(routes.CHUNKS, query) as call:
+                head, body = call.head, bytearray()
+                if not 1 <= head.count <= query.count:
+                    raise InvalidMessage("the provider sent another number of chunks")
+                expected = [name.size for name in names[: head.count]]
+                if head.size != sum(expected) or head.size > routes.CHUNKS.download_bytes:
+                    raise InvalidMessage("the provider's chunks have other lengths than agreed")
+                async for part in call.read_body(head.count * NUMBER_SIZE + head.size):
+                    body += part
+            start, found = head.count * NUMBER_SIZE, []
+            view = memoryview(body)
+            for size in expected:
+                found.append(bytes(view[start : start + size]))
+                start += size
+            return found
+
+        return await self._insist(ask)
+
+    async def fetch_chunk(self, link: Link, number: int, most_bytes: int) -> bytes:
+        """Return a chunk whose length is not known; nothing of it is checked here."""
+        query = ChunksQuery(agreement_id=link.agreement_id, root=link.root, first=number, count=1)
+
+        async def ask() -> bytes:
+            async with self._line.call(routes.CHUNKS, query) as call:
+                head, body = call.head, bytearray()
+                if head.count != 1 or head.size > most_bytes:
+                    raise InvalidMessage("the provider sent another chunk than asked for")
+                async for part in call.read_body(NUMBER_SIZE + head.size):
+                    body += part
+                return bytes(body[NUMBER_SIZE:])
+
+        return await self._insist(ask)
+
+    async def fetch_leaves(self, link: Link, *, chunk: int, first: int, count: int) -> LeafProof:
+        """Return leaves of a chunk; their proof leads to the link's root.
+
+        Raises:
+            InvalidProof: It does not.
+        """
+        query = LeavesQuery(
+            agreement_id=link.agreement_id, root=link.root, chunk=chunk, first=first, count=count
+        )
+
+        async def ask() -> LeafProof:
+            async with self._line.call(routes.LEAVES, query) as call:
+                head, body = call.head, bytearray()
+                if not 1 <= head.size <= count * LEAF_SIZE:
+                    raise InvalidMessage("the provider sent other leaves than asked for")
+                async for part in call.read_body(head.size):
+                    body += part
+            siblings = tuple(Hash32(node) for node in head.siblings)
+            return LeafProof(
+                chunk=chunk,
+                first=first,
+                leaf_count=head.leaf_count,
+                data=bytes(body),
+                siblings=siblings,
+            )
+
+        proof = await self._insist(ask)
+        if get_proven_root(proof, link.chunk_count) != link.root:
+            raise InvalidProof(f"the provider's proof of chunk {chunk} does not hold")
+        return proof

@@ -1,0 +1,108 @@
+"""Following one provider's contract: its events by agreement, and waking who waits for them.
+
+Rebuilt from the chain at each start and after a reorganization. Not here: chain time
+(`pekanu.node.watch`), what is done about an event (`pekanu.node.provider`, the client).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, TypeVar
+
+from pekanu.chain import Connection, Cursor, EventBatch, EventStream, Rollback, StreamOptions
+from pekanu.chain.storage_events import AgreementEvent, decode_storage_event
+from pekanu.errors import ChainError
+from pekanu.types import Address, Hash32
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+EventT = TypeVar("EventT", bound=AgreementEvent)
+
+
+class ServerWatch:
+    """Reads a contract's events in order, from a block on.
+
+    Args:
+        chain: Where to look.
+        server: The contract.
+        first_block: Where its events begin.
+        confirmations: Blocks that must hold an event, its own included.
+    """
+
+    def __init__(
+        self, chain: Connection, server: Address, *, first_block: int, confirmations: int = 1
+    ) -> None:
+        self.events: defaultdict[Hash32, list[AgreementEvent]] = defaultdict(list)
+        #: Agreements of which something was heard since it was last taken.
+        self.touched: set[Hash32] = set()
+        self._chain, self._first_block = chain, first_block
+        self._news = asyncio.Event()
+        self._stream = EventStream(
+            chain,
+            server,
+            Cursor(next_block=first_block),
+            StreamOptions(confirmations=confirmations),
+            decode=decode_storage_event,
+        )
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow the chain while the context is open; all that it says so far is read first."""
+        while (found := await self._stream.poll()) is not None:
+            self._take(found)
+        task = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def find(self, agreement_id: Hash32, kind: type[EventT]) -> EventT | None:
+        """Return the last event of a kind of an agreement."""
+        found = [one for one in self.events.get(agreement_id, []) if isinstance(one, kind)]
+        return found[-1] if found else None
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something was heard, or after so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), seconds)
+        self._news.clear()
+
+    def wake(self) -> None:
+        """Let `wait` return."""
+        self._news.set()
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                found = await self._stream.poll()
+            except ChainError as error:
+                _LOG.warning("the provider's contract cannot be followed: %s", error)
+                found = None
+            if found is None:
+                await asyncio.sleep(self._chain.poll_seconds)
+            else:
+                self._take(found)
+
+    def _take(self, found: EventBatch | Rollback) -> None:
+        if isinstance(found, Rollback):
+            _LOG.warning("the chain was reorganized after block %d", found.to_block)
+            self.touched.update(self.events)
+            self.events.clear()
+            self._stream.cursor = Cursor(next_block=self._first_block)
+            self._news.set()
+            return
+        for event in found.events:
+            if not isinstance(event, AgreementEvent):
+                continue
+            self.events[event.agreement_id].append(event)
+            self.touched.add(event.agreement_id)
+        if found.events:
+            self._news.set()

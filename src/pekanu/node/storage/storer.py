@@ -1,0 +1,472 @@
+"""The client's side of storage: put, step by step, and go on after a kill.
+
+An agreement is journaled when it is quoted, before it is paid; every later step finds in the
+journal, on the chain or at the provider whether it was taken. Not here: single steps (`deal`,
+`upload`), reading (`reading`), what comes after (`keeping`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pekanu.chain import AddressBook
+from pekanu.chain.storage_contract import (
+    Confirmation,
+    StorageFactoryContract,
+    StorageServerContract,
+)
+from pekanu.chain.storage_events import Stored, decode_storage_event
+from pekanu.errors import InvalidInput, ProtocolError
+from pekanu.market.typed_data import get_signable
+from pekanu.node.journal import Entry
+from pekanu.node.market_desk import MarketDesk
+from pekanu.node.signatures import is_signed_by
+from pekanu.node.storage.deal import ask_quote, await_admission, check_funds, pay, register
+from pekanu.node.storage.messages import UploadRequest
+from pekanu.node.storage.plan import Plan, Progress, build_plan, restore_plan
+from pekanu.node.storage.providers import (
+    OpenProvider,
+    ProviderOffer,
+    choose_offer,
+    find_announced,
+    open_provider_line,
+)
+from pekanu.node.storage.sealing import StorageSecret
+from pekanu.node.storage.source import Source, scan
+from pekanu.node.storage.steps import Step, describe_receipt
+from pekanu.node.storage.stored import StoredObject, StoreStep
+from pekanu.node.storage.upload import ChunkReader, upload_missing
+from pekanu.storage.domains import DomainKind, EncryptionDomain
+from pekanu.storage.link import Link
+from pekanu.storage.money import get_end
+from pekanu.storage.state import Status
+from pekanu.storage.typed_data import build_typed_data
+from pekanu.types import Address, Hash32, Wei
+
+ROLE: Final = "store"
+#: Gas of a payment, and of making a client contract, for estimates.
+PAY_GAS: Final = 110_000
+CREATE_GAS: Final = 1_100_000
+#: Seconds to wait for the provider to show its receipt on chain before the client does it.
+_SHOW_SECONDS: Final = 60.0
+_LOOK_SECONDS: Final = 0.2
+_NONCE_SIZE: Final = 24
+
+Tell = Callable[[Step], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PutRequest:
+    """What is to be stored, and on which terms."""
+
+    paths: tuple[Path, ...]
+    #: Seconds.
+    term: int
+    #: What the object is called; empty: as its first path.
+    name: str = ""
+    #: The only provider to ask.
+    provider: Address | None = None
+    #: Most that may be paid.
+    max_price: Wei | None = None
+    #: Phrase of a shared encryption domain; empty: the client's own.
+    shared_domain: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prepared:
+    """What a put would store and cost; nothing is signed yet."""
+
+    source: Source
+    plan: Plan
+    domain: EncryptionDomain
+    request: PutRequest
+    offer: ProviderOffer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ears:
+    """Who is told while something is stored."""
+
+    #: Of each step that was taken.
+    step: Tell = lambda _: None
+    #: Of bytes read, and bytes held by the provider.
+    reading: Progress | None = None
+    uploading: Progress | None = None
+
+
+class Storer:
+    """Stores for one account; made by `open_storer`.
+
+    Args:
+        desk: The account's desk.
+        book: Where the chain's contracts are.
+        folder: Keeps manifests of what is under way.
+        secret: The account's.
+    """
+
+    def __init__(
+        self, desk: MarketDesk, book: AddressBook, folder: Path, secret: StorageSecret
+    ) -> None:
+        self.desk, self.book, self.secret = desk, book, secret
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    # --- what is known ------------------------------------------------------------------------
+
+    def list(self, *, live_only: bool = False) -> list[StoredObject]:
+        """Return this account's objects on this chain, oldest first."""
+        chain_id = self.desk.chain.chain_id
+        found = self.desk.journal.load_states(ROLE, chain_id=chain_id, live_only=live_only)
+        return [StoredObject.from_json(text) for text in found]
+
+    def find(self, name: str) -> StoredObject:
+        """Return the object of a name or of the beginning of an agreement's id; the last of a name.
+
+        Raises:
+            InvalidInput: There is none, or the beginning is that of several.
+        """
+        objects = self.list()
+        digits = name.removeprefix("0x").lower()
+        named = [one for one in objects if one.name == name]
+        if named:
+            return named[-1]
+        found = [one for one in objects if one.agreement_id.hex().startswith(digits)]
+        if len(found) == 1 and digits:
+            return found[0]
+        if found and digits:
+            raise InvalidInput(f"{len(found)} agreements begin with {name}")
+        raise InvalidInput(
+            f"nothing is stored under {name!r}", hint="`pekanu store ls` lists what is"
+        )
+
+    def record(self, stored: StoredObject) -> StoredObject:
+        """Write an object to the journal and return it."""
+        entry = Entry(
+            role=ROLE,
+            task_id=stored.agreement_id,
+            chain_id=stored.chain_id,
+            market=stored.server,
+            step=stored.step.value,
+            is_live=stored.step is not StoreStep.ENDED,
+            state=stored.to_json(),
+        )
+        self.desk.journal.record(entry, self.desk.watch.now)
+        return stored
+
+    # --- put ----------------------------------------------------------------------------------
+
+    async def prepare(self, request: PutRequest, reading: Progress | None = None) -> Prepared:
+        """Return what a put would store and cost: files are read, nothing is signed.
+
+        Raises:
+            InvalidInput: A path cannot be read.
+            NoProvider: Nobody takes it.
+        """
+        source = await asyncio.to_thread(scan, request.paths, name=request.name)
+        domain = (
+            EncryptionDomain.shared(request.shared_domain)
+            if request.shared_domain
+            else self.secret.own_domain
+        )
+        plan = await asyncio.to_thread(build_plan, source, domain, self.secret, progress=reading)
+        offer = await choose_offer(
+            self.desk,
+            size=plan.size,
+            term=request.term,
+            provider=request.provider,
+            max_price=request.max_price,
+        )
+        return Prepared(source=source, plan=plan, domain=domain, request=request, offer=offer)
+
+    async def estimate_cost(self, prepared: Prepared) -> dict[str, int]:
+        """Return about what gas a put would cost beside its price, and what the wallet has."""
+        block = await self.desk.chain.fetch_block("latest")
+        factory = StorageFactoryContract(self.desk.chain, self.book["StorageFactory"].address)
+        server = Address(prepared.offer.info.server)
+        has_contract = await factory.fetch_client(self.desk.address, server) is not None
+        gas = PAY_GAS + (0 if has_contract else CREATE_GAS)
+        unit = 2 * (block.base_fee if block else 0) + 10**9
+        return {
+            "gas_wei": gas * unit,
+            "balance_wei": await self.desk.chain.get_balance(self.desk.address),
+        }
+
+    @contextlib.contextmanager
+    def spool(self, stream: BinaryIO, name: str) -> Iterator[Path]:
+        """Yield a file of this home that holds what a stream gave; gone with the context.
+
+        A stream cannot be read twice, and its root is agreed on before it is uploaded.
+        """
+        if not name or "/" in name or "\0" in name or name in {".", ".."}:
+            raise InvalidInput(f"{name!r} is no file's name")
+        folder = Path(tempfile.mkdtemp(dir=self._folder, prefix="spool-"))
+        path = folder / name
+        try:
+            with path.open("xb") as file:
+                shutil.copyfileobj(stream, file, 1 << 20)
+            yield path
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    async def put(self, prepared: Prepared, ears: Ears | None = None) -> StoredObject:
+        """Take the 14 steps and return the object; what is journaled is gone on with by `resume`.
+
+        Raises:
+            ProtocolError: The provider broke the protocol; the message says what is lost.
+        """
+        ears, announced = ears or Ears(), prepared.offer.announced
+        server = Address(prepared.offer.info.server)
+        async with self._open(announced.account, server) as provider:
+            registered = await register(self.desk, provider, self.secret, now=time.time())
+            for step in registered.steps[:-1]:
+                ears.step(step)
+            plan, blind = prepared.plan, secrets.token_bytes(32)
+            request = UploadRequest(
+                client=registered.contract.address,
+                root=plan.root,
+                blind=Hash32(blind),
+                size=plan.size,
+                chunk_count=len(plan.names),
+                manifest_chunks=len(plan.parts),
+                term=prepared.request.term,
+                starts_at=0,
+                memo=self.secret.seal_memo(plan.manifest_key, secrets.token_bytes(_NONCE_SIZE)),
+            )
+            signed, asked = await ask_quote(provider, plan, request, prepared.offer)
+            for step in (*asked, registered.steps[-1]):
+                ears.step(step)
+            value, eighth = await check_funds(
+                self.desk, registered.contract, signed.quote, signed.signature
+            )
+            ears.step(eighth)
+            stored = StoredObject(
+                step=StoreStep.PAYING,
+                name=prepared.source.name,
+                chain_id=self.desk.chain.chain_id,
+                server=server,
+                provider=provider.address,
+                client=registered.contract.address,
+                quote=signed.quote,
+                quote_signature=signed.signature,
+                root=plan.root,
+                blind=blind,
+                manifest_key=plan.manifest_key,
+                manifest_chunks=len(plan.parts),
+                memo=request.memo,
+                file_bytes=prepared.source.size,
+                file_count=len(prepared.source.entries),
+                domain=prepared.domain.kind.value,
+                paths=tuple(str(path.absolute()) for path in prepared.request.paths),
+                created_at=self.desk.watch.now,
+            ).with_step(*registered.steps, *asked, eighth)
+            self._save_manifest(stored.agreement_id, plan)
+            self.record(stored)
+            reader = ChunkReader(plan, prepared.source, prepared.domain)
+            return await self._carry_on(provider, stored, plan, reader, ears, value=value)
+
+    async def resume(self, stored: StoredObject, ears: Ears | None = None) -> StoredObject:
+        """Go on with an object whose put was broken off.
+
+        Raises:
+            InvalidInput: Its files are not as they were.
+        """
+        if stored.step not in {StoreStep.PAYING, StoreStep.UPLOADING}:
+            return stored
+        plan = self._load_plan(stored)
+        paths = tuple(Path(path) for path in stored.paths)
+        source = await asyncio.to_thread(scan, paths, name=stored.name)
+        mine = [(one.path, one.size) for one in source.entries]
+        if mine != [(one.path, one.size) for one in plan.manifest.files]:
+            raise InvalidInput(
+                f"the files of {stored.name!r} are not as they were when the upload began",
+                hint="`pekanu store reclaim` gets the payment back after the deadline",
+            )
+        # Of a shared domain the phrase is not kept; the roots show a change as well, only later.
+        is_own = stored.domain == DomainKind.OWN.value
+        domain = self.secret.own_domain if is_own else None
+        reader = ChunkReader(plan, source, domain)
+        async with self._open(stored.provider, stored.server) as provider:
+            return await self._carry_on(provider, stored, plan, reader, ears or Ears())
+
+    async def _carry_on(
+        self,
+        provider: OpenProvider,
+        stored: StoredObject,
+        plan: Plan,
+        reader: ChunkReader,
+        ears: Ears,
+        *,
+        value: Wei | None = None,
+    ) -> StoredObject:
+        """Steps 9 to 14, from wherever the object stands."""
+        if stored.step is StoreStep.PAYING:
+            if value is None:
+                balance = await self.desk.chain.get_balance(stored.client)
+                value = Wei(max(0, stored.quote.terms.price - balance))
+            stored = await pay(self.desk, stored, value)
+            ears.step(stored.steps[-1])
+            stored = self.record(replace(stored, step=StoreStep.UPLOADING))
+        admitted = await await_admission(self.desk, provider, stored)
+        for step in admitted:
+            ears.step(step)
+        count, size, shown = await upload_missing(
+            provider.client, stored.agreement_id, plan, reader, ears.uploading
+        )
+        twelfth = await self._prove_upload(provider, stored, (count, size, shown))
+        ears.step(twelfth)
+        stored = self.record(stored.with_step(*admitted, twelfth))
+        stored, thirteenth = await self._take_receipt(provider, stored)
+        stored = await self._await_availability(provider.server, stored, thirteenth)
+        ears.step(stored.steps[-1])
+        fourteenth = await self._arm(provider.server, stored)
+        ears.step(fourteenth)
+        stored = self.record(replace(stored, step=StoreStep.STORED).with_step(fourteenth))
+        self._drop_manifest(stored.agreement_id)
+        return stored
+
+    async def _prove_upload(
+        self, provider: OpenProvider, stored: StoredObject, done: tuple[int, int, int]
+    ) -> Step:
+        """Step 12's evidence: a leaf drawn now, with the provider's proof to the root."""
+        chunk = secrets.randbelow(stored.quote.content.chunk_count)
+        proof = await provider.client.fetch_leaves(stored.link, chunk=chunk, first=0, count=1)
+        uploaded, size, shown = done
+        return Step.build(
+            12,
+            uploaded_chunks=uploaded,
+            uploaded_bytes=size,
+            shown_chunks=shown,
+            chunk_count=stored.quote.content.chunk_count,
+            root=stored.root,
+            proof={
+                "chunk": proof.chunk,
+                "first": proof.first,
+                "leaf_count": proof.leaf_count,
+                "data": proof.data,
+                "siblings": list(proof.siblings),
+            },
+        )
+
+    async def _take_receipt(
+        self, provider: OpenProvider, stored: StoredObject
+    ) -> tuple[StoredObject, Step]:
+        """Step 13: take sigma and L, and check both before anything rests on them."""
+        head = await provider.client.fetch_receipt(stored.agreement_id)
+        if Link.decode(head.link) != stored.link:
+            raise ProtocolError("the provider's link leads elsewhere")
+        domain = stored.storage_domain
+        document = get_signable(build_typed_data(domain, stored.receipt))
+        if not is_signed_by(stored.provider, document, head.signature):
+            raise ProtocolError("the provider did not sign the receipt of what it was sent")
+        stored = self.record(replace(stored, receipt_signature=head.signature))
+        step = Step.build(
+            13,
+            server=stored.server,
+            receipt=describe_receipt(stored.receipt),
+            signature=head.signature,
+            link=head.link,
+        )
+        return stored, step
+
+    async def _await_availability(
+        self, server: StorageServerContract, stored: StoredObject, step: Step
+    ) -> StoredObject:
+        """Wait until the receipt is on chain; a provider that tarries is helped."""
+        until = time.monotonic() + _SHOW_SECONDS
+        while (state := await server.fetch_agreement(stored.agreement_id)).status is Status.PAID:
+            if time.monotonic() > until:
+                confirmation = Confirmation(
+                    receipt=stored.receipt, signature=stored.receipt_signature
+                )
+                with contextlib.suppress(ProtocolError):
+                    call = server.confirm(confirmation)
+                    await self.desk.send(call, task_id=stored.agreement_id, name="confirm")
+            await asyncio.sleep(_LOOK_SECONDS)
+        if state.status not in {Status.STORED, Status.CHALLENGED}:
+            raise ProtocolError(
+                f"the agreement is {state.status.name.lower()} on chain instead of stored",
+                hint="`pekanu store ls` shows what came of it",
+            )
+        shown = await self._find_shown(stored)
+        evidence = {**step.evidence, "transaction": "0x" + shown.hex(), "started": state.started}
+        return stored.with_step(replace(step, evidence=evidence))
+
+    async def _find_shown(self, stored: StoredObject) -> Hash32:
+        """Return the transaction that showed the receipt."""
+        head = await self.desk.chain.fetch_block_number()
+        paid = next((step for step in stored.steps if step.number == 9), None)
+        first = int(paid.evidence["block_number"]) if paid else max(0, head - 1000)
+        for log in await self.desk.chain.fetch_logs(stored.server, first, head):
+            event = decode_storage_event(log)
+            if isinstance(event, Stored) and event.agreement_id == stored.agreement_id:
+                return log.transaction
+        return Hash32(bytes(32))
+
+    async def _arm(self, server: StorageServerContract, stored: StoredObject) -> Step:
+        """Step 14, after an honest upload: the calls that would make the provider pay."""
+        state = await server.fetch_agreement(stored.agreement_id)
+        fine = server.fine(stored.quote)
+        return Step.build(
+            14,
+            server=stored.server,
+            call="fine",
+            data=fine.data,
+            penalty_wei=str(stored.quote.terms.penalty),
+            challenge_before=get_end(stored.quote.terms, state),
+            response_window=stored.quote.terms.response_window,
+        )
+
+    # --- within -------------------------------------------------------------------------------
+
+    def _open(
+        self, provider: Address, server: Address
+    ) -> contextlib.AbstractAsyncContextManager[OpenProvider]:
+        return open_provider_line(self.desk, self.book, find_announced(self.desk, provider), server)
+
+    def open_provider(
+        self, stored: StoredObject | Link
+    ) -> contextlib.AbstractAsyncContextManager[OpenProvider]:
+        """Return the line to the provider of an object."""
+        server = stored.domain.server if isinstance(stored, Link) else stored.server
+        return self._open(stored.provider, server)
+
+    def _get_manifest_path(self, agreement_id: Hash32) -> Path:
+        return self._folder / f"{agreement_id.hex()}.manifest"
+
+    def _save_manifest(self, agreement_id: Hash32, plan: Plan) -> None:
+        """Keep the plan until the object is stored; it holds keys."""
+        path = self._get_manifest_path(agreement_id)
+        draft = path.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_bytes(b"".join(plan.parts))
+        draft.replace(path)
+
+    def _load_plan(self, stored: StoredObject) -> Plan:
+        path = self._get_manifest_path(stored.agreement_id)
+        try:
+            encoded = path.read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"the plan of {stored.name!r} is gone: {path}") from error
+        plan = restore_plan(encoded, stored.manifest_key)
+        if plan.root != stored.root:
+            raise InvalidInput(f"the plan of {stored.name!r} is damaged: {path}")
+        return plan
+
+    def _drop_manifest(self, agreement_id: Hash32) -> None:
+        self._get_manifest_path(agreement_id).unlink(missing_ok=True)
+
+
+async def open_storer(desk: MarketDesk, home: Path) -> Storer:
+    """Return the client's side of storage for a desk's account."""
+    book = AddressBook.load(home, desk.chain.chain_id)
+    secret = await asyncio.to_thread(StorageSecret.from_wallet, desk.account)
+    return Storer(desk, book, home / "store" / "client" / desk.address.lower(), secret)

@@ -1,0 +1,148 @@
+"""Step 12: bring a provider the chunks that it lacks, and show it those that it holds.
+
+Each chunk is read, encrypted and sent again; what the provider acknowledged it holds durably, so an
+upload that was broken off goes on where it stood. Not here: which chunks there are (`plan`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from typing import Final
+
+from pekanu.errors import InvalidInput, InvalidProof
+from pekanu.node.storage import routes
+from pekanu.node.storage.plan import Plan, Progress
+from pekanu.node.storage.provider_client import ProviderClient
+from pekanu.node.storage.source import Source
+from pekanu.storage.domains import EncryptionDomain, check_chunk, encrypt_chunk
+from pekanu.storage.ownership import prove_ownership
+from pekanu.types import Hash32
+
+#: Requests under way at once.
+_AT_ONCE: Final = 3
+
+Batch = list[int]
+
+
+class ChunkReader:
+    """Makes the ciphertext of any chunk of a plan again.
+
+    Args:
+        plan: The chunks.
+        source: The files, as they were planned.
+        domain: Checks that they still are.
+    """
+
+    def __init__(self, plan: Plan, source: Source, domain: EncryptionDomain | None) -> None:
+        self._plan, self._source, self._domain = plan, source, domain
+        self._starts = [0, *accumulate(ref.size for ref in plan.manifest.chunks)]
+
+    def read(self, number: int) -> bytes:
+        """Return a chunk's ciphertext.
+
+        Raises:
+            InvalidInput: A file has changed since it was planned.
+        """
+        if number >= self._plan.content_count:
+            return self._plan.encrypt_part(number)
+        ref = self._plan.manifest.chunks[number]
+        with self._source.open_range(self._starts[number], ref.size) as stream:
+            plain = stream.read()
+        if self._domain is not None:
+            try:
+                check_chunk(self._domain, plain, ref.key)
+            except InvalidProof as error:
+                raise InvalidInput(
+                    f"a file of {self._source.name!r} has changed while it was stored",
+                    hint="store it again once it rests",
+                ) from error
+        return encrypt_chunk(plain, ref.key)
+
+
+async def upload_missing(
+    client: ProviderClient,
+    agreement_id: Hash32,
+    plan: Plan,
+    reader: ChunkReader,
+    progress: Progress | None = None,
+) -> tuple[int, int, int]:
+    """Bring and show what is missing; return chunks uploaded, their bytes, and chunks shown.
+
+    Args:
+        client: Talks with the provider.
+        agreement_id: The agreement, which is paid.
+        plan: All chunks.
+        reader: Gives their ciphertexts.
+        progress: Told bytes that the provider holds and bytes in all.
+
+    Raises:
+        InvalidInput: A file has changed since it was planned.
+        PeerError: The provider refuses or does not answer.
+    """
+    missing = await client.fetch_missing(agreement_id, len(plan.names))
+    left = sum(plan.names[number].size for number in (*missing.absent, *missing.unshown))
+    tell = _Teller(plan.size, plan.size - left, progress)
+    shown = 0
+    for some in _split(missing.unshown, plan, routes.BATCH_CHUNKS):
+        answers = await asyncio.to_thread(_prove, some, plan, reader, missing.nonce)
+        shown += await client.show(agreement_id, answers)
+        tell.add(sum(plan.names[number].size for number in some))
+    absent = missing.absent
+    if shown < len(missing.unshown):
+        # What was not believed must be brought like the rest.
+        again = await client.fetch_missing(agreement_id, len(plan.names))
+        absent = tuple(sorted({*again.absent, *again.unshown}))
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def send(some: Batch, bodies: list[bytes]) -> None:
+        try:
+            await client.upload(agreement_id, some, bodies)
+        finally:
+            limit.release()
+        tell.add(sum(map(len, bodies)))
+
+    async with asyncio.TaskGroup() as group:
+        for some in _split(absent, plan, routes.BATCH_CHUNKS):
+            await limit.acquire()
+            bodies = await asyncio.to_thread(_read, some, reader)
+            group.create_task(send(some, bodies))
+    return len(absent), sum(plan.names[number].size for number in absent), shown
+
+
+class _Teller:
+    def __init__(self, total: int, done: int, progress: Callable[[int, int], None] | None) -> None:
+        self._total, self._done, self._progress = total, done, progress
+        self.add(0)
+
+    def add(self, size: int) -> None:
+        self._done = min(self._total, self._done + size)
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _split(numbers: Sequence[int], plan: Plan, most: int) -> Iterator[Batch]:
+    """Yield chunks in batches that fit into a request."""
+    batch: Batch = []
+    size = 0
+    for number in numbers:
+        more = plan.names[number].size
+        if batch and (size + more > routes.BATCH_BYTES or len(batch) >= most):
+            yield batch
+            batch, size = [], 0
+        batch.append(number)
+        size += more
+    if batch:
+        yield batch
+
+
+def _read(some: Batch, reader: ChunkReader) -> list[bytes]:
+    return [reader.read(number) for number in some]
+
+
+def _prove(some: Batch, plan: Plan, reader: ChunkReader, nonce: Hash32) -> dict[int, bytes]:
+    return {
+        number: prove_ownership(nonce, plan.names[number].root, reader.read(number))
+        for number in some
+    }

@@ -1,0 +1,92 @@
+"""A storage provider and its clients on a real chain, for tests."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pekanu.chain import Account
+from pekanu.node.provider.provider import (
+    ProviderNode,
+    ProviderOptions,
+    deploy_provider,
+    open_provider,
+)
+from pekanu.node.provider.terms import ProviderTerms
+from pekanu.node.storage.stored import StoredObject
+from pekanu.node.storage.storer import Ears, PutRequest, Storer, open_storer
+from pekanu.types import Seconds, Wei
+from support.nodes import Town
+
+ETHER = 10**18
+TERMS = ProviderTerms(response_window=Seconds(600), confirm_window=Seconds(600))
+DAY = 86400
+
+
+@dataclass
+class Depot:
+    """A town with a provider at work."""
+
+    town: Town
+    provider: ProviderNode
+    deposit: int = ETHER
+
+    async def open_storer(self, account: Account) -> Storer:
+        desk = await self.town.open_desk(account)
+        return await open_storer(desk, self.town.home)
+
+
+@asynccontextmanager
+async def open_depot(
+    town: Town, account: Account, *, options: ProviderOptions | None = None
+) -> AsyncIterator[Depot]:
+    town.book.save(town.home)
+    chosen = options or ProviderOptions(terms=TERMS, retracts=False)
+    async with AsyncExitStack() as stack:
+        desk = await town.open_desk(account)
+        await deploy_provider(desk, town.home, Wei(ETHER))
+        node = await stack.enter_async_context(open_provider(desk, town.home, chosen))
+        await stack.enter_async_context(node.running())
+        yield Depot(town=town, provider=node)
+
+
+async def put(
+    storer: Storer, *paths: Path, term: int = DAY, ears: Ears | None = None, shared: str = ""
+) -> StoredObject:
+    request = PutRequest(paths=paths, term=term, shared_domain=shared)
+    return await storer.put(await storer.prepare(request), ears)
+
+
+def write_tree(folder: Path, *, seed: int = 1, large: int = 3_000_000) -> Path:
+    """Write a folder with a large file, small ones, an empty one, strange names and a link."""
+    draw = random.Random(seed)
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "large.bin").write_bytes(draw.randbytes(large))
+    for number in range(40):
+        (folder / "deep" / f"small-{number:02}.txt").write_bytes(draw.randbytes(50 * number))
+    (folder / "empty").write_bytes(b"")
+    (folder / "deep" / "er" / "naïve 日本語 😀.txt").write_text("unicode", encoding="utf-8")
+    (folder / "line\nbreak").write_bytes(b"strange")
+    (folder / "run.sh").write_bytes(b"#!/bin/sh\n")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "nothing here").mkdir()
+    (folder / "link").symlink_to("large.bin")
+    return folder
+
+
+def read_tree(folder: Path) -> dict[str, object]:
+    """Return everything below a folder that a copy must have too."""
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_symlink():
+            found[name] = ("link", str(path.readlink()))
+        elif path.is_dir():
+            found[name] = ("folder", path.stat().st_mode)
+        else:
+            info = path.stat()
+            found[name] = ("file", info.st_mode, info.st_mtime_ns, path.read_bytes())
+    return found
