@@ -6,6 +6,7 @@
 
 from libraries import agreements
 from libraries import chunk_trees
+from libraries import signatures
 
 initializes: agreements
 
@@ -75,3 +76,9 @@ def receipt_digest(receipt: agreements.Receipt) -> bytes32:
 @pure
 def repack(word: uint256) -> uint256:
     return agreements.pack(agreements.unpack(word))
+
+
+@external
+@view
+def is_signed_by_account(signer: address, digest: bytes32, r: bytes32, vs: bytes32) -> bool:
+    return signatures.is_signed_by_account(signer, digest, r, vs)
