@@ -126,6 +126,7 @@ async def review(viewer: Viewer, plan: Plan) -> Review:
         confirm_title=plan.title,
         hidden=plan.hidden,
         wallet_request=wallet_request,
+        is_withdrawn_on_close=bool(wallet_request),
     )
 
 

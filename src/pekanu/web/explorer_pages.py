@@ -146,6 +146,19 @@ async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
     )
 
 
+def build_gone(site: Site, text: str) -> TransactionPage:
+    """Return the page of a transaction that was seen, and that no block or queue has any more."""
+    wanted = site.options.confirmations
+    return TransactionPage(
+        hash=link_transaction(bytes.fromhex(text[2:])),
+        state=_state("reorganized", "the chain's node does not know it any more", wanted),
+        when=None,
+        facts=(),
+        call=None,
+        events=(),
+    )
+
+
 async def find_state(site: Site, text: str, *, seen_block: int = 0) -> TransactionState:
     """Return where a transaction stands.
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from pekanu.errors import PekanuError, UsageError
 from pekanu.web.broadcast import Snapshot
-from pekanu.web.explorer_pages import build_explorer, build_place, parse_page
+from pekanu.web.explorer_pages import build_explorer, build_gone, build_place, parse_page
 from pekanu.web.market_pages import build_market, build_task_list
 from pekanu.web.rendering import format_series, render
 from pekanu.web.task_pages import build_task_page
@@ -52,6 +52,15 @@ async def _build_place(viewer: Viewer, parameter: str) -> Any:
     return model
 
 
+async def _build_transaction(viewer: Viewer, parameter: str) -> Any:
+    digest = parameter.partition(":")[0]
+    try:
+        return await _build_place(viewer, digest)
+    except UsageError:
+        # It was there when the page was loaded.
+        return build_gone(viewer.site, digest)
+
+
 async def _build_nothing(_viewer: Viewer, _parameter: str) -> Any:
     return None
 
@@ -76,7 +85,7 @@ LIVE_PAGES: Final[dict[str, LivePage]] = {
     ),
     "tasks": LivePage(build=_build_tasks, regions=("task-list",)),
     "address": LivePage(build=_build_place, regions=("address-content",)),
-    "transaction": LivePage(build=_build_place, regions=("transaction-content",)),
+    "transaction": LivePage(build=_build_transaction, regions=("transaction-content",)),
     "work": LivePage(build=build_work, regions=("work-status", "work-queue")),
     "explorer": LivePage(build=_build_explorer, regions=("explorer-events",)),
 }

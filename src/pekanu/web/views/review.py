@@ -64,3 +64,5 @@ class Review:
     hidden: tuple[tuple[str, str], ...]
     #: The browser's wallet signs: the id for `/api/requests/{id}`; empty when the node signs.
     wallet_request: str = ""
+    #: It waits for this dialog alone: closing the dialog withdraws it.
+    is_withdrawn_on_close: bool = False

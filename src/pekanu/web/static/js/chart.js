@@ -33,7 +33,7 @@ function draw(figure) {
   figure.dataset.drawn = String(width);
   const series = read(JSON.parse(figure.dataset.series));
   const isFocused = figure.contains(document.activeElement);
-  figure.querySelectorAll("svg, .scroll, .empty").forEach((one) => one.remove());
+  figure.querySelectorAll("svg, .unseen, .empty").forEach((one) => one.remove());
   const output = figure.querySelector("output");
   output.value = series.total;
   if (!series.points.length) {
@@ -154,7 +154,7 @@ function follow(svg, { points, total }, output) {
 }
 
 function buildTable(figure, { points, unit }) {
-  const place = make("div", { class: "scroll unseen" });
+  const place = make("div", { class: "unseen" });
   const table = make("table", {});
   table.createCaption().textContent = `${figure.querySelector("figcaption span").textContent}, ${unit}`;
   for (const { text } of points) {

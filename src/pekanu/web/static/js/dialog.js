@@ -1,7 +1,7 @@
 // The dialog before anything is signed: the server shows what the exact bytes say.
-import { getFields, send } from "./request.js";
+import { call, getFields, send } from "./request.js";
 import { say } from "./page.js";
-import { perform } from "./wallet.js";
+import { perform, REJECTED } from "./wallet.js";
 
 const dialog = document.getElementById("dialog");
 
@@ -10,6 +10,11 @@ export function begin() {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-review-request]");
     if (button) review(`/api/requests/${button.dataset.reviewRequest}/review`, []);
+  });
+  dialog.addEventListener("close", () => {
+    const waiting = dialog.querySelector("form[data-withdraw]");
+    if (waiting) withdraw(waiting.dataset.walletRequest);
+    dialog.replaceChildren();
   });
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -52,6 +57,7 @@ async function confirm(form) {
   try {
     if (form.dataset.walletRequest) {
       await perform(form.dataset.walletRequest);
+      form.removeAttribute("data-withdraw");
       dialog.close();
       return;
     }
@@ -64,9 +70,19 @@ async function confirm(form) {
     }
     show(await answer.text(), answer);
   } catch (error) {
+    // What was rejected waits no more; the button of the page begins anew.
+    if (error.code === REJECTED) form.remove();
     button.disabled = false;
     if (dialog.open) showProblem(error.message);
     else say(error.message);
+  }
+}
+
+async function withdraw(id) {
+  try {
+    await call(`/api/requests/${id}`, { rejected: true });
+  } catch {
+    // It waits no more: the wallet has answered it, or said no.
   }
 }
 

@@ -4,7 +4,8 @@ import { call } from "./request.js";
 
 const CHOSEN = "pekanu-wallet";
 const UNKNOWN_CHAIN = 4902;
-const REJECTED = 4001;
+/** The code with which a wallet says no. Source: EIP-1193. */
+export const REJECTED = 4001;
 const wallets = new Map();
 
 /** Listen for wallets; nothing is asked of them before a click. */

@@ -1,0 +1,155 @@
+"""Every page in both themes: axe, width, keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from pekanu.chain import AddressBook, Devnet
+from pekanu.web.serving import Served
+from support.abandoned import abandon
+from support.nodes import open_town
+from support.tabs import Visitors, settle
+
+THEMES = ("light", "dark")
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+}
+NARROW = 320
+
+
+async def find_faults(page: Any) -> list[str]:
+    """Return what axe finds on a page."""
+    axe = pytest.importorskip("axe_playwright_python.async_playwright")
+    results = await axe.Axe().run(page, options=RULES)
+    return [
+        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for one in results.response["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def check(page: Any, what: str) -> list[str]:
+    """Return what is wrong with a page in either theme, or in a narrow window."""
+    found = []
+    for theme in THEMES:
+        await page.emulate_media(color_scheme=theme)
+        found += [f"{what}, {theme}: {fault}" for fault in await find_faults(page)]
+    size = page.viewport_size
+    await page.set_viewport_size({"width": NARROW, "height": 700})
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    if width > NARROW:
+        found.append(f"{what} is {width} pixels wide in a window of {NARROW}")
+    await page.set_viewport_size(size)
+    return found
+
+
+async def test_pages__before_anything_happened__then_axe_finds_nothing(
+    served: Served, visitors: Visitors
+) -> None:
+    page = await visitors.open()
+    await page.goto(served.url)
+    await page.get_by_role("heading", name="Open the link").wait_for()
+    found = await check(page, "the gate")
+    page = await visitors.enter(served)
+    visitors.expected = ("404",)
+    for path in ("/", "/compute", "/tasks", "/work", "/explorer", "/settings", "/nothing"):
+        await page.goto(served.url + path)
+        await settle(page)
+        found += await check(page, path)
+    assert found == []
+
+
+async def test_pages__in_the_middle_of_things__then_axe_finds_nothing(
+    served: Served, visitors: Visitors, devnet: Devnet, market_book: AddressBook
+) -> None:
+    async with open_town(devnet, market_book, served.site.options.home) as town:
+        await town.open_worker(devnet.accounts[1])
+        page = await visitors.enter(served, "/compute/mandelbrot")
+        await page.fill("#input-width", "0")
+        await page.locator("#field-width .problem").wait_for()
+        found = await check(page, "a form with a fault")
+        await page.get_by_role("button", name="Use the example").click()
+        await page.get_by_role("button", name="Ask for quotes").click()
+        await page.get_by_role("button", name="Review the order").click()
+        await page.get_by_role("button", name="Buy for").wait_for()
+        found += await check(page, "the review")
+        await page.get_by_role("button", name="Buy for").click()
+        await page.locator(".standing[data-tone=good]").wait_for()
+        await page.get_by_role("img", name="Mandelbrot tile").wait_for()
+        found += await check(page, "a settled task")
+        bought = await page.locator("#task-timeline a").first.get_attribute("href")
+        task_id = await abandon(devnet, market_book, devnet.accounts[5], devnet.accounts[6])
+        while served.site.index.find_task(task_id) is None:
+            await served.site.pulse.wait(served.site.pulse.count, timeout_seconds=0.1)
+        await asyncio.to_thread(devnet.advance_time, 700)
+        worker = devnet.accounts[1].address
+        for path in (
+            "/",
+            f"/tasks/0x{task_id.hex()}",
+            "/tasks?filter=live",
+            "/explorer",
+            bought,
+            f"/explorer/{worker}",
+            "/explorer/8",
+            "/explain/accepted",
+            "/compute/matmul",
+        ):
+            await page.goto(served.url + path)
+            await settle(page)
+            found += await check(page, path)
+    assert found == []
+
+
+async def test_axe__on_a_page_with_faults__then_it_finds_them(
+    served: Served, visitors: Visitors
+) -> None:
+    page = await visitors.enter(served)
+    assert await find_faults(page) == []
+    await page.evaluate(
+        """() => {
+          const grey = document.createElement("p");
+          grey.textContent = "Hardly to be read";
+          grey.style.color = "#ccc";
+          grey.style.background = "#fff";
+          document.querySelector("main").append(grey, document.createElement("input"));
+        }"""
+    )
+    faults = await find_faults(page)
+    assert any(fault.startswith("color-contrast:") for fault in faults)
+    assert any(fault.startswith("label:") for fault in faults)
+
+
+async def test_keyboard__alone__then_one_gets_to_the_content_and_through_a_dialog(
+    served: Served, visitors: Visitors
+) -> None:
+    page = await visitors.enter(served, "/work")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.textContent") == "To the content"
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "main"
+    field = page.get_by_label("Put into the market")
+    await field.focus()
+    await page.keyboard.type("1 gwei")
+    await page.keyboard.press("Enter")
+    confirm = page.get_by_role("button", name="Put 0.000000001 ether into the market")
+    await confirm.wait_for()
+    assert await page.evaluate("document.getElementById('dialog').contains(document.activeElement)")
+    await page.keyboard.press("Escape")
+    await confirm.wait_for(state="hidden")
+    assert await field.evaluate("field => field === document.activeElement")
+
+
+async def test_theme__that_was_chosen__then_it_stays(served: Served, visitors: Visitors) -> None:
+    page = await visitors.enter(served)
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = await page.evaluate(ground)
+    await page.get_by_label("Colours").select_option("dark")
+    dark = await page.evaluate(ground)
+    assert dark != light
+    await page.reload()
+    assert await page.evaluate(ground) == dark
+    await page.get_by_label("Colours").select_option("as the system")
+    assert await page.evaluate(ground) == light
