@@ -19,6 +19,7 @@ from typing import Any, Self, TypeAlias
 
 from pekanu import catalog
 from pekanu.catalog import Function
+from pekanu.catalog.hash_search.inputs import build_inputs
 from pekanu.chain import Account, Keystore
 from pekanu.errors import KeystoreError, PekanuError, Timeout, UsageError
 from pekanu.node.account_desk import open_account_desk
@@ -26,6 +27,7 @@ from pekanu.node.client import ClientNode, open_client
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import ClientJob, JobReceipt, JobRequest
 from pekanu.node.offers import Offer
+from pekanu.ringers import RingerCount
 from pekanu.settings import (
     ACCOUNT_VARIABLE,
     DEFAULT_RPC,
@@ -288,6 +290,44 @@ class Client:
         )
         return list(await future.result())
 
+    async def search(  # noqa: PLR0913 - a search in the words of its user
+        self,
+        f: str | Path | bytes,
+        domain: str | bytes | range | Iterable[str],
+        targets: str | bytes | Iterable[str | bytes],
+        *,
+        ringers: int | RingerCount | None = None,
+        words: Iterable[str] = (),
+        price: str | int | None = None,
+        worker: str | None = None,
+        step_limit: int | None = None,
+    ) -> Future:
+        """Return the future of a search, paid by ringers: all points that have a target as image.
+
+        Args:
+            f: ``sha256``, ``keccak256``, ``md5``, or a program of one's own: an ELF file or its
+                bytes; its input is the point, 32 bytes big endian.
+            domain: A pattern (`pekanu.catalog.hash_search.space`), numbers as a range, or words.
+            targets: Hashes as bytes or in hex, or beginnings or ends of one length (``00ab*``,
+                ``*beef``); of a program its outputs as bytes, or as ``=`` and hex.
+            ringers: The least number of them; else what is recommended.
+            words: What ``<word>`` in a pattern stands for.
+            price: Most that may be spent, over all workers that are tried.
+            worker: The only worker to ask.
+            step_limit: Steps that a program may take on a point.
+
+        Raises:
+            InvalidInput: They make no search that can be bought.
+        """
+        found = catalog.get("hash-search")
+        inputs = await asyncio.to_thread(
+            build_inputs, f, domain, targets, words=words, step_limit=step_limit
+        )
+        item = await asyncio.to_thread(found.parse_inputs, inputs)
+        request = build_request(found, (item,), price=price, worker=worker, ringers=ringers)
+        handle = await self.node.submit(request, confirm=self._confirm)
+        return Future(handle, found, is_batch=False)
+
     async def fetch_offers(self, function: str, /, *inputs: object, **named: object) -> list[Offer]:
         """Return what workers ask for a computation, the best first; nothing is signed."""
         found = catalog.get(function)
@@ -315,7 +355,7 @@ class Client:
         return keystore.unlock(name, password)
 
 
-def build_request(
+def build_request(  # noqa: PLR0913 - each is a keyword of its own
     function: Function,
     items: tuple[bytes, ...],
     *,
@@ -323,6 +363,7 @@ def build_request(
     verify: str | None = None,
     worker: str | None = None,
     max_steps: int | None = None,
+    ringers: int | RingerCount | None = None,
 ) -> JobRequest:
     """Return what the node is asked for.
 
@@ -336,6 +377,7 @@ def build_request(
         max_price=None if price is None else Wei(parse_wei(price)),
         worker=None if worker is None else Address(parse_address(worker)),
         max_steps=max_steps,
+        ringers=RingerCount(least=ringers) if isinstance(ringers, int) else ringers,
     )
 
 

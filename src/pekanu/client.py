@@ -22,6 +22,7 @@ from pekanu.chain import Account
 from pekanu.errors import PekanuError
 from pekanu.node.client_job import JobReceipt
 from pekanu.node.offers import Offer
+from pekanu.ringers import RingerCount
 
 AnswerT = TypeVar("AnswerT")
 
@@ -218,6 +219,32 @@ class Client:
             function, items, price=price, verify=verify, worker=worker, max_steps=max_steps
         )
         return list(batch.result())
+
+    def search(  # noqa: PLR0913 - a search in the words of its user
+        self,
+        f: str | Path | bytes,
+        domain: str | bytes | range | Iterable[str],
+        targets: str | bytes | Iterable[str | bytes],
+        *,
+        ringers: int | RingerCount | None = None,
+        words: Iterable[str] = (),
+        price: str | int | None = None,
+        worker: str | None = None,
+        step_limit: int | None = None,
+    ) -> Future:
+        """Return the future of a search, paid by ringers; see `pekanu.aio.Client.search`."""
+        loop = self._get_loop()
+        work = self._inner.search(
+            f,
+            domain,
+            targets,
+            ringers=ringers,
+            words=words,
+            price=price,
+            worker=worker,
+            step_limit=step_limit,
+        )
+        return Future(loop.run(work), loop)
 
     def fetch_offers(self, function: str, /, *inputs: object, **named: object) -> list[Offer]:
         """Return what workers ask for a computation, the best first; nothing is signed."""

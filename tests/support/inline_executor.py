@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 
+from pekanu.catalog import get
 from pekanu.errors import ExecutionFailed
 from pekanu.machine.elf import load_elf
 from pekanu.node.batch_file import split_items
-from pekanu.node.executors import Job
+from pekanu.node.executors import Job, Runner
 from pekanu.node.guest_runner import GuestRunner, warm
 from pekanu.node.run_files import list_open_shares, write_share
+from pekanu.node.search_runner import SearchRunner
 
 # What takes a second the first time must not be taken for silence.
 warm()
@@ -32,18 +34,24 @@ class InlineExecution:
 
     def _run(self) -> None:
         job = self._job
-        runner = GuestRunner(
-            load_elf(job.program.read_bytes()),
-            max_steps=job.max_steps,
-            cache=job.cache,
-            states=job.states,
-        )
+        runner = self._build_runner()
         items = split_items(job.input.read_bytes(), job.count)
         for share in list_open_shares(job.runs, job.count):
             runs = [
                 runner.run(bytes(item), lambda _: None) for item in items[share.first : share.stop]
             ]
             write_share(job.runs, share, runs)
+
+    def _build_runner(self) -> Runner:
+        job = self._job
+        if job.is_search:
+            return SearchRunner(get(job.name), job.states and job.states / "search.json")
+        return GuestRunner(
+            load_elf(job.program.read_bytes()),
+            max_steps=job.max_steps,
+            cache=job.cache,
+            states=job.states,
+        )
 
     async def cancel(self) -> None:
         """Nothing runs."""

@@ -17,8 +17,10 @@ import numpy as np
 from pekanu import catalog
 from pekanu.chain import Account, AddressBook, Connection, Devnet, MarketContract
 from pekanu.chain.referee_events import decode_dispute_log
+from pekanu.chain.ringer_events import decode_case_log
 from pekanu.market.state import Status, TaskState
 from pekanu.node import client_machine, worker_machine
+from pekanu.node.case_index import CaseIndex, CaseRecord
 from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import JobRequest
@@ -164,7 +166,8 @@ def get_quiet_seconds(standing: Standing) -> float:
 _COMPUTING = {
     Status.ACCEPTED: "role = 'worker' and step in ('executing', 'sealing')",
     Status.DELIVERED: "role = 'client' and step in ('verifying', 'refused', 'challenging') "
-    "and state like '%\"is_resigned\":false%'",
+    "and state like '%\"is_resigned\":false%' "
+    "or role = 'case' and step in ('asking', 'answering', 'ruling')",
 }
 
 
@@ -190,8 +193,25 @@ async def fetch_standing(
     )
     index = DisputeIndex()
     index.add(logged for log in logs if (logged := decode_dispute_log(log)) is not None)
-    live = [one for one in index.iterate(task_id=task_id) if not one.is_ended]
-    return state, [(len(one.logged), one.tell().dispute.place.deadline) for one in live]
+    cases = await fetch_cases(chain, book, task_id)
+    played = {case.case.bisection for case in cases}
+    live = [
+        one
+        for one in index.iterate()
+        if not one.is_ended and (one.task_id == task_id or one.dispute in played)
+    ]
+    moves = [(len(one.logged), one.tell().dispute.place.deadline) for one in live]
+    return state, moves + [(int(case.case.turn), case.case.deadline) for case in cases]
+
+
+async def fetch_cases(chain: Connection, book: AddressBook, task_id: Hash32) -> list[CaseRecord]:
+    referee = book["RingerReferee"]
+    logs = await chain.fetch_logs(
+        referee.address, referee.block_number, await chain.fetch_block_number()
+    )
+    index = CaseIndex()
+    index.add(logged for log in logs if (logged := decode_case_log(log)) is not None)
+    return [one for one in index.iterate(task_id=task_id) if one.is_refuted is None]
 
 
 def get_moves(state: TaskState) -> list[int]:

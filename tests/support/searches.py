@@ -25,6 +25,7 @@ from pekanu.market.task import Task, Terms
 from pekanu.node.case_desk import CaseDesk
 from pekanu.node.case_file import CaseFile
 from pekanu.node.case_machine import CaseStep, CaseTask
+from pekanu.node.dispute_machine import DisputeStep
 from pekanu.ringers import Planted, SearchTerms, hash_ringers
 from pekanu.ringers.cases import Kind, get_case_id, get_faulty_id
 from pekanu.types import ZERO_HASH, Hash32, Seconds, Wei
@@ -50,6 +51,14 @@ def build_inversion(points: Sequence[int] = SOLUTIONS, bogus: int = 3) -> Invers
     return function.build_inversion(function.with_tokens(data, sorted(tokens)))
 
 
+_PATIENCE_SECONDS = 8.0
+#: Steps in which a party computes, or sends.
+_ACTING = frozenset(
+    {CaseStep.ASKING, CaseStep.ANSWERING, CaseStep.RULING, DisputeStep.MOVING}
+    | {CaseStep.CLOSING, DisputeStep.CALLING_TIME}
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Search:
     """A task with a delivered list."""
@@ -69,8 +78,7 @@ class Hunt:
 
     arena: Arena
     search: Search = field(init=False)
-    #: What each side thinks that it can show, where that is not the truth.
-    files: dict[Side, Any] = field(default_factory=dict)
+    desks: list[CaseDesk] = field(default_factory=list)
 
     async def strike(
         self,
@@ -171,7 +179,9 @@ class Hunt:
             return file or self.build_file(side)
 
         assert desk.ringers is not None
-        return CaseDesk(desk, desk.ringers, side, load)
+        cases = CaseDesk(desk, desk.ringers, side, load)
+        self.desks.append(cases)
+        return cases
 
     def ask(
         self,
@@ -213,11 +223,18 @@ class Hunt:
             now = (task, client.watch.cases.find(case_id), disputes)
             if now != seen:
                 quiet, seen = loop.time(), now
-            if loop.time() - quiet > 1:
+            # Who acts is waited for, but not for ever: a liar's moves are refused again and again.
+            if loop.time() - quiet > (_PATIENCE_SECONDS if self._is_busy() else 1):
                 await self._let_pass(case_id)
                 quiet = loop.time()
             await asyncio.sleep(0.02)
         raise AssertionError(f"the case does not end: {cases.find(case_id)}")
+
+    def _is_busy(self) -> bool:
+        """Return whether somebody computes what the others wait for."""
+        cases = [one.step for desk in self.desks for one in desk.list_tasks()]
+        disputes = [one.step for desk in self.desks for one in desk.disputes.list_tasks()]
+        return bool(_ACTING & {*cases, *disputes})
 
     async def _let_pass(self, case_id: Hash32) -> None:
         client = self.arena.client

@@ -10,6 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from pekanu.catalog import get
+from pekanu.catalog.framing import frame
 from pekanu.crypto.merkle import region_root
 from pekanu.demo.lies import Lie, scramble
 from pekanu.dispute.ending import build_result, get_output
@@ -26,6 +30,7 @@ from pekanu.node.client_job import ClientJob
 from pekanu.node.client_machine import ClientTask
 from pekanu.node.client_role import ClientRole
 from pekanu.node.delivery_folder import DeliveryFolder
+from pekanu.node.executors import Job
 from pekanu.node.peer_messages import pack_results
 from pekanu.node.run_files import write_whole
 from pekanu.node.worker import WorkerNode
@@ -124,6 +129,16 @@ class _IdleRole(WorkerRole):
         return None
 
 
+class _SkippingRole(WorkerRole):
+    """Searches the lower half of the domain, and passes that for all of it."""
+
+    def _build_job(self, task: WorkerTask, folder: DeliveryFolder) -> Job:
+        job = super()._build_job(task, folder)
+        half = folder.folder / "half"
+        half.write_bytes(halve_search(task.function, job.input.read_bytes()))
+        return replace(job, input=half)
+
+
 class ScramblingWorker(WorkerNode):
     """Delivers something that is not the sealed output."""
 
@@ -182,3 +197,21 @@ class AccusingClient(ClientNode):
     def build_role(self, job: ClientJob, set_progress: Callable[[float], None]) -> ClientRole:
         """Return what performs the instructions for a job."""
         return _AccusingRole(self.office, job, set_progress, self.challenges)
+
+
+class SkippingWorker(WorkerNode):
+    """Searches half of what it is paid for."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.role = _SkippingRole(self._shop, self._set_progress, self._is_disputing)
+
+
+def halve_search(name: str, content: bytes) -> bytes:
+    """Return the input of the search of a domain's lower half."""
+    function = get(name)
+    size = function.build_inversion(content).domain.size
+    values = function.parse_frame(content)
+    place = [spec.name for spec in function.inputs].index("count")
+    values[place] = np.array(size // 2, dtype=np.int64)
+    return frame(values)

@@ -51,7 +51,7 @@ class CaseDesk:
         self._desk, self._side, self._load = desk, side, load
         self.contract = contract
         self._role = CaseRole(desk, contract, load)
-        self._disputes = DisputeDesk(desk, _OWNERS[side], self._load_subject, self._adopt_bisection)
+        self.disputes = DisputeDesk(desk, _OWNERS[side], self._load_subject, self._adopt_bisection)
         self._drivers: dict[Hash32, _Driver] = {}
         self._runs: dict[Hash32, asyncio.Task[CaseTask]] = {}
 
@@ -62,7 +62,7 @@ class CaseDesk:
             self._drive(task)
         following = asyncio.create_task(self._follow())
         try:
-            async with self._disputes.running():
+            async with self.disputes.running():
                 yield
         finally:
             following.cancel()
@@ -98,6 +98,10 @@ class CaseDesk:
         )
         tasks = [decode_message(CaseTask, text.encode()) for text in found]
         return [task for task in tasks if task.side is self._side]
+
+    def is_playing(self, task_id: Hash32) -> bool:
+        """Return whether any case of a task is live here."""
+        return any(driver.task.task_id == task_id for driver in self._drivers.values())
 
     # --- within -----------------------------------------------------------------------------------
 

@@ -211,6 +211,7 @@ def _build_order(job: Job, share: Share) -> dict[str, Any]:
     """Return what the process is told."""
     return {
         "name": job.name,
+        "is_search": job.is_search,
         "program": str(job.program.absolute()),
         "program_id": job.program_id.hex(),
         "input": str(job.input.absolute()),

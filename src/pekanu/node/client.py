@@ -11,32 +11,34 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Final, Self
 
 from pekanu import catalog
 from pekanu.chain.events import Announced
-from pekanu.errors import InsufficientFunds, UsageError
+from pekanu.errors import InsufficientFunds
 from pekanu.node import client_machine as machine
-from pekanu.node.batch_file import join_items
 from pekanu.node.blobs import BlobStore
 from pekanu.node.channel_keys import ChannelIdentity
 from pekanu.node.client_challenge import ClientChallenges
+from pekanu.node.client_draft import build_demand, build_job
 from pekanu.node.client_handle import Confirm, JobHandle
 from pekanu.node.client_job import ClientJob, JobRequest
 from pekanu.node.client_machine import ClientStep, ClientTask, WorkerRef
 from pekanu.node.client_role import ROLE, UNBOUND, ClientRole, Office
-from pekanu.node.dispute_terms import get_max_steps
-from pekanu.node.input_facts import get_inputs_root
+from pekanu.node.client_search import SearchDraft
+from pekanu.node.client_searches import ClientSearches
+from pekanu.node.court import Trial
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.offers import Demand, Offer, draft_task, fetch_offers
 from pekanu.node.peer_client import PeerClient, PeerPatience
 from pekanu.node.peer_line import PeerAddress
-from pekanu.node.peer_messages import BlobRef, QuoteRequest
+from pekanu.node.peer_messages import BlobRef
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.settings import get_program_cache
-from pekanu.types import Hash32, Wei, format_wei
+from pekanu.types import ZERO_HASH, Hash32, Wei, format_wei
 
 #: A worker on the network answers within seconds or is not there.
 _PATIENCE: Final = PeerPatience(connect_seconds=3.0, read_seconds=30.0, patience_seconds=3.0)
@@ -71,6 +73,7 @@ class ClientNode:
             connect=self.connect,
         )
         self.challenges = ClientChallenges(self.office, self._find)
+        self.searches = ClientSearches(self.office, self._find)
         self._identity = identity
         self._peers: dict[WorkerRef, PeerClient] = {}
         self._stack = AsyncExitStack()
@@ -89,7 +92,7 @@ class ClientNode:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Play what disputes there are while the context is open; stop following jobs then."""
-        async with self.challenges.disputes.running():
+        async with self.challenges.disputes.running(), self.searches.cases.running():
             try:
                 yield
             finally:
@@ -171,6 +174,11 @@ class ClientNode:
                 salt=Hash32(secrets.token_bytes(32)),
             )
             deposit = await self._get_missing(offer.price)
+            hidden = await asyncio.to_thread(self._hide_ringers, job) if job.is_search else None
+            search = None
+            if hidden is not None:
+                search = hidden.build_terms(offer.terms, Wei(offer.quote.bond))
+                task = replace(task, terms=search.hash())
             task_id = task.id(self.desk.domain)
             drafted = ClientTask(
                 step=ClientStep.FUNDING if deposit else ClientStep.ASKING,
@@ -178,20 +186,29 @@ class ClientNode:
                 job_id=job.job_id,
                 task=task,
                 terms=offer.terms,
+                search=search,
+                ringers=() if hidden is None else hidden.planted.ringers,
+                salt=ZERO_HASH if hidden is None else Hash32(hidden.planted.salt),
                 worker=offer.worker,
                 function=job.function,
-                input=job.input,
+                input=job.input if hidden is None else self._store(hidden.content),
                 deposit=deposit,
                 patience=machine.get_patience(task.audit_window),
             )
-            self.office.blobs.hold(job.input.blob_id, task_id.hex())
+            self.office.blobs.hold(drafted.input.blob_id, task_id.hex())
             self.office.get_folder(drafted).create()
             self.build_role(job, lambda _: None).record(drafted)
             return drafted
 
     def build_role(self, job: ClientJob, set_progress: Callable[[float], None]) -> ClientRole:
         """Return what performs the instructions for a job."""
-        return ClientRole(self.office, job, set_progress, self.challenges)
+        court = self.searches if job.is_search else self.challenges
+        return ClientRole(self.office, job, set_progress, court)
+
+    def get_trial(self, task: ClientTask) -> Trial | None:
+        """Return how the challenge of a try stands, if it was begun."""
+        court = self.challenges if task.search is None else self.searches
+        return court.get_trial(task)
 
     async def connect(self, worker: WorkerRef) -> PeerClient:
         """Return the line to a worker, kept open; where it announces itself now, if it moved."""
@@ -228,45 +245,20 @@ class ClientNode:
         return self.desk.journal.load_jobs(live_only=live)
 
     def _build_job(self, request: JobRequest) -> ClientJob:
-        function = catalog.get(request.function)
-        if not request.items:
-            raise UsageError("a job has at least one item")
-        for item in request.items:
-            function.parse_frame(item)
-        file = b"".join(join_items(request.items))
+        return build_job(request, self._store, self.office.draw)
+
+    def _store(self, file: bytes) -> BlobRef:
         blob_id = self.office.blobs.put_file(BytesIO(file), self.desk.address)
-        steps = [function.estimate_steps(item) for item in request.items]
-        return ClientJob(
-            job_id=secrets.token_hex(16),
-            function=function.name,
-            program_id=function.program_id,
-            input=BlobRef(blob_id=blob_id, size=len(file)),
-            count=len(request.items),
-            inputs_root=get_inputs_root(request.items),
-            steps=sum(steps),
-            max_steps=request.max_steps or get_max_steps(max(steps)),
-            output_bytes=max(function.estimate_output_size(item) for item in request.items),
-            policy=str(request.policy),
-            max_price=request.max_price,
-            worker=request.worker,
-        )
+        return BlobRef(blob_id=blob_id, size=len(file))
+
+    def _hide_ringers(self, job: ClientJob) -> SearchDraft:
+        content = self.office.blobs.get_path(job.input.blob_id).read_bytes()
+        function = catalog.get(job.function)
+        return SearchDraft.plant(function, content, job.ringers, self.office.draw)
 
     def _get_demand(self, job: ClientJob) -> Demand:
-        return Demand(
-            client=self.desk.address,
-            request=QuoteRequest(
-                function=job.function,
-                program_id=job.program_id,
-                count=job.count,
-                input_bytes=job.input.size,
-                steps=job.steps,
-                max_steps=job.max_steps,
-                output_bytes=job.output_bytes * job.count,
-            ),
-            inputs_root=job.inputs_root,
-            referee=self.desk.referee.address,
-            output_bytes=job.output_bytes,
-        )
+        referee = self.desk.ringers.address if job.is_search else self.desk.referee.address
+        return build_demand(job, self.desk.address, referee)
 
     async def _get_missing(self, price: Wei) -> Wei:
         """Return what must be deposited, beside what other tries have reserved."""

@@ -19,6 +19,7 @@ from pekanu.market.claim import Result
 from pekanu.node.batch_file import split_items
 from pekanu.node.client_machine import ClientTask
 from pekanu.node.client_role import ROLE, Office
+from pekanu.node.court import Trial
 from pekanu.node.dispute_desk import DisputeDesk
 from pekanu.node.dispute_machine import DisputeStep, DisputeTask
 from pekanu.node.dispute_subject import Subject
@@ -52,6 +53,23 @@ class ClientChallenges:
         dispute = build_dispute(task)
         if self.disputes.find(dispute.dispute) is None:
             self.disputes.begin(dispute)
+
+    def get_trial(self, task: ClientTask) -> Trial | None:
+        """Return how the dispute of a try stands, if it was begun."""
+        dispute = self.find(task)
+        if dispute is None:
+            return None
+        is_lost = dispute.step is DisputeStep.LOST
+        reasons = {
+            DisputeStep.LOST: "the dispute was lost",
+            DisputeStep.GONE: "the chain forgot it",
+        }
+        return Trial(
+            is_live=dispute.step.is_live,
+            is_won=dispute.step is DisputeStep.WON,
+            why=dispute.message or reasons.get(dispute.step, ""),
+            lost_wei=Wei(dispute.bond) if is_lost else Wei(0),
+        )
 
     def find(self, task: ClientTask) -> DisputeTask | None:
         """Return the dispute of a try, if it was begun."""

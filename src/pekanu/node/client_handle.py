@@ -17,7 +17,7 @@ from pekanu.errors import InsufficientFunds, NoWorker, PekanuError, UsageError, 
 from pekanu.node import client_machine as machine
 from pekanu.node.client_job import ClientJob, JobReceipt
 from pekanu.node.client_machine import ClientStep, ClientTask
-from pekanu.node.dispute_machine import DisputeStep, DisputeTask
+from pekanu.node.court import Trial
 from pekanu.node.offers import Offer, choose
 from pekanu.node.task_driver import TaskDriver
 from pekanu.node.verification import require_success
@@ -173,7 +173,7 @@ class JobHandle:
             await asyncio.wait(self._watching)
         tasks = self._node.load_tasks(self.job.job_id)
         if tasks:
-            raise build_fault(tasks[-1], self._node.challenges.find(tasks[-1]))
+            raise build_fault(tasks[-1], self._node.get_trial(tasks[-1]))
         raise Declined("the job was never begun")
 
     async def _follow(self) -> tuple[list[bytes] | None, WorkerFault | None]:
@@ -213,7 +213,7 @@ class JobHandle:
             self._role.is_busy = False
             self._rest(task.worker.address)
             return None
-        fault = build_fault(task, self._node.challenges.find(task))
+        fault = build_fault(task, self._node.get_trial(task))
         job = replace(
             self.job,
             tried=(*self.job.tried, task.worker.address),
@@ -293,17 +293,16 @@ class JobHandle:
         self._progress = max(progress, self._progress)
 
 
-def build_fault(task: ClientTask, dispute: DisputeTask | None = None) -> WorkerFault:
+def build_fault(task: ClientTask, trial: Trial | None = None) -> WorkerFault:
     """Return what a worker did, and what it cost or brought its client.
 
     Args:
         task: The try.
-        dispute: The client's own about it.
+        trial: The client's own challenge of it.
     """
     who, price, stake = task.worker.address, task.task.price, task.task.stake
     if task.is_wrong or task.ending == "settled":
-        is_lost = dispute is not None and dispute.step is DisputeStep.LOST
-        bond = dispute.bond if dispute is not None and is_lost else 0
+        bond = 0 if trial is None else trial.lost_wei
         return WorkerFault(
             f"{who} delivered a wrong result ({task.verdict or 'not verified in time'})",
             lost_wei=price + bond,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pekanu.node.client_machine import ClientTask
 from pekanu.node.journal import Cost
 from pekanu.node.peer_messages import BlobRef, Message
-from pekanu.node.peer_wire import U32, U64, U256, AddressText, Name, Word
+from pekanu.node.peer_wire import U8, U32, U64, U256, AddressText, Name, Word
+from pekanu.ringers import RingerCount
 from pekanu.types import Address, Wei
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class JobRequest:
     #: The framed input of each item (`Function.parse_inputs`), at least one.
     items: tuple[bytes, ...]
     policy: Policy
+    #: Of a search: how many ringers there may be; None takes what is recommended.
+    ringers: RingerCount | None = None
     #: Most that may be spent on prices, over all tries; None leaves it to the confirmation.
     max_price: Wei | None = None
     #: The only worker to ask; None asks all.
@@ -41,9 +44,15 @@ class ClientJob(Message):
     job_id: Name
     function: Name
     program_id: Word
+    #: What the terms name: of a search its function on one point, else the same.
+    run_id: Word
+    #: Of a search, without the ringers, which are fresh in each try.
     input: BlobRef
     count: U32
     inputs_root: Word
+    #: Of a search: how many ringers there may be.
+    least_ringers: U8 = 0
+    most_ringers: U8 = 0
     #: The client's estimate over all items.
     steps: U64
     #: Where an item's program is stopped.
@@ -61,6 +70,16 @@ class ClientJob(Message):
     #: Prices that went to workers for wrong outputs, or will.
     lost: U256 = 0
     is_done: bool = False
+
+    @property
+    def is_search(self) -> bool:
+        """Whether it is paid by ringers."""
+        return self.most_ringers > 0
+
+    @property
+    def ringers(self) -> RingerCount:
+        """How many ringers there may be in a search."""
+        return RingerCount(least=self.least_ringers, most=self.most_ringers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, assert_never
 
 from pekanu.market.claim import Claim
 from pekanu.market.state import Status, TaskState
-from pekanu.node.dispute_machine import DisputeStep, DisputeTask
+from pekanu.node.court import Trial
 from pekanu.node.peer_messages import BlobRef, Message
 from pekanu.node.peer_wire import (
     U32,
@@ -24,12 +24,13 @@ from pekanu.node.peer_wire import (
     AddressText,
     ClaimHex,
     Name,
+    SearchHex,
     TaskHex,
     TermsHex,
     WalletSignature,
     Word,
 )
-from pekanu.types import Address, Seconds, Wei
+from pekanu.types import ZERO_HASH, Address, Seconds, Wei
 
 
 class ClientStep(StrEnum):
@@ -92,6 +93,18 @@ class WorkerRef(Message):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SearchFault(Message):
+    """What is wrong with a search, as it is put to the referee."""
+
+    #: `pekanu.ringers.cases.Kind`, by its name.
+    kind: Name
+    #: In the list: of the wrong point, or where a missing ringer would stand.
+    place: U32 | None = None
+    #: The missing ringer, or the listed point.
+    point: U256 | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClientTask(Message):
     """All that a client must know to carry on with a task."""
 
@@ -100,6 +113,10 @@ class ClientTask(Message):
     job_id: Name
     task: TaskHex
     terms: TermsHex
+    #: Of a search; with the client's secret: the ringers, and the salt of their commitment.
+    search: SearchHex | None = None
+    ringers: tuple[U256, ...] = ()
+    salt: Word = ZERO_HASH
     worker: WorkerRef
     function: Name
     input: BlobRef
@@ -130,6 +147,8 @@ class ClientTask(Message):
     challenge: U64 | None = None
     #: Nothing more can be done about wrong outputs.
     is_resigned: bool = False
+    #: Of a search: what is wrong.
+    fault: SearchFault | None = None
     #: Status at the end, by its name.
     ending: str = ""
     #: Whose challenge the referee upheld, if one was.
@@ -184,8 +203,8 @@ class ChainSeen:
     now: Seconds
     #: The claim that stands on chain, once one does.
     claim: Claim | None = None
-    #: Where the client's own dispute about it stands, once it was begun.
-    dispute: DisputeTask | None = None
+    #: How the client's own challenge of it stands, once it was begun.
+    trial: Trial | None = None
     #: Whose challenge the referee upheld, if one was.
     refuted_by: Address | None = None
 
@@ -263,6 +282,15 @@ class OutputRefused:
     what: str
     #: The first that is; None when it is not known to be one item's.
     item: int | None = None
+    #: Of a search.
+    fault: SearchFault | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListWithheld:
+    """A search's list did not come, and publishing it would cost more than the search."""
+
+    what: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,6 +323,7 @@ ClientEvent: TypeAlias = (
     | PeerLied
     | OutputVerified
     | OutputRefused
+    | ListWithheld
     | SealBroken
     | CulpritFound
     | NoCulprit
@@ -393,6 +422,8 @@ def handle(task: ClientTask, event: ClientEvent) -> ClientMove:  # noqa: PLR0911
             return _take_delivery(task, event)
         case OutputVerified() | OutputRefused() | SealBroken():
             return _hear_verdict(task, event)
+        case ListWithheld():
+            return _open_ringers(task, event)
         case CulpritFound() | NoCulprit():
             return _hear_culprit(task, event)
         case _:
@@ -455,6 +486,7 @@ def _hear_verdict(
                 step=ClientStep.REFUSED,
                 verdict=event.what[:500],
                 wrong_item=event.item,
+                fault=event.fault,
             )
             return refused, [Ask.CULPRIT] if refused.is_claim_on_chain else []
         case SealBroken():
@@ -466,6 +498,20 @@ def _hear_verdict(
             return replace(task, step=ClientStep.COMPLAINING, verdict=broken), calls
         case _:
             assert_never(event)
+
+
+def _open_ringers(task: ClientTask, event: ListWithheld) -> ClientMove:
+    """Ask for the ringers where the list itself is not worth its publication."""
+    if task.step is not ClientStep.DEMANDING_CHUNKS or task.search is None:
+        return task, []
+    refused = replace(
+        task,
+        step=ClientStep.REFUSED,
+        verdict=event.what[:500],
+        wrong_item=0,
+        fault=SearchFault(kind="ringers"),
+    )
+    return refused, [Ask.CULPRIT]
 
 
 def _hear_culprit(task: ClientTask, event: CulpritFound | NoCulprit) -> ClientMove:
@@ -495,14 +541,12 @@ def _see_refused(task: ClientTask, event: ChainSeen) -> ClientMove:
         if not event.is_auditing:
             return replace(task, is_resigned=True), []
         return task, [Ask.CULPRIT]
-    dispute = event.dispute
-    if dispute is None:
+    trial = event.trial
+    if trial is None:
         return task, [BeginDispute()]
-    if dispute.step.is_live or dispute.step is DisputeStep.WON:
+    if trial.is_live or trial.is_won:
         return replace(task, step=ClientStep.DISPUTING), []
-    reasons = {DisputeStep.LOST: "the dispute was lost", DisputeStep.GONE: "the chain forgot it"}
-    why = dispute.message or reasons.get(dispute.step, "")
-    said = f"{task.verdict}; not refereed: {why}"
+    said = f"{task.verdict}; not refereed: {trial.why}"
     return replace(task, step=ClientStep.REFUSED, is_resigned=True, verdict=said[:500]), []
 
 
@@ -577,6 +621,7 @@ def _adopt_claim(task: ClientTask, event: ChainSeen) -> ClientTask:
         is_verified=False,
         verdict="",
         wrong_item=None,
+        fault=None,
         challenge=None,
         is_resigned=False,
     )

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar, assert_never
+from typing import Final, TypeVar, assert_never
 
 from pekanu import catalog
 from pekanu.chain import Call
@@ -33,9 +33,17 @@ from pekanu.node import client_machine as machine
 from pekanu.node.batch_file import split_items
 from pekanu.node.blobs import BlobStore
 from pekanu.node.client_job import ClientJob
-from pekanu.node.client_machine import Ask, ClientCall, ClientStep, ClientTask, WorkerRef
+from pekanu.node.client_machine import (
+    Ask,
+    ClientCall,
+    ClientStep,
+    ClientTask,
+    SearchFault,
+    WorkerRef,
+)
+from pekanu.node.client_search import OpenedSearch
+from pekanu.node.court import Court
 from pekanu.node.delivery_folder import DeliveryFolder
-from pekanu.node.dispute_machine import DisputeTask
 from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_client import PeerClient
@@ -76,22 +84,6 @@ class Office:
         return DeliveryFolder(self.folder / task.task_id.hex(), task.task_id, task.task.count)
 
 
-class Court(Protocol):
-    """Where a client takes wrong results (`client_challenge`)."""
-
-    async def find_culprit(self, task: ClientTask) -> int | None:
-        """Return an item that is not what the machine computes, or None."""
-        ...
-
-    def begin(self, task: ClientTask) -> None:
-        """Challenge the item that was found."""
-        ...
-
-    def find(self, task: ClientTask) -> DisputeTask | None:
-        """Return the dispute of a try, if it was begun."""
-        ...
-
-
 class ClientRole:
     """The client's side of a `TaskDriver`, for one job.
 
@@ -107,7 +99,7 @@ class ClientRole:
         office: Office,
         job: ClientJob,
         set_progress: Callable[[float], None],
-        court: Court,
+        court: Court[ClientTask],
     ) -> None:
         self._office, self._desk, self._job = office, office.desk, job
         self._set_progress, self._court = set_progress, court
@@ -149,7 +141,7 @@ class ClientRole:
             now=self._desk.watch.now,
             claim=index.find_claim(task.task_id),
             refuted_by=refuted.challenger if refuted else None,
-            dispute=self._court.find(task),
+            trial=self._court.get_trial(task),
         )
         return Look(event=event, times=machine.get_wake_times(task, seen.state))
 
@@ -197,7 +189,11 @@ class ClientRole:
     async def _ask_acceptance(self, task: ClientTask) -> machine.ClientEvent:
         path = self._office.blobs.get_path(task.input.blob_id)
         request = AcceptanceRequest(
-            task=task.task, terms=task.terms, function=task.function, input=task.input
+            task=task.task,
+            terms=task.terms,
+            search=task.search,
+            function=task.function,
+            input=task.input,
         )
         try:
             peer = await self._office.connect(task.worker)
@@ -288,14 +284,31 @@ class ClientRole:
         try:
             outputs = folder.audit(task.key)
         except (ProtocolError, UsageError) as error:
-            return machine.OutputRefused(what=error.message)
+            # Of a search the ringers can be asked for, whatever the list is.
+            fault = SearchFault(kind="ringers") if task.search else None
+            return machine.OutputRefused(what=error.message, fault=fault)
         if isinstance(outputs, delivery.Complaint):
             return machine.SealBroken()
+        if task.search is not None:
+            return self._judge_search(task, outputs[0], folder)
         found = self._verify(outputs, folder.load_results())
         if found.wrong_item is not None:
             return machine.OutputRefused(what=found.verdict.what, item=found.wrong_item)
         folder.store_outputs(outputs)
         return machine.OutputVerified(what=found.verdict.what)
+
+    def _judge_search(
+        self, task: ClientTask, output: bytes, folder: DeliveryFolder
+    ) -> machine.ClientEvent:
+        """Look for the ringers in an opened list, and for faults; blocks."""
+        blobs, function = self._office.blobs, catalog.get(task.function)
+        opened = OpenedSearch.load(function, task, blobs.get_path(task.input.blob_id))
+        verdict, fault, points = opened.audit(output, folder.load_results()[0])
+        if fault is not None:
+            return machine.OutputRefused(what=verdict.what, item=0, fault=fault)
+        wanted = blobs.get_path(self._job.input.blob_id).read_bytes()
+        folder.store_outputs([function.format_points(wanted, points)])
+        return machine.OutputVerified(what=verdict.what)
 
     def _verify(self, outputs: Sequence[bytes], results: Sequence[Result]) -> Verification:
         job = self._job
@@ -384,9 +397,14 @@ class ClientRole:
         if missing is None:
             return machine.CiphertextHeld()
         item, first, count, evidence = missing
+        chunks = delivery.Layout.from_size(self._job.output_bytes).chunk_count
         if not count:
-            layout = delivery.Layout.from_size(self._job.output_bytes)
-            count = min(GROUP, layout.chunk_count)
+            count = min(GROUP, chunks)
+            if task.search is not None and chunks * task.task.chunk_fee > task.task.price:
+                return machine.ListWithheld(
+                    what="the list was withheld, and to have it published would cost more than "
+                    "the search"
+                )
         call = self._desk.market.demand_chunks(
             task.task, task.claim, item=item, first=first, count=count, evidence=evidence
         )

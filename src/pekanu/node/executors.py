@@ -42,8 +42,10 @@ class JobLimits:
 class Job:
     """One task's work."""
 
-    #: What is sold, for messages.
+    #: What is sold.
     name: str
+    #: It is a search: the function's own code finds the solutions, and the program names it.
+    is_search: bool = False
     #: The program, an ELF file.
     program: Path
     program_id: Hash32

@@ -1,4 +1,4 @@
-"""What a node finds out of an input file by itself: its root, and how many steps it takes.
+"""What a node finds out of an input file by itself: its root or search, and the steps it takes.
 
 Both sides compute the same from the same file. What is not here: prices (`worker_terms`).
 """
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pekanu.catalog import Function
+from pekanu.catalog.inversion import Inversion, list_images
 from pekanu.crypto.merkle import Buffer, get_root, region_root
 from pekanu.node.batch_file import split_items
-from pekanu.node.worker_terms import InputFacts
+from pekanu.node.worker_terms import Facts, InputFacts, SearchFacts
 from pekanu.types import Hash32
 
 
@@ -20,7 +21,7 @@ def get_inputs_root(items: Sequence[Buffer]) -> Hash32:
     return get_root([region_root(item) for item in items])
 
 
-def find_facts(function: Function, path: Path, count: int) -> InputFacts:
+def find_facts(function: Function, path: Path, count: int) -> Facts:
     """Return what an input file is; blocks for as long as hashing takes.
 
     Raises:
@@ -28,10 +29,25 @@ def find_facts(function: Function, path: Path, count: int) -> InputFacts:
         InvalidMessage: The file does not hold `count` items.
     """
     items = split_items(path.read_bytes(), count)
+    if function.is_search:
+        return find_search_facts(function.build_inversion(bytes(items[0])))
     steps = [function.estimate_steps(bytes(item)) for item in items]
     return InputFacts(
         program_id=function.program_id,
         inputs_root=get_inputs_root(items),
         steps=sum(steps),
         largest=max(steps),
+    )
+
+
+def find_search_facts(inversion: Inversion) -> SearchFacts:
+    """Return what a search is; blocks for as long as hashing its targets takes."""
+    images = list_images(inversion)
+    return SearchFacts(
+        program_id=inversion.program.id,
+        max_steps=inversion.max_steps,
+        domain=inversion.domain,
+        targets_root=get_root(images),
+        targets=len(images),
+        steps=inversion.steps,
     )

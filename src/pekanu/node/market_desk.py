@@ -52,7 +52,7 @@ class MarketDesk:
         market: The contract.
         watch: Follows the contracts.
         referee: The one that tasks name.
-        ringers: The ringers' referee, if one is deployed.
+        ringers: The one that searches name.
     """
 
     def __init__(  # noqa: PLR0913 - what an account deals with
@@ -64,7 +64,7 @@ class MarketDesk:
         watch: ChainWatch,
         *,
         referee: RefereeContract,
-        ringers: RingerContract | None = None,
+        ringers: RingerContract,
     ) -> None:
         self.chain, self.account, self.journal = chain, account, journal
         self.market, self.watch, self.referee = market, watch, referee
@@ -161,7 +161,7 @@ async def open_desk(
     """
     await book.verify(chain)
     market = MarketContract(chain, book.market.address)
-    judge, searches = book["BisectionReferee"], book.contracts.get("RingerReferee")
+    judge, searches = book["BisectionReferee"], book["RingerReferee"]
     watch = ChainWatch(
         chain,
         market.address,
@@ -171,7 +171,7 @@ async def open_desk(
         ringers=searches,
     )
     referee = RefereeContract(chain, judge.address)
-    ringers = None if searches is None else RingerContract(chain, searches.address)
+    ringers = RingerContract(chain, searches.address)
     desk = MarketDesk(chain, account, journal, market, watch, referee=referee, ringers=ringers)
     left = [asyncio.create_task(desk.conclude(one)) for one in await desk.sender.recover()]
     try:

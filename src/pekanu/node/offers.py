@@ -59,6 +59,8 @@ class Demand:
 
     client: Address
     request: QuoteRequest
+    #: What the terms name.
+    program_id: Hash32
     inputs_root: Hash32
     #: Rules on challenges.
     referee: Address
@@ -69,7 +71,7 @@ class Demand:
 def draft_terms(demand: Demand, quote: Quote) -> Terms:
     """Return what is to be computed, and how a dispute about it would be played."""
     return build_terms(
-        demand.request.program_id,
+        demand.program_id,
         demand.inputs_root,
         max_steps=demand.request.max_steps,
         bond=Wei(quote.bond),

@@ -17,6 +17,7 @@ from annotated_types import Len
 
 from pekanu.errors import InvalidMessage
 from pekanu.market.claim import Result
+from pekanu.node.agreement import Agreement
 from pekanu.node.peer_wire import (
     STRICT,
     U32,
@@ -26,6 +27,7 @@ from pekanu.node.peer_wire import (
     ClaimHex,
     Millionths,
     Name,
+    SearchHex,
     Sentence,
     TaskHex,
     TermsHex,
@@ -150,8 +152,15 @@ class AcceptanceRequest(Message):
 
     task: TaskHex
     terms: TermsHex
+    #: Of a search; the terms are then those of its function on one point.
+    search: SearchHex | None = None
     function: Name
     input: BlobRef
+
+    @property
+    def agreement(self) -> Agreement:
+        """What the task's terms stand for."""
+        return Agreement(terms=self.terms, search=self.search)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

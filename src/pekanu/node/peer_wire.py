@@ -27,6 +27,8 @@ from pydantic import (
 from pekanu.errors import InvalidMessage, PekanuError
 from pekanu.market.claim import CLAIM_ABI, Claim
 from pekanu.market.task import TASK_ABI, TERMS_ABI, Task, Terms
+from pekanu.ringers.terms import TERMS_ABI as SEARCH_ABI
+from pekanu.ringers.terms import SearchTerms
 from pekanu.types import Address, Hash32, parse_address
 
 #: What every message class carries, so that nothing is coerced and nothing is extra.
@@ -85,6 +87,7 @@ Sentence = Annotated[str, Len(0, 500)]
 AddressText = Annotated[Address, AfterValidator(_check_address)]
 TaskHex = Annotated[Task, *struct_codec(Task, TASK_ABI)]
 TermsHex = Annotated[Terms, *struct_codec(Terms, TERMS_ABI)]
+SearchHex = Annotated[SearchTerms, *struct_codec(SearchTerms, SEARCH_ABI)]
 ClaimHex = Annotated[Claim, *struct_codec(Claim, CLAIM_ABI)]
 
 

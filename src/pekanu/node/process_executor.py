@@ -22,8 +22,8 @@ from pekanu.node.child_process import ChildProcess
 from pekanu.node.executors import ExecutionCancelled, Job, Share, get_shares
 from pekanu.node.run_files import list_open_shares
 
-#: What runs an item on the machine.
-GUESTS: Final = "pekanu.node.guest_runner:load"
+#: What runs an item: a program on the machine, or a search.
+RUNNERS: Final = "pekanu.node.runners:load"
 #: Memory above which a process is replaced after its job.
 _GROWN_BYTES: Final = 1 << 30
 
@@ -103,7 +103,7 @@ class ProcessExecutor:
         self,
         slots: int | None = None,
         *,
-        resolver: str = GUESTS,
+        resolver: str = RUNNERS,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start nothing yet."""

@@ -50,6 +50,7 @@ from pekanu.node.worker_defence import WorkerDefence
 from pekanu.node.worker_earnings import Earnings, fetch_earnings
 from pekanu.node.worker_machine import WorkerStep, WorkerTask
 from pekanu.node.worker_role import ROLE, WorkerRole, Workshop
+from pekanu.node.worker_searches import WorkerSearches
 from pekanu.node.worker_terms import (
     Load,
     WorkerTerms,
@@ -118,7 +119,11 @@ class WorkerNode:
         draw: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.desk, self.options = desk, options or WorkerOptions()
-        self.terms = replace(self.options.terms, referees=(desk.referee.address,))
+        self.terms = replace(
+            self.options.terms,
+            referees=(desk.referee.address,),
+            search_referees=(desk.ringers.address,),
+        )
         self.endpoint = ""
         name = desk.address.lower()
         self.blobs = BlobStore(home / "cache" / name / ROLE, clock=time.time)
@@ -132,13 +137,14 @@ class WorkerNode:
             draw=draw,
         )
         self.defence = WorkerDefence(self._shop, self._find)
-        self.role = WorkerRole(self._shop, self._set_progress, self.defence.disputes.is_playing)
+        self.searches = WorkerSearches(self._shop, self._find)
+        self.role = WorkerRole(self._shop, self._set_progress, self._is_disputing)
         self._executor = executor
         self._drivers: dict[Hash32, _Driver] = {}
         self._runs: set[asyncio.Task[WorkerTask]] = set()
         self._progress: dict[Hash32, float] = {}
         self._accepting = asyncio.Lock()
-        sold = self.terms.functions or tuple(one for one in names() if not get(one).is_search)
+        sold = self.terms.functions or tuple(names())
         self._programs = {name: get(name).program_id for name in sold}
 
     @asynccontextmanager
@@ -152,6 +158,7 @@ class WorkerNode:
             stack.push_async_callback(self._stop)
             self._resume()
             await stack.enter_async_context(self.defence.disputes.running())
+            await stack.enter_async_context(self.searches.cases.running())
             evicting = asyncio.create_task(self._evict())
             stack.callback(evicting.cancel)
             listener = await stack.enter_async_context(
@@ -287,8 +294,8 @@ class WorkerNode:
 
     async def _check(self, peer: Address, request: AcceptanceRequest) -> int:
         """Return the steps of a task that this worker takes; refuse one that it does not."""
-        if self._programs.get(request.function) != request.terms.program_id:
-            raise PeerRefused("terms", f"{request.function} of this program is not sold here")
+        if request.function not in self._programs:
+            raise PeerRefused("terms", f"{request.function} is not sold here")
         path = self.blobs.get_path(request.input.blob_id)
         try:
             facts = await asyncio.to_thread(
@@ -297,7 +304,7 @@ class WorkerNode:
         except InvalidInput as error:
             raise PeerRefused("terms", error.message) from error
         now = await self.desk.watch.refresh()
-        check_task(self.terms, request.task, request.terms, facts, now)
+        check_task(self.terms, request.task, request.agreement, facts, now)
         steps = facts.count_steps(request.task.count, request.terms.max_steps)
         check_load(self.terms, request.task, steps, await self._fetch_load(peer))
         return steps
@@ -309,6 +316,7 @@ class WorkerNode:
             task_id=task_id,
             task=request.task,
             terms=request.terms,
+            search=request.search,
             worker=self.desk.address,
             function=request.function,
             input=request.input,
@@ -402,6 +410,9 @@ class WorkerNode:
         if task is None or task.task.client != peer:
             raise PeerRefused("unknown", "there is no such task of yours here")
         return task
+
+    def _is_disputing(self, task_id: Hash32) -> bool:
+        return self.defence.disputes.is_playing(task_id) or self.searches.cases.is_playing(task_id)
 
     def _set_progress(self, task_id: Hash32, progress: float) -> None:
         self._progress[task_id] = progress

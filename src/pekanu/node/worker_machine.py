@@ -21,6 +21,7 @@ from pekanu.node.peer_wire import (
     AddressText,
     ClaimHex,
     Name,
+    SearchHex,
     TaskHex,
     TermsHex,
     WalletSignature,
@@ -75,6 +76,8 @@ class WorkerTask(Message):
     task_id: Word
     task: TaskHex
     terms: TermsHex
+    #: Of a search.
+    search: SearchHex | None = None
     worker: AddressText
     function: Name
     input: BlobRef

@@ -161,6 +161,7 @@ class WorkerRole:
     def _build_job(self, task: WorkerTask, folder: DeliveryFolder) -> Job:
         return Job(
             name=task.function,
+            is_search=task.search is not None,
             program=get(task.function).program_path,
             program_id=task.terms.program_id,
             input=self._shop.blobs.get_path(task.input.blob_id),

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.market.pricing import get_price
-from pekanu.market.task import Task, Terms
+from pekanu.market.task import Task
+from pekanu.node.agreement import Agreement
 from pekanu.node.dispute_terms import MARGIN, find_unfit, get_audit_window, get_max_steps
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_messages import FunctionOffer, Quote, QuoteRequest
-from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei
+from pekanu.ringers import Domain
+from pekanu.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, Seconds, Wei
 
 #: Longest time for which collateral and machine time are reserved.
 MAX_ACCEPTANCE_SECONDS: Final = 300
@@ -53,11 +55,19 @@ class WorkerTerms:
     functions: tuple[str, ...] = ()
     #: Referees whose code is known, beside none at all.
     referees: tuple[Address, ...] = ()
+    #: The same for searches, which need one.
+    search_referees: tuple[Address, ...] = ()
 
     @property
     def max_steps(self) -> int:
         """Return the steps of all tasks that wait or run: half of what the window has room for."""
         return self.steps_per_second * self.compute_window // 2
+
+    def knows_referee(self, referee: Address, *, is_search: bool) -> bool:
+        """Return whether a referee may rule on a task."""
+        if is_search:
+            return referee in self.search_referees
+        return referee == ZERO_ADDRESS or referee in self.referees
 
     def get_bond(self, max_steps: int) -> Wei:
         """Return the bond that covers a dispute about an item: its gas, and its run once more."""
@@ -92,9 +102,19 @@ class Load:
     client_ledger: Wei
 
 
+class Facts(Protocol):
+    """What the worker found out of an input that it holds."""
+
+    def count_steps(self, count: int, max_steps: int) -> int:
+        """Return the steps that are paid for."""
+
+    def find_wrong(self, agreement: Agreement) -> str | None:
+        """Return why some terms are not those of the input, or None."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputFacts:
-    """What the worker found out of an input that it holds."""
+    """The facts of a program's inputs."""
 
     program_id: Hash32
     inputs_root: Hash32
@@ -109,6 +129,48 @@ class InputFacts:
         if max_steps > usual:
             return -(-self.steps * max_steps // usual)
         return min(self.steps, count * max_steps)
+
+    def find_wrong(self, agreement: Agreement) -> str | None:
+        """Return why some terms are not those of the input, or None."""
+        if agreement.search is not None:
+            return "this function is no search"
+        if agreement.terms.program_id != self.program_id:
+            return "the program is another one"
+        if agreement.terms.inputs_root != self.inputs_root:
+            return "the input is another one"
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchFacts:
+    """The facts of a search: what its terms must say but for the ringers, and what it takes."""
+
+    #: Of the function on one point.
+    program_id: Hash32
+    max_steps: int
+    domain: Domain
+    targets_root: Hash32
+    targets: int
+    steps: int
+
+    def count_steps(self, count: int, max_steps: int) -> int:  # noqa: ARG002 - of one item
+        """Return the steps of the whole search."""
+        return self.steps
+
+    def find_wrong(self, agreement: Agreement) -> str | None:
+        """Return why some terms are not those of the search, or None."""
+        search, run = agreement.search, agreement.terms
+        if search is None or search.run != run.hash():
+            return "the terms are not those of a search"
+        if (run.program_id, run.inputs_root) != (self.program_id, ZERO_HASH):
+            return "the function is another one"
+        if run.max_steps != self.max_steps:
+            return f"the function takes up to {self.max_steps} steps"
+        if search.domain != self.domain:
+            return "the domain is another one"
+        if (search.targets_root, search.targets) != (self.targets_root, self.targets):
+            return "the targets are other ones"
+        return None
 
 
 def build_offers(terms: WorkerTerms, programs: Mapping[str, Hash32]) -> tuple[FunctionOffer, ...]:
@@ -147,25 +209,25 @@ def get_expiry(terms: WorkerTerms, now: Seconds) -> Seconds:
 
 
 def check_task(
-    terms: WorkerTerms, task: Task, computation: Terms, facts: InputFacts, now: Seconds
+    terms: WorkerTerms, task: Task, agreement: Agreement, facts: Facts, now: Seconds
 ) -> None:
     """Refuse a task whose terms are not this worker's, or not those of its input.
 
     Raises:
         PeerRefused: With code ``terms``.
     """
+    computation, is_search = agreement.terms, agreement.search is not None
     steps = facts.count_steps(task.count, computation.max_steps)
     price = get_price(steps, terms.gigastep_price, terms.base_price * task.count)
     bond = terms.get_bond(computation.max_steps)
-    unfit = None
+    unfit, wrong = None, facts.find_wrong(agreement)
     if task.referee != ZERO_ADDRESS:
         unfit = find_unfit(computation, bond=bond, response_window=task.response_window)
     rules = {
-        "the referee is not known here": task.referee == ZERO_ADDRESS
-        or task.referee in terms.referees,
-        "the task is not for these terms": task.terms == computation.hash(),
-        "the program is another one": computation.program_id == facts.program_id,
-        "the input is another one": computation.inputs_root == facts.inputs_root,
+        "the referee is not known here": terms.knows_referee(task.referee, is_search=is_search),
+        "the task is not for these terms": task.terms == agreement.hash(),
+        "a search is one item": task.count == 1 or not is_search,
+        wrong or "": wrong is None,
         "bond and clocks are of no use without a referee": task.referee != ZERO_ADDRESS
         or not any(astuple(computation)[3:]),
         f"the price is {price} wei": task.price >= price,
@@ -175,6 +237,7 @@ def check_task(
         "the audit window is too long": task.audit_window
         <= get_audit_window(terms.audit_window, steps),
         "the response window is too short": task.response_window >= terms.response_window,
+        f"a challenge's bond is {bond} wei": agreement.bond >= bond or not is_search,
         "the offer is over": task.offered_until > now,
         unfit or "": unfit is None,
     }

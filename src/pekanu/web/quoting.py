@@ -6,30 +6,32 @@ So prices can be seen before there is an account. What is not here: buying (`acc
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from pekanu import catalog
 from pekanu.catalog import Function
 from pekanu.chain import Account
 from pekanu.chain.events import Announced
+from pekanu.crypto.keccak import keccak256
 from pekanu.market.pricing import get_price
 from pekanu.market.task import MarketDomain
-from pekanu.node.batch_file import join_items
+from pekanu.node import client_draft
 from pekanu.node.channel_keys import ChannelIdentity
 from pekanu.node.client import build_ref
+from pekanu.node.client_job import JobRequest
 from pekanu.node.client_machine import WorkerRef
-from pekanu.node.dispute_terms import get_max_steps
-from pekanu.node.input_facts import get_inputs_root
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.offers import Demand, Offer, fetch_offers, rank
 from pekanu.node.peer_client import PeerClient, PeerPatience
 from pekanu.node.peer_line import PeerAddress
-from pekanu.node.peer_messages import QuoteRequest
+from pekanu.node.peer_messages import BlobRef
 from pekanu.node.worker_terms import WorkerTerms
-from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei, format_wei
+from pekanu.types import ZERO_ADDRESS, Address, Seconds, Wei, format_wei
 from pekanu.web.index import SiteIndex
 from pekanu.web.views.compute import QuoteRow, QuotesView
 from pekanu.web.wording import build_money, format_span, link_address
@@ -114,23 +116,15 @@ class Quoting:
 
 def build_demand(function: Function, data: bytes, referee: Address) -> Demand:
     """Return a single computation as workers are asked for it; blocks."""
-    steps = function.estimate_steps(data)
-    output_bytes = function.estimate_output_size(data)
-    return Demand(
-        client=ZERO_ADDRESS,
-        request=QuoteRequest(
-            function=function.name,
-            program_id=function.program_id,
-            count=1,
-            input_bytes=sum(map(len, join_items([data]))),
-            steps=steps,
-            max_steps=get_max_steps(steps),
-            output_bytes=output_bytes,
-        ),
-        inputs_root=Hash32(get_inputs_root([data])),
-        referee=referee,
-        output_bytes=output_bytes,
-    )
+    policy = catalog.parse_policy(function.manifest.default_policy)
+    request = JobRequest(function=function.name, items=(data,), policy=policy)
+    job = client_draft.build_job(request, _name_input, secrets.token_bytes)
+    return client_draft.build_demand(job, ZERO_ADDRESS, referee)
+
+
+def _name_input(file: bytes) -> BlobRef:
+    """Return what would name an input, which is not kept."""
+    return BlobRef(blob_id=keccak256(file), size=len(file))
 
 
 def estimate_cost(steps: int, workers: list[Announced]) -> str:

@@ -22,6 +22,7 @@ from nacl.public import PrivateKey
 from pekanu.chain import Account, AddressBook, Call, Connection, MarketContract, Receipt
 from pekanu.chain.block import parse_receipt
 from pekanu.chain.referee_contract import RefereeContract
+from pekanu.chain.ringer_contract import RingerContract
 from pekanu.chain.simulation import estimate_gas, fetch_reason
 from pekanu.errors import InvalidProof, KeystoreError, TransactionDropped, TransactionReverted
 from pekanu.market.task import MarketDomain
@@ -88,9 +89,11 @@ class WalletDesk(MarketDesk):
         requests: WalletRequests,
         *,
         referee: RefereeContract,
+        ringers: RingerContract,
     ) -> None:
         # The base only hands the account to a sender, which is not used here.
-        super().__init__(chain, cast("Account", account), journal, market, watch, referee=referee)
+        signer = cast("Account", account)
+        super().__init__(chain, signer, journal, market, watch, referee=referee, ringers=ringers)
         self._requests = requests
 
     async def send(self, call: Call, *, task_id: Hash32, name: str) -> Receipt:
@@ -146,7 +149,7 @@ async def open_wallet_desk(
         book = AddressBook.load(home, chain.chain_id)
         await book.verify(chain)
         market = MarketContract(chain, book.market.address)
-        judge = book["BisectionReferee"]
+        judge, searches = book["BisectionReferee"], book["RingerReferee"]
         referee = RefereeContract(chain, judge.address)
         watch = ChainWatch(
             chain,
@@ -154,11 +157,22 @@ async def open_wallet_desk(
             first_block=book.market.block_number,
             confirmations=confirmations,
             referee=judge,
+            ringers=searches,
         )
+        ringers = RingerContract(chain, searches.address)
         with open_journal(home / "journal.db", address, purpose="the site") as journal:
             async with watch.running():
                 account = WalletAccount(address)
-                yield WalletDesk(chain, account, journal, market, watch, requests, referee=referee)
+                yield WalletDesk(
+                    chain,
+                    account,
+                    journal,
+                    market,
+                    watch,
+                    requests,
+                    referee=referee,
+                    ringers=ringers,
+                )
 
 
 async def load_identity(

@@ -225,10 +225,10 @@ def test_program_search__when_a_run_is_endless_or_not_canonical__then_what_the_r
 ) -> None:
     file = build(tmp_path, ODD)
     wanted = "=06 =07 =09 ="
-    found = search_program(function, file, count=16, targets=wanted, max_steps=5000)
+    found = search_program(function, file, count=16, targets=wanted, step_limit=5000)
     # On 7 it does not halt; on 9 its output counts as the empty one, which is looked for too.
     assert found.find(ignore, None) == [6, 9]
-    without = search_program(function, file, count=16, targets="=06 =07 =09", max_steps=5000)
+    without = search_program(function, file, count=16, targets="=06 =07 =09", step_limit=5000)
     assert without.find(ignore, None) == [6]
 
 
@@ -255,7 +255,7 @@ def test_program_search__when_computed_here__then_lists_numbers(
         ({"targets": "=00", "count": MAX_SOLUTIONS + 1}, "in parts|more than the"),
         ({"targets": "=00", "program": b""}, "takes one"),
         ({"targets": "=00", "program": b"\x7fELF"}, "input program: the ELF file ends"),
-        ({"targets": "=00", "max_steps": 0}, "not between 1 and"),
+        ({"targets": "=00", "step_limit": 0}, "not between 1 and"),
     ],
 )
 def test_program_search__when_malformed__then_says_which_input(

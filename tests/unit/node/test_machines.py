@@ -7,17 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from pekanu.dispute.place import Side
 from pekanu.market.claim import Claim
 from pekanu.market.state import ChunkDemand, Status, TaskState
 from pekanu.market.task import Task, Terms
 from pekanu.node import client_machine as client
 from pekanu.node import worker_machine as worker
 from pekanu.node.client_machine import Ask, ClientCall, ClientStep, ClientTask
-from pekanu.node.dispute_machine import DisputeStep, DisputeTask
+from pekanu.node.court import Trial
 from pekanu.node.peer_messages import BlobRef
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.worker_machine import WorkerCall, WorkerStep, WorkerTask
+from pekanu.ringers import Domain, SearchTerms
 from pekanu.types import Address, Hash32, Seconds, Wei
 
 ALICE = Address("0x" + "1" * 40)
@@ -309,24 +309,16 @@ def test_client__when_anything_comes_in_any_order__then_approves_only_what_was_v
 
 
 REFUSED = at(ClientStep.REFUSED, claim=CLAIM, is_claim_on_chain=True, verdict="wrong", wrong_item=0)
-DISPUTE = DisputeTask(
-    step=DisputeStep.WAITING,
-    dispute=WORD,
-    owner="client",
-    side=Side.CHALLENGER,
-    worker=BOB,
-    challenger=ALICE,
-    number=7,
-)
+TRIAL = Trial(is_live=True, is_won=False)
 
 
-def client_disputes(task: ClientTask, dispute: DisputeTask | None) -> client.ClientMove:
+def client_disputes(task: ClientTask, trial: Trial | None) -> client.ClientMove:
     event = client.ChainSeen(
         state=see(Status.DELIVERED),
         is_final=True,
         now=Seconds(1310),
         claim=CLAIM,
-        dispute=dispute,
+        trial=trial,
     )
     return client.handle(task, event)
 
@@ -343,7 +335,7 @@ def test_client__when_outputs_are_wrong__then_it_looks_for_the_item_and_challeng
     )
     task, told = client_disputes(task, None)
     assert (task.step, told) == (ClientStep.CHALLENGING, [client.BeginDispute()])
-    task, told = client_disputes(task, DISPUTE)
+    task, told = client_disputes(task, TRIAL)
     assert (task.step, told) == (ClientStep.DISPUTING, [])
 
 
@@ -367,13 +359,43 @@ def test_client__when_the_audit_is_over__then_nothing_is_challenged() -> None:
     assert (task.is_resigned, told) == (True, [])
 
 
-@pytest.mark.parametrize("step", [DisputeStep.LOST, DisputeStep.UNADMITTED, DisputeStep.GONE])
-def test_client__when_its_dispute_is_lost__then_it_resigns_and_says_why(step: DisputeStep) -> None:
+def test_client__when_its_dispute_is_lost__then_it_resigns_and_says_why() -> None:
     disputing = replace(REFUSED, step=ClientStep.DISPUTING, challenge=7)
-    ended = replace(DISPUTE, step=step, message="no money for the bond")
+    ended = Trial(is_live=False, is_won=False, why="no money for the bond")
     task, told = client_disputes(disputing, ended)
     assert (task.step, task.is_resigned, told) == (ClientStep.REFUSED, True, [])
     assert "no money for the bond" in task.verdict
+
+
+def test_client__when_its_challenge_is_won__then_it_waits_for_the_task_s_end() -> None:
+    disputing = replace(REFUSED, step=ClientStep.DISPUTING, challenge=7)
+    assert client_disputes(disputing, Trial(is_live=False, is_won=True)) == (disputing, [])
+
+
+def test_client__when_a_search_s_list_is_dear_to_publish__then_it_asks_for_the_ringers() -> None:
+    search = SearchTerms.build(WORD, Domain(low=0, high=9), [WORD], WORD, Wei(1))
+    demanding = at(ClientStep.DEMANDING_CHUNKS, claim=CLAIM, is_claim_on_chain=True, search=search)
+    task, told = client.handle(demanding, client.ListWithheld(what="withheld"))
+    assert (task.step, task.fault, told) == (
+        ClientStep.REFUSED,
+        client.SearchFault(kind="ringers"),
+        [Ask.CULPRIT],
+    )
+    # Nobody asks a program's worker for ringers.
+    program = replace(demanding, search=None)
+    assert client.handle(program, client.ListWithheld(what="withheld")) == (program, [])
+
+
+def test_client__when_a_search_is_at_fault__then_the_fault_is_kept_until_another_claim_comes() -> (
+    None
+):
+    fault = client.SearchFault(kind="missing", place=1, point=7)
+    verifying = at(ClientStep.VERIFYING, claim=CLAIM, is_claim_on_chain=True)
+    task, _ = client.handle(verifying, client.OutputRefused(what="wrong", item=0, fault=fault))
+    assert task.fault == fault
+    other = replace(CLAIM, key_x=CLAIM.key_x + 1)
+    task, _ = client_sees(task, see(Status.DELIVERED), claim=other)
+    assert (task.fault, task.wrong_item, task.step) == (None, None, ClientStep.WAITING)
 
 
 @pytest.mark.parametrize(("challenger", "won"), [(ALICE, 50), (BOB, 25)])

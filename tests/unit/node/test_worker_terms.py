@@ -5,19 +5,22 @@ from dataclasses import replace
 import pytest
 
 from pekanu.market.task import Task, Terms
+from pekanu.node.agreement import Agreement
 from pekanu.node.dispute_terms import MARGIN, SURE_STEPS, build_terms, get_max_steps
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_messages import QuoteRequest
 from pekanu.node.worker_terms import (
     InputFacts,
     Load,
+    SearchFacts,
     WorkerTerms,
     build_quote,
     check_load,
     check_task,
     get_expiry,
 )
-from pekanu.types import Address, Hash32, Seconds, Wei
+from pekanu.ringers import Domain, SearchTerms
+from pekanu.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, Seconds, Wei
 
 WORD, ELSE = Hash32(b"w" * 32), Hash32(b"e" * 32)
 ALICE, BOB, CAROL = (Address("0x" + digit * 40) for digit in "123")
@@ -74,6 +77,10 @@ REQUEST = QuoteRequest(
 )
 
 
+def wrap(computation: Terms) -> Agreement:
+    return Agreement(terms=computation)
+
+
 def test_build_quote__when_task_fits__then_price_follows_steps() -> None:
     quote = build_quote(TERMS, REQUEST, FREE, Seconds(50))
     assert (quote.price, quote.stake, quote.capacity) == (5000, 5000, 2)
@@ -97,7 +104,7 @@ def test_get_expiry__when_terms_ask_for_more__then_five_minutes() -> None:
 
 
 def test_check_task__when_it_is_as_quoted__then_taken() -> None:
-    check_task(TERMS, TASK, COMPUTATION, FACTS, Seconds(1000))
+    check_task(TERMS, TASK, wrap(COMPUTATION), FACTS, Seconds(1000))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +125,7 @@ def test_check_task__when_terms_are_hostile__then_refused(
     changes: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(PeerRefused, match=reason):
-        check_task(TERMS, replace(TASK, **changes), COMPUTATION, FACTS, Seconds(1000))  # type: ignore[arg-type]
+        check_task(TERMS, replace(TASK, **changes), wrap(COMPUTATION), FACTS, Seconds(1000))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +140,7 @@ def test_check_task__when_input_is_not_what_is_said__then_refused(
     facts: InputFacts, reason: str
 ) -> None:
     with pytest.raises(PeerRefused, match=reason):
-        check_task(TERMS, TASK, COMPUTATION, facts, Seconds(1000))
+        check_task(TERMS, TASK, wrap(COMPUTATION), facts, Seconds(1000))
 
 
 def agree(**changes: object) -> tuple[Task, Terms]:
@@ -153,7 +160,7 @@ def test_check_task__when_a_dispute_gives_more_time_or_bond__then_taken(
     changes: dict[str, int],
 ) -> None:
     task, computation = agree(**changes)
-    check_task(TERMS, task, computation, FACTS, Seconds(1000))
+    check_task(TERMS, task, wrap(computation), FACTS, Seconds(1000))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +184,7 @@ def test_check_task__when_a_dispute_could_not_be_played__then_refused(
     task, computation = agree(**changes)
     task = replace(task, price=Wei(1 << 90))
     with pytest.raises(PeerRefused, match=reason):
-        check_task(TERMS, task, computation, FACTS, Seconds(1000))
+        check_task(TERMS, task, wrap(computation), FACTS, Seconds(1000))
 
 
 def test_check_task__when_more_steps_are_allowed_than_usual__then_they_are_paid_for() -> None:
@@ -193,8 +200,8 @@ def test_check_task__when_more_steps_are_allowed_than_usual__then_they_are_paid_
     )
     task = replace(task, terms=lasting.hash())
     with pytest.raises(PeerRefused, match="price is 2000"):
-        check_task(TERMS, task, lasting, FACTS, Seconds(1000))
-    check_task(TERMS, replace(task, price=Wei(2000)), lasting, FACTS, Seconds(1000))
+        check_task(TERMS, task, wrap(lasting), FACTS, Seconds(1000))
+    check_task(TERMS, replace(task, price=Wei(2000)), wrap(lasting), FACTS, Seconds(1000))
 
 
 def test_count_steps__when_fewer_are_allowed_than_estimated__then_no_more_are_paid_for() -> None:
@@ -224,3 +231,99 @@ def test_check_load__when_something_is_promised_already__then_refused(
     with pytest.raises(PeerRefused) as caught:
         check_load(TERMS, TASK, FACTS.steps, replace(FREE, **changes))
     assert caught.value.code == code
+
+
+# --- searches -------------------------------------------------------------------------------------
+
+DOMAIN = Domain(low=5, high=1000)
+SEARCH_FACTS = SearchFacts(
+    program_id=WORD, max_steps=MAX_STEPS, domain=DOMAIN, targets_root=ELSE, targets=9, steps=10**9
+)
+FUNCTION = replace(COMPUTATION, inputs_root=ZERO_HASH)
+SEARCH = SearchTerms(
+    run=FUNCTION.hash(),
+    low=5,
+    high=1000,
+    targets_root=ELSE,
+    targets=9,
+    ringers_hash=WORD,
+    bond=FUNCTION.bond,
+)
+SEARCHING = replace(TERMS, search_referees=(BOB,))
+
+
+def build_search_task(search: SearchTerms, **changes: object) -> Task:
+    known = {"terms": search.hash(), "referee": BOB, "count": 1, "price": Wei(1000), **changes}
+    return replace(TASK, **known)  # type: ignore[arg-type]
+
+
+def test_check_task__when_a_search_is_what_its_input_says__then_taken() -> None:
+    agreed = Agreement(terms=FUNCTION, search=SEARCH)
+    check_task(SEARCHING, build_search_task(SEARCH), agreed, SEARCH_FACTS, Seconds(1000))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"low": 4}, "domain is another"),
+        ({"high": 1001}, "domain is another"),
+        ({"targets": 8}, "targets are other ones"),
+        ({"targets_root": WORD}, "targets are other ones"),
+        ({"run": WORD}, "not those of a search"),
+        ({"bond": Wei(SEARCH.bond - 1)}, "challenge's bond is"),
+    ],
+)
+def test_check_task__when_a_search_is_another__then_refused(
+    changes: dict[str, object], reason: str
+) -> None:
+    search = replace(SEARCH, **changes)  # type: ignore[arg-type]
+    agreed = Agreement(terms=FUNCTION, search=search)
+    with pytest.raises(PeerRefused, match=reason):
+        check_task(SEARCHING, build_search_task(search), agreed, SEARCH_FACTS, Seconds(1000))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"referee": CAROL}, "referee is not known"),
+        ({"referee": ZERO_ADDRESS}, "referee is not known"),
+        ({"count": 2}, "a search is one item"),
+        ({"terms": FUNCTION.hash()}, "not for these terms"),
+        ({"price": Wei(999)}, "price is 1000"),
+    ],
+)
+def test_check_task__when_a_search_s_task_is_hostile__then_refused(
+    changes: dict[str, object], reason: str
+) -> None:
+    agreed = Agreement(terms=FUNCTION, search=SEARCH)
+    with pytest.raises(PeerRefused, match=reason):
+        check_task(
+            SEARCHING, build_search_task(SEARCH, **changes), agreed, SEARCH_FACTS, Seconds(1000)
+        )
+
+
+def test_check_task__when_the_function_of_a_search_is_another__then_refused() -> None:
+    for function, reason in (
+        (replace(FUNCTION, program_id=ELSE), "function is another"),
+        (replace(FUNCTION, inputs_root=WORD), "function is another"),
+        (replace(FUNCTION, max_steps=MAX_STEPS + 1), "takes up to"),
+    ):
+        search = replace(SEARCH, run=function.hash())
+        agreed = Agreement(terms=function, search=search)
+        with pytest.raises(PeerRefused, match=reason):
+            check_task(SEARCHING, build_search_task(search), agreed, SEARCH_FACTS, Seconds(1000))
+
+
+def test_check_task__when_a_program_is_passed_for_a_search__then_refused() -> None:
+    """Each kind has a referee of its own: that of the other could not rule on it."""
+    agreed = Agreement(terms=COMPUTATION, search=replace(SEARCH, run=COMPUTATION.hash()))
+    with pytest.raises(PeerRefused, match="no search"):
+        check_task(
+            SEARCHING,
+            build_search_task(agreed.search or SEARCH, price=Wei(5000)),
+            agreed,
+            FACTS,
+            Seconds(1000),
+        )
+    with pytest.raises(PeerRefused, match="not those of a search"):
+        check_task(SEARCHING, TASK, wrap(COMPUTATION), SEARCH_FACTS, Seconds(1000))

@@ -17,8 +17,9 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
-#: Seconds between two notes of what is done.
-_NOTE_SECONDS: Final = 5.0
+#: Seconds between two notes of what is done; more where writing one takes long.
+_NOTE_SECONDS: Final = 1.0
+_NOTE_SHARE: Final = 50
 
 
 class Stopped(Exception):
@@ -43,7 +44,8 @@ class Notes:
     #: Points before this one are done.
     done: int = 0
     found: list[int] = field(default_factory=list)
-    _noted: float = 0.0
+    #: When the next note is due.
+    _due: float = 0.0
 
     @classmethod
     def open(cls, path: Path) -> Notes:
@@ -60,14 +62,15 @@ class Notes:
     def note(self, *, is_due: bool = False) -> None:
         """Write the file at once, when it is due."""
         now = time.monotonic()
-        self._noted = self._noted or now
-        if self.path is None or not (is_due or now - self._noted >= _NOTE_SECONDS):
+        self._due = self._due or now + _NOTE_SECONDS
+        if self.path is None or not (is_due or now >= self._due):
             return
-        self._noted = now
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_suffix(f".{os.getpid()}.draft")
         draft.write_text(json.dumps({"done": self.done, "found": self.found}), encoding="utf-8")
         draft.replace(self.path)
+        end = time.monotonic()
+        self._due = end + max(_NOTE_SECONDS, _NOTE_SHARE * (end - now))
 
     def forget(self) -> None:
         """Remove the file."""
