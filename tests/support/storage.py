@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,13 @@ async def put(
 ) -> StoredObject:
     request = PutRequest(paths=paths, term=term, shared_domain=shared)
     return await storer.put(await storer.prepare(request), ears)
+
+
+async def wait_for(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    """Return once something is so; nobody announces it."""
+    async with asyncio.timeout(seconds):
+        while not is_so():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.05)
 
 
 def write_tree(folder: Path, *, seed: int = 1, large: int = 3_000_000) -> Path:

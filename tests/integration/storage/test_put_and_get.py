@@ -1,43 +1,156 @@
-"""A client and a provider on a real chain: what goes in comes out."""
+"""A client and a provider on a real chain: what goes in comes out, whole, in part, again."""
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 
-from pekanu.chain import Account, AddressBook, Devnet
-from pekanu.node.storage.keeping import await_answer, challenge, fetch_state
-from pekanu.node.storage.reading import get_object, read_range, verify_object
-from pekanu.node.storage.steps import Step
-from pekanu.node.storage.storer import Ears
+import pytest
+
+from pekanu.chain import Account
+from pekanu.errors import InvalidInput, InvalidProof
+from pekanu.node.journal import Journal
+from pekanu.node.provider.index import ChunkName
+from pekanu.node.storage.download import check_received
+from pekanu.node.storage.keeping import fetch_state
+from pekanu.node.storage.reading import (
+    fetch_contents,
+    get_object,
+    iterate_file,
+    read_range,
+    verify_object,
+)
+from pekanu.node.storage.receipts import check_exported, export_receipt
+from pekanu.node.storage.recovery import recover_objects
+from pekanu.node.storage.stored import StoredObject
+from pekanu.storage.link import SharedLink
 from pekanu.storage.state import Status
-from support.nodes import open_town
-from support.storage import open_depot, put, read_tree, write_tree
+from pekanu.storage.trees import get_entry
+from support.storage import Depot, put, read_tree, write_tree
 
 
 async def test_put__when_a_folder_is_stored__then_the_same_comes_back(
-    devnet: Devnet, market_book: AddressBook, accounts: tuple[Account, ...], tmp_path: Path
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
 ) -> None:
     tree = write_tree(tmp_path / "tree")
-    steps: list[Step] = []
-    async with (
-        open_town(devnet, market_book, tmp_path / "home") as town,
-        open_depot(town, accounts[1]) as depot,
-    ):
-        storer = await depot.open_storer(accounts[0])
-        stored = await put(storer, tree, ears=Ears(step=steps.append))
-        assert sorted(step.number for step in steps) == list(range(1, 15))
-        assert (await fetch_state(storer, stored)).status is Status.STORED
-        got = await get_object(storer, stored.shared_link, tmp_path / "back")
-        assert read_tree(tmp_path / "back") == read_tree(tree)
-        assert got.fetched_bytes == stored.file_bytes
-        large = (tree / "large.bin").read_bytes()
+    storer = await depot.open_storer(accounts[0])
+    stored = await put(storer, tree)
+    assert (await fetch_state(storer, stored)).status is Status.STORED
+
+    got = await get_object(storer, stored.shared_link, tmp_path / "back")
+    assert read_tree(tmp_path / "back") == read_tree(tree)
+    assert got.fetched_bytes == stored.file_bytes
+    assert not list((tmp_path / "back").glob(".pekanu*"))
+    with pytest.raises(InvalidInput, match="there already"):
+        await get_object(storer, stored.shared_link, tmp_path / "back")
+
+    large = (tree / "large.bin").read_bytes()
+    for offset, size in ((0, 1), (1_234_567, 700_000), (2_999_990, 100), (3_000_000, 5)):
         part = await read_range(
-            storer, stored.shared_link, path="large.bin", offset=1_234_567, size=70_000
+            storer, stored.shared_link, path="large.bin", offset=offset, size=size
         )
-        assert part == large[1_234_567 : 1_234_567 + 70_000]
-        assert (await verify_object(storer, stored.shared_link)).is_good
-        assert (await verify_object(storer, stored.shared_link, share=0.5)).is_good
-        seen = await challenge(storer, stored, chunk=1, leaf=3)
-        answered = await await_answer(storer, stored, seen, timeout_seconds=30)
-        assert answered.is_answered
-        assert len(answered.data) == 256
+        assert part == large[offset : offset + size]
+    streamed = [part async for part in iterate_file(storer, stored.shared_link, "large.bin")]
+    assert b"".join(streamed) == large
+    with pytest.raises(InvalidInput, match="holds no file"):
+        await read_range(storer, stored.shared_link, path="nowhere", size=1)
+
+    only = await get_object(
+        storer, stored.shared_link, tmp_path / "some", only=["deep/er", "empty"]
+    )
+    assert sorted(read_tree(tmp_path / "some")) == [
+        "deep",
+        "deep/er",
+        "deep/er/naïve 日本語 😀.txt",
+        "empty",
+    ]
+    assert only.fetched_bytes < got.fetched_bytes
+    assert (await verify_object(storer, stored.shared_link)).is_good
+    assert (await verify_object(storer, stored.shared_link, share=0.5)).is_good
+
+
+async def test_put__when_empty_or_from_a_stream__then_comes_back(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    (tmp_path / "nothing").write_bytes(b"")
+    stored = await put(storer, tmp_path / "nothing")
+    await get_object(storer, stored.shared_link, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b""
+    with storer.spool(io.BytesIO(b"streamed"), "stream") as path:
+        stored = await put(storer, path)
+    await get_object(storer, stored.shared_link, tmp_path / "stream")
+    assert (tmp_path / "stream").read_bytes() == b"streamed"
+    assert not path.exists()
+
+
+async def test_receipt__when_exported__then_checked_offline_and_no_change_passes(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    (tmp_path / "file").write_bytes(b"some bytes")
+    stored = await put(storer, tmp_path / "file")
+    document = json.loads(json.dumps(export_receipt(stored)))
+    facts = check_exported(document)
+    assert facts["provider"] == depot.provider.shop.desk.address
+    assert facts["size"] == stored.quote.content.size
+    for change in (
+        {"provider": accounts[5].address},
+        {"chain_id": 1},
+        {"root": "0x" + "11" * 32},
+        {"signature": document["quote_signature"]},
+        {"receipt": {**document["receipt"], "size": 1}},
+        {"quote": {**document["quote"], "term": 1}},
+        {"link": document["link"][:-2]},
+        {"kind": "another"},
+    ):
+        with pytest.raises(InvalidProof):
+            check_exported({**document, **change})
+
+
+async def test_recover__when_the_home_is_lost__then_wallet_and_chain_find_all(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    (tmp_path / "file").write_bytes(b"not lost")
+    stored = await put(storer, tmp_path / "file")
+    monkeypatch.setattr(Journal, "load_states", lambda *_, **__: [])
+    (found,) = await recover_objects(storer)
+    assert found.shared_link == stored.shared_link
+    contents = await fetch_contents(storer, SharedLink.from_text(found.shared_link.to_text()))
+    assert [entry.path for entry in contents.files] == ["file"]
+
+
+async def test_get__when_somebody_else_has_the_link__then_he_reads_and_without_it_not(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+) -> None:
+    storer, other = await depot.open_storer(accounts[0]), await depot.open_storer(accounts[2])
+    (tmp_path / "file").write_bytes(b"for a friend")
+    stored = await put(storer, tmp_path / "file")
+    link = SharedLink.from_text(stored.shared_link.to_text())
+    await get_object(other, link, tmp_path / "his")
+    assert (tmp_path / "his").read_bytes() == b"for a friend"
+    blind = SharedLink(link=link.link, manifest_key=bytes(32))
+    assert not (await verify_object(other, blind)).is_good
+
+
+async def test_state__when_written__then_the_journal_gives_it_back(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    (tmp_path / "file").write_bytes(b"x")
+    stored = await put(storer, tmp_path / "file")
+    assert StoredObject.from_json(stored.to_json()) == stored
+    assert storer.find("file") == storer.find(stored.agreement_id.hex()[:6]) == stored
+    for name in ("other", "", "0x"):
+        with pytest.raises(InvalidInput):
+            storer.find(name)
+
+
+def test_check_received__when_a_byte_differs__then_refused() -> None:
+    name = ChunkName(root=get_entry(b"right").chunk_root, size=5)
+    check_received(name, b"right", 0)
+    for wrong in (b"wrong", b"right!", b""):
+        with pytest.raises((InvalidProof, ValueError)):
+            check_received(name, wrong, 0)

@@ -225,6 +225,9 @@ class ProviderCounter:
             created_at=shop.desk.watch.now,
         )
         await asyncio.to_thread(self._index.add_agreement, row)
+        if request.starts_at:
+            # The old agreement can end before the new one's payment is seen.
+            await asyncio.to_thread(self._index.hold, row.agreement_id)
         shop.watch.wake()
         return SignedQuote(
             content=quote.content, terms=quote.terms, signature=agreement.quote_signature

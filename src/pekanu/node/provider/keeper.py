@@ -142,6 +142,7 @@ class Keeper:
         elif state.status is Status.NONE and self._shop.desk.watch.now > (
             agreement.terms.valid_until + agreement.terms.response_window
         ):
+            await asyncio.to_thread(self._shop.vault.release, row.agreement_id)
             await asyncio.to_thread(self._index.remove_agreement, row.agreement_id)
 
     async def _await_depth(self, row: AgreementRow, state: AgreementState) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
-from pekanu.errors import InvalidInput, InvalidProof
+from pekanu.errors import InvalidInput, InvalidProof, PekanuError
 from pekanu.node.storage import routes
 from pekanu.node.storage.plan import Plan, Progress
 from pekanu.node.storage.provider_client import ProviderClient
@@ -103,12 +103,21 @@ async def upload_missing(
             limit.release()
         tell.add(sum(map(len, bodies)))
 
-    async with asyncio.TaskGroup() as group:
-        for some in _split(absent, plan, routes.BATCH_CHUNKS):
-            await limit.acquire()
-            bodies = await asyncio.to_thread(_read, some, reader)
-            group.create_task(send(some, bodies))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for some in _split(absent, plan, routes.BATCH_CHUNKS):
+                await limit.acquire()
+                bodies = await asyncio.to_thread(_read, some, reader)
+                group.create_task(send(some, bodies))
+    except* PekanuError as failed:
+        # The others were cancelled for the first one's sake.
+        raise _get_first(failed) from failed
     return len(absent), sum(plan.names[number].size for number in absent), shown
+
+
+def _get_first(group: BaseExceptionGroup[PekanuError]) -> PekanuError:
+    first = group.exceptions[0]
+    return _get_first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 class _Teller:

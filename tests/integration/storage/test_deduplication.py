@@ -1,0 +1,93 @@
+"""What is uploaded twice, by whom, and what is left at the end."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from pekanu.chain import Account
+from pekanu.node.provider.vault import Vault
+from pekanu.node.storage.keeping import fetch_state, give_back, renew
+from pekanu.node.storage.reading import get_object
+from pekanu.node.storage.stored import StoredObject
+from pekanu.storage.state import Status
+from support.storage import DAY, Depot, put, wait_for
+
+SIZE = 24_000_000
+
+
+def get_uploaded(stored: StoredObject) -> int:
+    return int(stored.steps[11].evidence["uploaded_bytes"])
+
+
+def get_shown(stored: StoredObject) -> int:
+    return int(stored.steps[11].evidence["shown_chunks"])
+
+
+def is_held(vault: Vault, stored: StoredObject) -> bool:
+    row = vault.index.get_agreement(stored.agreement_id)
+    return row is not None and row.is_held
+
+
+async def test_put__when_domains_are_own_or_shared__then_only_the_shared_one_spares_uploads(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+) -> None:
+    one, two = await depot.open_storer(accounts[0]), await depot.open_storer(accounts[2])
+    data = random.Random(1).randbytes(SIZE)
+    file = tmp_path / "file"
+    file.write_bytes(data)
+    vault = depot.provider.shop.vault
+
+    first = await put(one, file)
+    assert get_uploaded(first) == first.quote.content.size
+
+    # Three bytes in the middle, one at the end: few chunks differ.
+    file.write_bytes(data[: SIZE // 2] + b"new" + data[SIZE // 2 :] + b"!")
+    again = await put(one, file)
+    assert get_uploaded(again) < 0.15 * SIZE
+    assert get_shown(again) > 20
+    assert again.quote.terms.price >= first.quote.terms.price
+
+    other = await put(two, file)
+    assert get_uploaded(other) == other.quote.content.size
+    assert get_shown(other) == 0
+
+    ours = await put(one, file, shared="our team's phrase")
+    assert get_uploaded(ours) == ours.quote.content.size
+    theirs = await put(two, file, shared="our team's phrase")
+    # The manifest, with its keys, is each client's own.
+    assert get_uploaded(theirs) < 20_000
+    assert get_shown(theirs) == theirs.quote.content.chunk_count - theirs.manifest_chunks
+    assert theirs.quote.terms.price == ours.quote.terms.price
+    await get_object(two, theirs.shared_link, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == file.read_bytes()
+
+    # What one client gives back stays as long as another needs it.
+    before = vault.index.measure().pack_bytes
+    await give_back(one, ours)
+    await wait_for(lambda: not is_held(vault, ours))
+    await get_object(two, theirs.shared_link, tmp_path / "still")
+    assert (tmp_path / "still").read_bytes() == file.read_bytes()
+    assert before - vault.index.measure().pack_bytes < 20_000
+    await give_back(two, theirs)
+    await give_back(two, other)
+    await give_back(one, again)
+    await give_back(one, first)
+    await wait_for(lambda: vault.index.measure().pack_bytes == 0)
+    await wait_for(lambda: not list(vault._store.list()))
+
+
+async def test_renew__when_the_term_nears_its_end__then_the_next_begins_there(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    (tmp_path / "file").write_bytes(random.Random(2).randbytes(700_000))
+    stored = await put(storer, tmp_path / "file")
+    renewed = await renew(storer, stored, term=2 * DAY)
+    state, old = await fetch_state(storer, renewed), await fetch_state(storer, stored)
+    assert (state.status, state.started) == (Status.STORED, old.started + stored.quote.terms.term)
+    await give_back(storer, stored)
+    vault = depot.provider.shop.vault
+    await wait_for(lambda: not is_held(vault, stored))
+    await get_object(storer, renewed.shared_link, tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == (tmp_path / "file").read_bytes()
