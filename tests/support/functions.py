@@ -113,10 +113,28 @@ def inference(rng: random.Random) -> Inputs:
     return {"images": np.array(shades, dtype=rng.choice(ARRAYS)).reshape(shape)}
 
 
+def make_formula(rng: random.Random, variables: int, clauses: int, size: int = 3) -> str:
+    size = min(size, variables)
+    lines = [
+        " ".join(str(v * rng.choice((1, -1))) for v in rng.sample(range(1, variables + 1), size))
+        for _ in range(clauses)
+    ]
+    return f"c random\np cnf {variables} {clauses}\n" + "".join(f"{line} 0\n" for line in lines)
+
+
+def sat(rng: random.Random) -> Inputs:
+    variables = rng.randrange(1, 60)
+    clauses = int(variables * rng.choice((0.5, 3, 4.26, 6)))
+    formula = make_formula(rng, variables, clauses, rng.choice((1, 2, 3, 3, 3, 8)))
+    if rng.random() < 0.2:
+        formula = formula.replace(" 0\n", "\t0 \r\n") + rng.choice(("", "%\n0\n", "\n c end"))
+    return {"formula": formula, "limit": rng.choice((1, 200, 5000, 10**9))}
+
+
 MAKERS: dict[str, Callable[[random.Random], Inputs]] = {
     each.__name__.replace("_", "-"): each
     for each in (
         *(matmul, mandelbrot, wordcount, sort, linsolve, factor),
-        *(sha256_chain, montecarlo, inference),
+        *(sha256_chain, montecarlo, inference, sat),
     )
 }

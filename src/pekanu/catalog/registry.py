@@ -22,7 +22,7 @@ ENTRY_POINT_GROUP: Final = "pekanu.functions"
 
 _OWN: Final = (
     *("matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount"),
-    *("sha256-chain", "hash-search", "montecarlo", "inference"),
+    *("sha256-chain", "hash-search", "montecarlo", "inference", "sat"),
 )
 
 

@@ -21,7 +21,7 @@ from pekanu.errors import InvalidInput
 
 NAMES = (
     *("matmul", "factor", "sort", "linsolve", "mandelbrot", "wordcount"),
-    *("sha256-chain", "montecarlo", "inference"),
+    *("sha256-chain", "montecarlo", "inference", "sat"),
 )
 
 Rng = Callable[[int], bytes]

@@ -13,7 +13,7 @@ from pekanu.catalog.framing import frame
 from pekanu.errors import InvalidInput
 from pekanu.machine.executor import run
 from pekanu.machine.state import Status
-from support.functions import MAKERS, Inputs, make_array, make_words
+from support.functions import MAKERS, Inputs, make_array, make_formula, make_words
 
 #: What `pekanu.h` calls PEKANU_BAD_INPUT.
 BAD_INPUT = 100
@@ -68,6 +68,8 @@ def list_large() -> Iterator[tuple[str, Inputs]]:
     for option, steps in (("call", 1), ("put", 90), ("average-call", 12), ("average-put", 365)):
         yield "montecarlo", {"option": option, "steps": steps, "paths": 4000 + 40_000 // steps}
     yield "inference", {"images": np.ones((40, 8, 8), np.uint8)}
+    for variables, clauses, limit in ((120, 511, 10**8), (200, 852, 10**6), (9000, 20_000, 10**8)):
+        yield "sat", {"formula": make_formula(rng, variables, clauses), "limit": limit}
     yield "sha256-chain", {"seed": "", "length": 3000}
     yield "sha256-chain", {"seed": b"x" * 65536, "length": 1}
     for p in (2, 65537, 2**61 - 1):

@@ -49,6 +49,21 @@ NO_OPTIONS = [
     *((5, (1 << 29) + 1), (6, -1), (6, 4), (7, 0), (7, 366), (8, 0), (8, (1 << 22) + 1)),
     *((8, 1 << 32), (6, 1 << 32), (7, (1 << 32) + 1)),
 ]
+#: Not DIMACS.
+NO_FORMULAS = [
+    *(b"", b"1 0\n", b"p cnf 1\n", b"p cnf 1 1", b"p cnf 1 1\n1\n", b"p cnf 1 1\n1 0\n1 0\n"),
+    *(b"p cnf 1 1\n2 0\n", b"p cnf 1 1\n-2 0\n", b"p cnf 1 1\n1 -0\n", b"p cnf 1 1\n+1 0\n"),
+    *(b"p cnf 1 1\n01 0\n", b"p cnf 1 1\n1 00\n", b"p cnf 1 1\n1 x\n", b"p cnf 1 1\n1-1 0\n"),
+    *(b"p cnf 1 1 1\n1 0\n", b"p cnf -1 1\n1 0\n", b"p  dnf 1 1\n1 0\n", b"pcnf 1 1\n1 0\n"),
+    *(b"p cnf 1 1\np cnf 1 1\n1 0\n", b"p cnf 1000001 1\n1 0\n", b"p cnf 1 1000001\n1 0\n"),
+    *(
+        b"p cnf 1 1\n1 0\n\0",
+        b"p cnf 1 1\n1\0000\n",
+        b"p cnf 10000000 1\n1 0\n",
+        b"p cnf 1 1\n%1 0",
+    ),
+    *(b"p cnf 99999999999 1\n1 0\n", b"p cnf 1 1\n99999999999 0\n", b"p cnf 1 1\n- 1 0\n", b"c\n%"),
+]
 NO_PRIMES = [-7, 0, 1, 4, 9, 91, 2047, 1 << 31, (1 << 31) + 11, (1 << 61) - 3, 1 << 62]
 NO_SYSTEMS = [((2, 2), (3,)), ((2, 2), (1, 2)), ((2, 2), (2, 2)), ((2,), (2,)), ((0, 3), (1,))]
 
@@ -109,6 +124,12 @@ REFUSED: dict[str, list[list[Value]]] = {
         [np.full((2, 64), 1 << 32, dtype=np.uint64)],
         [bytes(64)],
         [array(1, 64), array(1, 64)],
+    ],
+    "sat": [
+        *([formula, integer(9)] for formula in NO_FORMULAS),
+        *([b"p cnf 1 1\n1 0\n", integer(limit)] for limit in (0, -1, 4 * 10**9 + 1, 1 << 32)),
+        [array(9, dtype="uint8"), integer(9)],
+        [b"p cnf 9 9999\n" + b"1 " * 2_000_001, integer(9)],
     ],
     "sha256-chain": [
         *([b"seed", integer(n)] for n in (0, -1, 10**9 + 1, 1 << 32, (1 << 32) + 1)),
