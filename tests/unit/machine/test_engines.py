@@ -175,3 +175,24 @@ def test_advance__of_generated_programs__then_both_tiers_are_in_the_same_state(
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 3 << 20
     if number > ENOUGH:
         assert set(ends) == {status.text for status in Status}
+
+
+@pytest.mark.parametrize("seed", ["77 49", "1", "2", "3", "4", "5"])
+def test_advance__to_each_step_from_the_beginning__then_both_tiers_are_in_the_same_state(
+    seed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the first, a stop before a loop with many ways in once told another place."""
+    monkeypatch.setattr(engine, "_FIRST", 0)
+    monkeypatch.setattr(engine, "_FEW", 0)
+    program = write_soup(random.Random(seed))
+    beginning = Beginning(program, b"")
+    fast = Machine(program, beginning, lambda: Compiled(get_module(program, None)))
+    exact = Machine(program, beginning, None)
+    for steps in range(1, 120):
+        fast.restart(beginning)
+        fast.advance(steps)
+        exact.advance(1)
+        assert (fast.steps, fast.pc, fast.status) == (exact.steps, exact.pc, exact.status)
+        assert list(fast.registers) == list(exact.registers)
+        if exact.status is not Status.RUNNING:
+            break

@@ -145,11 +145,17 @@ class NodeWriter:
 
     def write_edge(self, node: Node, target: Node) -> None:
         """Write what the way to a target takes: loads, payment and tests."""
+        missing = get_missing(node, target)
+        if _is_call(node) and (missing or target.kind is Kind.SELECTOR):
+            # Not for the check behind this to find out whether the call left.
+            self._body.get(BUDGET)
+            self._body.i64(0)
+            self._body.do(Do.I64_LT_S)
+            self._leave_if(Exit(Way.UNWIND))
         self._load(self._get_loads(node, target))
         store(self._body, node.changed_after & ~target.changed, self._locals)
         if self._is_due(node, target):
             pay(self._body, get_total(node))
-        missing = get_missing(node, target)
         if missing:
             self._test_all(missing)
             self._leave_if(Exit(Way.EXACT, target.pc, 0, target.changed))

@@ -60,7 +60,8 @@ def set_checks(graph: Graph, others: Iterable[Node]) -> None:
         others: What follows calls, be it in this function or not.
     """
     for node in (*graph.entries, *others):
-        node.check = True
+        # A selector stands for many places, and after a call for its first one.
+        (node.successors[0] if node.kind is Kind.SELECTOR else node).check = True
     is_done: dict[Node, bool] = {}
     turns: list[Node] = []
     for root in graph.nodes:
