@@ -3,47 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
-import pytest
 
 from pekanu.chain import AddressBook, Devnet
 from pekanu.web.serving import Served
 from support.abandoned import abandon
+from support.axe import check, find_faults
 from support.nodes import open_town
 from support.tabs import Visitors, settle
-
-THEMES = ("light", "dark")
-RULES = {
-    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-}
-NARROW = 320
-
-
-async def find_faults(page: Any) -> list[str]:
-    """Return what axe finds on a page."""
-    axe = pytest.importorskip("axe_playwright_python.async_playwright")
-    results = await axe.Axe().run(page, options=RULES)
-    return [
-        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
-        for one in results.response["violations"]
-        for node in one["nodes"]
-    ]
-
-
-async def check(page: Any, what: str) -> list[str]:
-    """Return what is wrong with a page in either theme, or in a narrow window."""
-    found = []
-    for theme in THEMES:
-        await page.emulate_media(color_scheme=theme)
-        found += [f"{what}, {theme}: {fault}" for fault in await find_faults(page)]
-    size = page.viewport_size
-    await page.set_viewport_size({"width": NARROW, "height": 700})
-    width = await page.evaluate("document.documentElement.scrollWidth")
-    if width > NARROW:
-        found.append(f"{what} is {width} pixels wide in a window of {NARROW}")
-    await page.set_viewport_size(size)
-    return found
 
 
 async def test_pages__before_anything_happened__then_axe_finds_nothing(

@@ -39,7 +39,17 @@ from pekanu.web.requests import (
     get_site,
     set_cookie,
 )
-from pekanu.web.routes import compute, explorer, launch, market, settings, tasks, wallet, work
+from pekanu.web.routes import (
+    compute,
+    disputes,
+    explorer,
+    launch,
+    market,
+    settings,
+    tasks,
+    wallet,
+    work,
+)
 from pekanu.web.site import Site
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.shell import Problem
@@ -78,7 +88,7 @@ def build_app(site: Site, *, on_launch: Callable[[], None] = lambda: None) -> AS
     app.state.site = site
     app.state.on_launch = on_launch
     protected = [Depends(check_csrf)]
-    for part in (market, compute, tasks, work, explorer, settings, wallet):
+    for part in (market, compute, tasks, disputes, work, explorer, settings, wallet):
         if site.options.is_hosted and part in (compute, work):
             continue
         app.include_router(part.router, dependencies=protected)

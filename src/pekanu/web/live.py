@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from pekanu.errors import PekanuError, UsageError
 from pekanu.web.broadcast import Snapshot
+from pekanu.web.dispute_pages import build_dispute, build_dispute_list
 from pekanu.web.explorer_pages import build_explorer, build_gone, build_place, parse_page
 from pekanu.web.market_pages import build_market, build_task_list
 from pekanu.web.rendering import format_series, render
@@ -44,6 +45,10 @@ async def _build_explorer(viewer: Viewer, parameter: str) -> Any:
 async def _build_tasks(viewer: Viewer, parameter: str) -> Any:
     wanted, _, page = parameter.partition(":")
     return build_task_list(viewer, wanted, parse_page(page))
+
+
+async def _build_disputes(viewer: Viewer, _parameter: str) -> Any:
+    return build_dispute_list(viewer)
 
 
 async def _build_place(viewer: Viewer, parameter: str) -> Any:
@@ -81,9 +86,21 @@ LIVE_PAGES: Final[dict[str, LivePage]] = {
     ),
     "task": LivePage(
         build=build_task_page,
-        regions=("task-status", "task-timeline", "task-actions", "task-result", "task-facts"),
+        regions=(
+            "task-status",
+            "task-timeline",
+            "task-actions",
+            "task-disputes",
+            "task-result",
+            "task-facts",
+        ),
     ),
     "tasks": LivePage(build=_build_tasks, regions=("task-list",)),
+    "dispute": LivePage(
+        build=build_dispute,
+        regions=("dispute-standing", "dispute-proof", "dispute-rungs", "dispute-clocks"),
+    ),
+    "disputes": LivePage(build=_build_disputes, regions=("dispute-list",)),
     "address": LivePage(build=_build_place, regions=("address-content",)),
     "transaction": LivePage(build=_build_transaction, regions=("transaction-content",)),
     "work": LivePage(build=build_work, regions=("work-status", "work-queue")),

@@ -9,8 +9,8 @@ from pekanu.node.market_index import Record
 from pekanu.types import Address
 from pekanu.web.index import TaskEntry, TaskFilter
 from pekanu.web.viewer import Viewer
-from pekanu.web.views.market import Figure, MarketPage, Waiting, WorkerRow
-from pekanu.web.views.shell import Pager
+from pekanu.web.views.market import MarketPage, Waiting, WorkerRow
+from pekanu.web.views.shell import Figure, Pager
 from pekanu.web.views.task import TaskList, TaskRow
 from pekanu.web.wording import (
     build_amount,

@@ -17,6 +17,7 @@ from pekanu.types import Address
 from pekanu.web.accounts import Accounts
 from pekanu.web.balances import Balances
 from pekanu.web.broadcast import Broadcast
+from pekanu.web.dispute_feed import DisputeFeed
 from pekanu.web.feed import ChainFeed
 from pekanu.web.index import SiteIndex
 from pekanu.web.pulse import Pulse
@@ -79,6 +80,7 @@ class Site:
         self.results = Results()
         self.broadcast = Broadcast()
         self.worker = WorkerProcess(options.home, options.rpc, pulse.beat)
+        self.disputes = DisputeFeed(chain, book["BisectionReferee"], pulse)
         self.summaries = Summaries(index, feed, self.balances)
         #: What is computed in a task, by its id, where this node knows it.
         self.functions: dict[bytes, str] = {}
@@ -142,6 +144,7 @@ async def open_site(options: SiteOptions) -> AsyncIterator[Site]:
         await stack.enter_async_context(feed.running())
         site = Site(options, chain, book, index, feed, pulse)
         stack.push_async_callback(site.close)
+        await stack.enter_async_context(site.disputes.running())
         if options.account is not None and site.accounts.is_development:
             for address in (options.account, *options.others):
                 await asyncio.to_thread(site.accounts.take_development, address)

@@ -21,9 +21,11 @@ from pekanu.node.peer_wire import decode_message
 from pekanu.types import ZERO_ADDRESS, Hash32, Wei, format_wei
 from pekanu.web.accounts import OpenClient, load_jobs
 from pekanu.web.activities import ACTIVITIES, describe_event
+from pekanu.web.dispute_pages import build_dispute_list
 from pekanu.web.fold import FoldedTask
 from pekanu.web.site import Site
 from pekanu.web.viewer import Viewer
+from pekanu.web.views.dispute import DisputeList
 from pekanu.web.views.result import ReceiptLine, ReceiptView, ResultView, Verification
 from pekanu.web.views.task import Action, Fact, StateBadge, TaskPage, TimelineStep
 from pekanu.web.wording import (
@@ -145,6 +147,7 @@ async def build_task_page(viewer: Viewer, text: str) -> TaskPage:
         timeline=_build_timeline(site, found, outlook),
         facts=_build_facts(site, found),
         actions=_build_actions(viewer, found, outlook),
+        disputes=build_dispute_list(viewer, task_id) if task_id else DisputeList(rows=()),
         result=await load_result(site, found),
         verification=_build_verification(function, found),
         receipt=_build_receipt(found),

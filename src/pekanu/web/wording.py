@@ -7,8 +7,7 @@ from typing import Final
 
 from pekanu.market.state import Status
 from pekanu.types import Address, Wei, format_wei
-from pekanu.web.views.market import Figure
-from pekanu.web.views.shell import Link, Moment, Money, Tone
+from pekanu.web.views.shell import Figure, Link, Moment, Money, Tone
 from pekanu.web.views.task import StateBadge
 
 _KILO: Final = 1024

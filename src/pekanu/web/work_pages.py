@@ -19,8 +19,7 @@ from pekanu.web.index import TaskEntry, TaskFilter
 from pekanu.web.market_pages import build_row, get_kept_percent
 from pekanu.web.site import Site
 from pekanu.web.viewer import Viewer
-from pekanu.web.views.market import Figure
-from pekanu.web.views.shell import Series
+from pekanu.web.views.shell import Figure, Series
 from pekanu.web.views.work import AccountChoice, TermField, WorkPage
 from pekanu.web.wording import build_amount, link_address
 from pekanu.web.worker_process import WorkerState

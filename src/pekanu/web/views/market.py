@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pekanu.web.views.shell import Link, Moment, Money, Series
+from pekanu.web.views.shell import Figure, Link, Moment, Money, Series
 from pekanu.web.views.task import TaskRow
 
 
@@ -24,18 +24,6 @@ class WorkerRow:
     #: Share of tasks that it kept its word in, 0 to 100; None before the first.
     kept_percent: int | None
     is_mine: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
-    """A number with a name."""
-
-    title: str
-    value: str
-    #: A word on it; may be empty.
-    note: str = ""
-    #: The whole value where it is shortened; may be empty.
-    exact: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

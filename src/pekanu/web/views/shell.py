@@ -159,6 +159,18 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A number with a name."""
+
+    title: str
+    value: str
+    #: A word on it; may be empty.
+    note: str = ""
+    #: The whole value where it is shortened; may be empty.
+    exact: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Pager:
     """Where a list goes on."""
 

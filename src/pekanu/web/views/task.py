@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pekanu.web.views.dispute import DisputeList
 from pekanu.web.views.result import ReceiptView, ResultView, Verification
 from pekanu.web.views.shell import Link, Moment, Money, Pager, Tone
 
@@ -108,6 +109,8 @@ class TaskPage:
     timeline: tuple[TimelineStep, ...]
     facts: tuple[Fact, ...]
     actions: tuple[Action, ...]
+    #: Challenges of its claim.
+    disputes: DisputeList
     result: ResultView | None
     verification: Verification | None
     receipt: ReceiptView | None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pekanu.web.views.market import Figure
-from pekanu.web.views.shell import Link, Series
+from pekanu.web.views.shell import Figure, Link, Series
 from pekanu.web.views.task import TaskRow
 
 

@@ -1,0 +1,38 @@
+"""What axe finds on a page, in both themes, and whether a page fits a narrow window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+THEMES = ("light", "dark")
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+}
+NARROW = 320
+
+
+async def find_faults(page: Any) -> list[str]:
+    """Return what axe finds on a page."""
+    from axe_playwright_python.async_playwright import Axe  # noqa: PLC0415 - may be missing
+
+    results = await Axe().run(page, options=RULES)
+    return [
+        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')}"
+        for one in results.response["violations"]
+        for node in one["nodes"]
+    ]
+
+
+async def check(page: Any, what: str) -> list[str]:
+    """Return what is wrong with a page in either theme, or in a narrow window."""
+    found = []
+    for theme in THEMES:
+        await page.emulate_media(color_scheme=theme)
+        found += [f"{what}, {theme}: {fault}" for fault in await find_faults(page)]
+    size = page.viewport_size
+    await page.set_viewport_size({"width": NARROW, "height": 700})
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    if width > NARROW:
+        found.append(f"{what} is {width} pixels wide in a window of {NARROW}")
+    await page.set_viewport_size(size)
+    return found
