@@ -34,8 +34,8 @@ from pekanu.machine.state import Status
 
 #: Counted runs of each, after one to warm up.
 RUNS: Final = 5
-#: Functions of the program whose translation is timed: of about 468 KiB.
-_TRANSLATED_FUNCTIONS: Final = 850
+#: Functions of the program whose translation is timed: of at least 468 KiB.
+_TRANSLATED_FUNCTIONS: Final = 910
 #: Steps that the other emulator takes of each program, from its beginning.
 _PEER_STEPS: Final = 50_000_000
 

@@ -148,8 +148,12 @@ async def _prove(
         "program_id": _hex(loaded.program.id),
         "step": step,
         "instruction": before["instruction"],
-        "before": before,
-        "after": _describe(loaded.program, found),
+        "before": before["state_root"],
+        "after": _hex(found.root),
+        "contract": _hex(answer.after_root),
+        "agrees": agrees,
+        "gas": answer.gas,
+        "calldata_size": answer.calldata_size,
         "witness": {
             "text_root": _hex(proof.text_root),
             "text_leaf": _hex(proof.witness.text_leaf),
@@ -157,12 +161,8 @@ async def _prove(
             "mask": hex(proof.witness.mask),
             "siblings": [_hex(node) for node in proof.witness.siblings],
         },
-        "contract": {
-            "after_root": _hex(answer.after_root),
-            "agrees": agrees,
-            "gas": answer.gas,
-            "calldata_size": answer.calldata_size,
-        },
+        "state_before": before,
+        "state_after": _describe(loaded.program, found),
     }
     if session.as_json:
         print_json(document)
@@ -290,21 +290,21 @@ def _print_state(program: Program, state: MachineState, step: int) -> None:
 
 
 def _print_proof(document: dict[str, Any]) -> None:
-    before, after, contract = document["before"], document["after"], document["contract"]
+    before, after = document["state_before"], document["state_after"]
     changed = _list_changes(before, after)
     print_fields(
         [
             ("step", str(document["step"])),
             ("instruction", f"{before['pc']:#010x}  {document['instruction'] or 'none'}"),
-            ("state before", before["state_root"]),
-            ("state after", after["state_root"]),
-            ("contract says", contract["after_root"]),
+            ("state before", document["before"]),
+            ("state after", document["after"]),
+            ("contract says", document["contract"]),
             ("changes", ", ".join(changed) or "memory alone or nothing"),
             ("siblings", str(len(document["witness"]["siblings"]))),
-            ("gas", f"{contract['gas']} with {contract['calldata_size']} bytes of calldata"),
+            ("gas", f"{document['gas']} with {document['calldata_size']} bytes of calldata"),
         ]
     )
-    if contract["agrees"]:
+    if document["agrees"]:
         note("the contract agrees")
 
 

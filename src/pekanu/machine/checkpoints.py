@@ -30,7 +30,7 @@ from pekanu.machine.state import Status
 
 _SUFFIX: Final = ".state"
 #: Seconds of execution between two checkpoints: what a state's replay costs at most.
-SPACING_SECONDS: Final = 1.5
+SPACING_SECONDS: Final = 1.0
 #: Bytes that a run's checkpoints take at most, roughly.
 MOST_BYTES: Final = 4 << 30
 #: How many a run leaves at most, roughly; all are read for one state.
