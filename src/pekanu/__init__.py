@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pekanu.errors import NoWorker, PekanuError, Rejected, Timeout, WorkerFault
+from pekanu.errors import NoWorker, PekanuError, ProgramFailed, Rejected, Timeout, WorkerFault
 from pekanu.version import __version__
 
 if TYPE_CHECKING:
+    from pekanu.catalog import Program
     from pekanu.client import Client, Future
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Future",
     "NoWorker",
     "PekanuError",
+    "Program",
+    "ProgramFailed",
     "Rejected",
     "Timeout",
     "WorkerFault",
@@ -31,5 +34,9 @@ def __getattr__(name: str) -> object:
         from pekanu import client  # noqa: PLC0415 - a second to import
 
         return getattr(client, name)
+    if name == "Program":
+        from pekanu.catalog import Program  # noqa: PLC0415 - as above
+
+        return Program
     message = f"module 'pekanu' has no attribute {name!r}"
     raise AttributeError(message)

@@ -11,22 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from pekanu import catalog
-from pekanu.catalog import Function
+from pekanu.catalog import Program
 from pekanu.catalog.hash_search.inputs import build_inputs
 from pekanu.chain import Account, Keystore
-from pekanu.errors import KeystoreError, PekanuError, Timeout, UsageError
+from pekanu.errors import InvalidInput, KeystoreError, PekanuError, Timeout, UsageError
+from pekanu.market.claim import Result
 from pekanu.node.account_desk import open_account_desk
 from pekanu.node.client import ClientNode, open_client
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import ClientJob, JobReceipt, JobRequest
 from pekanu.node.offers import Offer
+from pekanu.node.wares import Ware
 from pekanu.ringers import RingerCount
 from pekanu.settings import (
     ACCOUNT_VARIABLE,
@@ -39,7 +41,8 @@ from pekanu.types import Address, Wei, parse_address, parse_wei
 
 #: Asked with each offer before anything is signed; False declines it.
 Confirm: TypeAlias = Callable[[Offer], bool | Awaitable[bool]]
-Inputs: TypeAlias = "Sequence[object] | dict[str, object]"
+#: Of one item: in order, by name, or a program's bytes.
+Inputs: TypeAlias = "Sequence[object] | Mapping[str, object] | Path"
 
 
 class Future:
@@ -47,12 +50,12 @@ class Future:
 
     Args:
         handle: The node's job.
-        function: Decodes what comes.
+        ware: Decodes what comes.
         is_batch: The result is a list, one output for each item.
     """
 
-    def __init__(self, handle: JobHandle, function: Function, *, is_batch: bool) -> None:
-        self._handle, self._function, self._is_batch = handle, function, is_batch
+    def __init__(self, handle: JobHandle, ware: Ware, *, is_batch: bool) -> None:
+        self._handle, self._ware, self._is_batch = handle, ware, is_batch
         self._task = asyncio.ensure_future(self._finish())
         self._task.add_done_callback(_ignore_failure)
 
@@ -66,7 +69,7 @@ class Future:
             ProgramFailed: The program did not end with exit code 0; its outputs are in the fields.
         """
         outputs = await self.outputs(timeout)
-        decoded = [self._function.decode_output(output) for output in outputs]
+        decoded = [self._ware.decode_output(output) for output in outputs]
         return decoded if self._is_batch else decoded[0]
 
     async def outputs(self, timeout: float | None = None) -> list[bytes]:  # noqa: ASYNC109
@@ -77,6 +80,10 @@ class Future:
             raise Timeout(
                 f"there is no result after {timeout:g} seconds", hint="the task goes on"
             ) from error
+
+    def results(self) -> tuple[Result, ...]:
+        """Return how each item's program ended, once that is verified; empty before."""
+        return self._handle.get_results()
 
     async def exception(self, timeout: float | None = None) -> PekanuError | None:  # noqa: ASYNC109
         """Return why there is no result, or None when there is one; raises Timeout only."""
@@ -190,7 +197,7 @@ class Client:
             self._node = await stack.enter_async_context(open_client(desk, self._home))
             handles = await self._node.resume(confirm=self._confirm)
             self.resumed = tuple(
-                Future(handle, catalog.get(handle.job.function), is_batch=handle.job.count > 1)
+                Future(handle, self._node.find_ware(handle.job), is_batch=handle.job.count > 1)
                 for handle in handles
             )
             self._stack = stack.pop_all()
@@ -207,7 +214,7 @@ class Client:
 
     async def submit(
         self,
-        function: str,
+        function: str | Program,
         /,
         *inputs: object,
         price: str | int | None = None,
@@ -219,19 +226,21 @@ class Client:
         """Return the future of one computation.
 
         Args:
-            function: A name of the catalog.
-            inputs: In the function's order; arrays, numbers, texts, or paths of files.
+            function: A name of the catalog, or a program of one's own.
+            inputs: In the function's order; arrays, numbers, texts, or paths of files. A program
+                takes one: bytes, a text, or a path.
             price: Most that may be spent, over all workers that are tried.
             verify: ``check``, ``recompute`` or ``none``; else the function's own.
             worker: The only worker to ask.
-            max_steps: Where an item's program is stopped; else four times the estimate.
+            max_steps: Where an item's program is stopped; else four times the estimate, or a
+                thousand million for a program of one's own, which are what is paid for.
             named: Inputs by name.
 
         Raises:
             InvalidInput: They do not fit the function.
         """
-        found = catalog.get(function)
-        item = await asyncio.to_thread(found.parse_inputs, found.bind(*inputs, **named))
+        found = _find(function)
+        item = await asyncio.to_thread(_frame, found, inputs, named)
         request = build_request(
             found, (item,), price=price, verify=verify, worker=worker, max_steps=max_steps
         )
@@ -240,7 +249,7 @@ class Client:
 
     async def submit_batch(
         self,
-        function: str,
+        function: str | Program,
         items: Iterable[Inputs],
         *,
         price: str | int | None = None,
@@ -251,21 +260,18 @@ class Client:
         """Return the future of many computations in one task: two transactions for all.
 
         Args:
-            function: A name of the catalog.
-            items: Each a sequence of inputs, or a dict by name.
+            function: A name of the catalog, or a program of one's own.
+            items: Each a sequence of inputs, or a dict by name; of a program, each its input.
             price: Most that may be spent, over all workers that are tried.
             verify: As in `submit`, or ``sample:SHARE``.
             worker: The only worker to ask.
-            max_steps: Where an item's program is stopped; else four times the estimate.
+            max_steps: Where an item's program is stopped; else four times the estimate, or a
+                thousand million for a program of one's own, which are what is paid for.
         """
-        found = catalog.get(function)
+        found = _find(function)
 
         def frame() -> tuple[bytes, ...]:
-            bound = (
-                found.bind(**item) if isinstance(item, dict) else found.bind(*item)
-                for item in items
-            )
-            return tuple(found.parse_inputs(each) for each in bound)
+            return tuple(_frame_item(found, item) for item in items)
 
         framed = await asyncio.to_thread(frame)
         request = build_request(
@@ -276,7 +282,7 @@ class Client:
 
     async def map(
         self,
-        function: str,
+        function: str | Program,
         items: Iterable[Inputs],
         *,
         price: str | int | None = None,
@@ -328,10 +334,12 @@ class Client:
         handle = await self.node.submit(request, confirm=self._confirm)
         return Future(handle, found, is_batch=False)
 
-    async def fetch_offers(self, function: str, /, *inputs: object, **named: object) -> list[Offer]:
+    async def fetch_offers(
+        self, function: str | Program, /, *inputs: object, **named: object
+    ) -> list[Offer]:
         """Return what workers ask for a computation, the best first; nothing is signed."""
-        found = catalog.get(function)
-        item = await asyncio.to_thread(found.parse_inputs, found.bind(*inputs, **named))
+        found = _find(function)
+        item = await asyncio.to_thread(_frame, found, inputs, named)
         return await self.node.quote(build_request(found, (item,)))
 
     def _unlock(self) -> Account:
@@ -355,8 +363,32 @@ class Client:
         return keystore.unlock(name, password)
 
 
+def _find(function: str | Program) -> Ware:
+    return function if isinstance(function, Program) else catalog.get(function)
+
+
+def _frame(ware: Ware, inputs: Sequence[object], named: Mapping[str, object]) -> bytes:
+    """Return an item's input region from arguments as a Python call gives them."""
+    if isinstance(ware, Program):
+        if len(inputs) != 1 or named:
+            raise InvalidInput(f"{ware.name} takes one input and no names")
+        return ware.parse_inputs(inputs[0])
+    return ware.parse_inputs(ware.bind(*inputs, **named))
+
+
+def _frame_item(ware: Ware, item: object) -> bytes:
+    """Return an item's input region from what a batch has for it."""
+    if isinstance(ware, Program):
+        return ware.parse_inputs(item)
+    if isinstance(item, Mapping):
+        return _frame(ware, (), item)
+    if isinstance(item, Sequence):
+        return _frame(ware, item, {})
+    raise InvalidInput(f"an item of {ware.name} is a sequence of inputs, or a dict by name")
+
+
 def build_request(  # noqa: PLR0913 - each is a keyword of its own
-    function: Function,
+    ware: Ware,
     items: tuple[bytes, ...],
     *,
     price: str | int | None = None,
@@ -371,9 +403,10 @@ def build_request(  # noqa: PLR0913 - each is a keyword of its own
         UsageError: The price, the policy or the worker cannot be read.
     """
     return JobRequest(
-        function=function.name,
+        function=ware.name,
+        program=ware if isinstance(ware, Program) else None,
         items=items,
-        policy=catalog.parse_policy(verify or function.manifest.default_policy),
+        policy=catalog.parse_policy(verify or ware.default_policy),
         max_price=None if price is None else Wei(parse_wei(price)),
         worker=None if worker is None else Address(parse_address(worker)),
         max_steps=max_steps,

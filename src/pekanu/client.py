@@ -18,8 +18,10 @@ from typing import Any, Self, TypeVar
 
 from pekanu import aio
 from pekanu.aio import Confirm, Inputs
+from pekanu.catalog import Program
 from pekanu.chain import Account
 from pekanu.errors import PekanuError
+from pekanu.market.claim import Result
 from pekanu.node.client_job import JobReceipt
 from pekanu.node.offers import Offer
 from pekanu.ringers import RingerCount
@@ -77,6 +79,10 @@ class Future:
     def outputs(self, timeout: float | None = None) -> list[bytes]:
         """Return the verified outputs as bytes; raises as `result`."""
         return self._loop.run(self._inner.outputs(timeout))
+
+    def results(self) -> tuple[Result, ...]:
+        """Return how each item's program ended, once that is verified; empty before."""
+        return self._loop.call(self._inner.results)
 
     def exception(self, timeout: float | None = None) -> PekanuError | None:
         """Return why there is no result, or None when there is one; raises Timeout only."""
@@ -165,7 +171,7 @@ class Client:
 
     def submit(
         self,
-        function: str,
+        function: str | Program,
         /,
         *inputs: object,
         price: str | int | None = None,
@@ -189,7 +195,7 @@ class Client:
 
     def submit_batch(
         self,
-        function: str,
+        function: str | Program,
         items: Iterable[Inputs],
         *,
         price: str | int | None = None,
@@ -206,7 +212,7 @@ class Client:
 
     def map(
         self,
-        function: str,
+        function: str | Program,
         items: Iterable[Inputs],
         *,
         price: str | int | None = None,
@@ -246,7 +252,9 @@ class Client:
         )
         return Future(loop.run(work), loop)
 
-    def fetch_offers(self, function: str, /, *inputs: object, **named: object) -> list[Offer]:
+    def fetch_offers(
+        self, function: str | Program, /, *inputs: object, **named: object
+    ) -> list[Offer]:
         """Return what workers ask for a computation, the best first; nothing is signed."""
         return self._get_loop().run(self._inner.fetch_offers(function, *inputs, **named))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from pekanu.chain import Keystore
+from support.moody import MOODY_ELF
 from support.shell import PASSWORD, PROGRAM, RunningChain, Shell
 
 
@@ -184,3 +186,80 @@ def test_api__submit_and_map__give_verified_results(
     )
     assert (run.returncode, run.stdout) == (0, "refused\n"), run.stderr
     assert worker
+
+
+@pytest.fixture
+def moody(tmp_path: Path) -> Path:
+    """A program whose input says how it ends."""
+    path = tmp_path / "moody.elf"
+    path.write_bytes(MOODY_ELF)
+    return path
+
+
+def test_run__of_a_program__gives_its_output_for_the_price_of_its_limit(
+    client: Shell, worker: str, moody: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").write_bytes(b"s hello")
+    document = client(
+        *("run", "--program", moody, "--input", tmp_path / "in", "--out", tmp_path / "out"),
+        *("--max-steps", "300000000", "--json"),
+    ).json
+    assert (tmp_path / "out").read_bytes() == b"s hello"
+    assert (document["program"], document["worker"]) == ("moody", worker)
+    assert document["items"] == [
+        {"status": "halted", "exit_code": 0, "output_size": 7, "out": str(tmp_path / "out")}
+    ]
+    # 0.3 of a thousand million steps, at 0.001 ether.
+    assert int(document["price_wei"]) == 3 * 10**14
+
+
+def test_run__of_a_program_on_several_inputs__is_one_batch_in_two_transactions(
+    client: Shell, worker: str, moody: Path, tmp_path: Path
+) -> None:
+    inputs: list[str | Path] = []
+    for number in range(11):
+        (tmp_path / f"{number}.in").write_bytes(b"s%d" % number)
+        inputs += ["--input", tmp_path / f"{number}.in"]
+    run = client(
+        *("run", "--program", moody, *inputs, "--out", tmp_path / "outs", "--json"),
+        *("--max-steps", "1000", "--verify", "sample:0.2"),
+    )
+    outputs = [path.read_bytes() for path in sorted((tmp_path / "outs").iterdir())]
+    assert outputs == [b"s%d" % number for number in range(11)]
+    assert [one["call"] for one in run.json["transactions"]][-1] == "post_accepted"
+    # Three of eleven were run again.
+    assert "probability that a cheat went undetected: 1 wrong of 11: 0.727" in run.err
+    assert worker
+
+
+def test_run__of_a_program_that_fails__writes_its_output_and_exits_with_1(
+    client: Shell, worker: str, moody: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").write_bytes(b"f")
+    out = tmp_path / "out"
+    run = client("run", "--program", moody, "--input", tmp_path / "in", "--out", out)
+    assert run.code == 1
+    assert "error: moody ended with exit code 3" in run.err
+    assert f"paid 0.001 ether to {worker}" in run.err
+    assert out.read_bytes() == b"f"
+
+
+def test_run__of_a_batch_of_a_function__gives_a_line_an_item(
+    client: Shell, worker: str, tmp_path: Path
+) -> None:
+    items = [{"a": [[number]], "b": [[2]]} for number in range(5)]
+    batch = tmp_path / "items.jsonl"
+    batch.write_text("".join(json.dumps(item) + "\n" for item in items))
+    run = client("run", "matmul", "--batch", batch)
+    assert run.code == 0, run.err
+    assert [json.loads(line) for line in run.out.splitlines()] == [[[2 * n]] for n in range(5)]
+    assert f"paid 0.0005 ether to {worker}" in run.err
+
+
+def test_run__of_a_batch_with_a_broken_line__is_refused_before_anything_is_paid(
+    client: Shell, tmp_path: Path
+) -> None:
+    batch = tmp_path / "items.jsonl"
+    batch.write_text('{"a": [[1]], "b": [[2]]}\n{"a": [[1]]}\n')
+    run = client("run", "matmul", "--batch", batch)
+    run.assert_refused(2, f"line 2 of {batch}: matmul needs input b")

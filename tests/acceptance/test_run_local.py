@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.moody import MOODY_ELF
 from support.shell import Shell
 
 
@@ -94,3 +95,28 @@ def test_functions__by_name__explain_inputs_and_check(shell: Shell) -> None:
 
 def test_functions__by_an_unknown_name__are_refused(shell: Shell) -> None:
     shell("functions", "alchemy").assert_refused(2, "alchemy")
+
+
+def test_run_local__of_a_program__tells_its_steps_and_how_it_ended(
+    shell: Shell, tmp_path: Path
+) -> None:
+    (tmp_path / "moody.elf").write_bytes(MOODY_ELF)
+    for letter in "sl":
+        (tmp_path / letter).write_text(letter)
+    arguments = ("run", "--program", tmp_path / "moody.elf", "--local", "--max-steps", "5000")
+    good = shell(*arguments, "--input", tmp_path / "s", "--json").json
+    assert good["items"] == [
+        {"status": "halted", "exit_code": 0, "output_size": 1, "output": b"s".hex()}
+    ]
+    assert 10 < good["steps"] < 100
+    endless = shell(*arguments, "--input", tmp_path / "l")
+    assert endless.code == 1
+    assert "moody ended as running" in endless.err
+    assert "5,000 steps" in endless.err
+    both = shell(*arguments, "matmul", "--input", tmp_path / "s")
+    both.assert_refused(2, "--program goes without FUNCTION and --batch")
+    missing = shell("run", "--program", tmp_path / "none.elf", "--local")
+    missing.assert_refused(2, "none.elf cannot be read")
+    (tmp_path / "text").write_text("no program")
+    other = shell("run", "--program", tmp_path / "text", "--local")
+    other.assert_refused(2, "the file is no ELF file")

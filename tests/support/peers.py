@@ -100,6 +100,7 @@ class FakeWorker:
             market=DOMAIN.market,
             version="0.1.0",
             functions=(offer,),
+            programs=None,
             capacity=2,
             max_input_bytes=1 << 30,
         )

@@ -118,6 +118,24 @@ class Function:
         return self.manifest.output
 
     @property
+    def default_policy(self) -> str:
+        """How its output is verified when nobody says otherwise."""
+        return self.manifest.default_policy
+
+    @property
+    def has_check(self) -> bool:
+        """Whether an output can be verified without computing it again."""
+        return self.manifest.check is not None
+
+    def validate(self, content: bytes) -> None:
+        """Check that an input region's bytes fit the function.
+
+        Raises:
+            InvalidInput: They do not.
+        """
+        self.parse_frame(content)
+
+    @property
     def program_path(self) -> Path:
         """Where its program lies."""
         return Path(str(resources.files(self.package) / _PROGRAM))

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
+from pekanu.cli.deliveries import Ended, deliver
+from pekanu.cli.orders import Order
 from pekanu.cli.output import format_span, note, show_progress
-from pekanu.cli.run import deliver
 from pekanu.cli.session import Session
-from pekanu.errors import Timeout, UsageError
+from pekanu.errors import ProgramFailed, Timeout, UsageError
+from pekanu.machine.state import Status
 from pekanu.types import format_wei
 
 if TYPE_CHECKING:
     from pekanu import aio
-    from pekanu.catalog import Function
     from pekanu.node.client_job import JobReceipt
     from pekanu.node.offers import Offer
 
@@ -43,15 +44,13 @@ class Wish:
     is_agreed: bool = False
 
 
-async def purchase(
-    session: Session, function: Function, data: bytes, wish: Wish, *, out: Path | None
-) -> None:
-    """Buy one computation, write or show its output, and tell what it cost."""
+async def purchase(session: Session, order: Order, wish: Wish, *, out: Path | None) -> None:
+    """Buy a computation, write or show its outputs, and tell what it cost."""
     from pekanu.aio import Future, build_request
 
     request = build_request(
-        function,
-        (data,),
+        order.ware,
+        order.items,
         price=wish.max_price,
         verify=wish.verify,
         worker=wish.worker,
@@ -62,14 +61,12 @@ async def purchase(
         if pending:
             note(f"{pending} unfinished before go on too; `pekanu run --resume` waits for them")
         handle = await client.node.submit(request, confirm=_make_confirm(wish.is_agreed))
-        future = Future(handle, function, is_batch=False)
-        await _finish(session, future, function, out=out)
+        future = Future(handle, order.ware, is_batch=order.is_batch)
+        await _finish(session, future, order, out=out)
 
 
 async def resume_purchases(session: Session, *, out: Path | None) -> None:
     """Go on with what a former process left unfinished."""
-    from pekanu import catalog
-
     async with _open_client(session, is_agreed=False) as client:
         # Those that are done are watched to their end on chain, which is told by `tasks`.
         pending = [future for future in client.resumed if not future.job.is_done]
@@ -81,7 +78,9 @@ async def resume_purchases(session: Session, *, out: Path | None) -> None:
                 hint="go on without --out and --json",
             )
         for future in pending:
-            await _finish(session, future, catalog.get(future.job.function), out=out)
+            ware, count = client.node.find_ware(future.job), future.job.count
+            order = Order(ware=ware, items=(), is_batch=count > 1)
+            await _finish(session, future, order, out=out)
 
 
 def _open_client(session: Session, *, is_agreed: bool) -> aio.Client:
@@ -95,22 +94,31 @@ def _open_client(session: Session, *, is_agreed: bool) -> aio.Client:
     )
 
 
-async def _finish(
-    session: Session, future: aio.Future, function: Function, *, out: Path | None
-) -> None:
-    with show_progress(function.title) as progress:
+async def _finish(session: Session, future: aio.Future, order: Order, *, out: Path | None) -> None:
+    failure: ProgramFailed | None = None
+    with show_progress(order.ware.title) as progress:
         follower = asyncio.create_task(_follow(future, progress))
         try:
-            output = (await future.outputs())[0]
+            outputs = await future.outputs()
+        except ProgramFailed as error:
+            failure, outputs = error, list(error.outputs)
         finally:
             follower.cancel()
     note(f"verified: {future.receipt.tasks[-1].verdict or 'nothing was'}")
+    if future.job.count > 1:
+        note(future.receipt.describe_odds())
     with contextlib.suppress(Timeout):
         await future.settled(_SETTLE_SECONDS)
     receipt = future.receipt
-    deliver(session, function, output, out=out, facts=_describe_receipt(receipt))
+    ended = [
+        Ended(output=output, status=Status(result.status).text, exit_code=result.exit_code)
+        for output, result in zip(outputs, future.results(), strict=True)
+    ]
+    deliver(session, order, ended, out=out, facts=_describe_receipt(receipt))
     if not session.as_json:
         _print_bill(receipt)
+    if failure is not None:
+        raise failure
 
 
 async def _follow(future: aio.Future, progress: Any) -> None:

@@ -1,30 +1,34 @@
-"""`pekanu run`: one computation from start to end, bought or, for comparison, computed here.
+"""`pekanu run`: a computation from start to end, bought or, for comparison, computed here.
 
-Not here: buying (`purchase`), the catalog's functions.
+Not here: what is computed (`orders`), buying (`purchase`), what is printed (`deliveries`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pekanu.cli.commands import command
-from pekanu.cli.files import check_writable
-from pekanu.cli.output import make_console, note, print_json, show_progress
+from pekanu.cli.deliveries import Ended, check_out, deliver
+from pekanu.cli.orders import Order, read_order
+from pekanu.cli.output import note, show_progress
 from pekanu.cli.session import Session
-from pekanu.errors import UsageError
+from pekanu.errors import ExecutionFailed, UsageError
 
 if TYPE_CHECKING:
-    from pekanu.catalog import Function
+    from pekanu.catalog import Program
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    example = "Example: pekanu run matmul --input a=A.npy --input b=B.npy --out C.npy"
+    example = (
+        "Examples: pekanu run matmul --input a=A.npy --input b=B.npy --out C.npy\n\n"
+        "pekanu run --program primes.elf --input n.txt --max-steps 5000000000"
+    )
     command(app, "run", epilog=example)(_run)
 
 
@@ -36,10 +40,29 @@ def _run(  # noqa: PLR0913 - the options of a command
     *,
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", "-i", metavar="NAME=FILE", help="An input; repeat for each."),
+        typer.Option(
+            "--input",
+            "-i",
+            metavar="[NAME=]FILE",
+            help="An input; repeat for each. Of a program, each is an item of one batch.",
+        ),
+    ] = None,
+    program: Annotated[
+        Path | None,
+        typer.Option("--program", "-p", help="An executable for the machine, instead of FUNCTION."),
+    ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(help="Many items of FUNCTION: a JSON object of inputs in each line."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the output here; else it is shown.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Write the output here, those of a program's batch to this folder; "
+            "else it is shown.",
+        ),
     ] = None,
     max_price: Annotated[
         str | None, typer.Option(help='Most that may be spent, such as "0.01 ether".')
@@ -48,12 +71,17 @@ def _run(  # noqa: PLR0913 - the options of a command
     verify: Annotated[
         str | None,
         typer.Option(
-            help="check, recompute or none.", show_default="the function's own, see `functions`"
+            help="check, recompute, none, or of a batch sample:SHARE.",
+            show_default="the function's own, see `functions`; of a program recompute",
         ),
     ] = None,
     max_steps: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop the program here.", show_default="4 times the estimate"),
+        typer.Option(
+            min=1,
+            help="Stop an item's program here.",
+            show_default="4 times the estimate; of a program 1000 million, which are paid for",
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the best offer unasked.")] = False,
     resume: Annotated[
@@ -63,74 +91,87 @@ def _run(  # noqa: PLR0913 - the options of a command
         bool, typer.Option("--local", help="Compute it here, without a market.")
     ] = False,
 ) -> Awaitable[None] | None:
-    """Compute a function: quote, post, wait, verify, approve; or here, with --local."""
-    from pekanu import catalog
-
-    if out is not None:
-        check_writable(out)
+    """Compute a function or a program: quote, post, wait, verify, approve; or --local, here."""
     if resume:
-        if name is not None or inputs or local:
-            raise UsageError("--resume goes without FUNCTION, --input and --local")
+        if name is not None or program is not None or inputs or batch is not None or local:
+            raise UsageError("--resume goes without FUNCTION, --program, --input and --local")
         from pekanu.cli.purchase import resume_purchases
 
         return resume_purchases(session, out=out)
-    if name is None:
-        raise UsageError("which function?", hint="`pekanu functions` lists them")
-    function = catalog.get(name)
-    named = function.parse_literals(inputs or [])
-    data = function.parse_inputs(named)
-    if not local:
-        from pekanu.cli.purchase import Wish, purchase
+    order = read_order(name, program, inputs or [], batch)
+    check_out(order, out)
+    if local:
+        _run_here(session, order, max_steps, out=out)
+        return None
+    from pekanu.cli.purchase import Wish, purchase
 
-        wish = Wish(
-            max_price=max_price,
-            worker=worker,
-            verify=verify,
-            max_steps=max_steps,
-            is_agreed=yes,
-        )
-        return purchase(session, function, data, wish, out=out)
-    started = time.perf_counter()
-    with show_progress(function.title) as progress:
-        output = function.execute(data, progress)
+    wish = Wish(
+        max_price=max_price,
+        worker=worker,
+        verify=verify,
+        max_steps=max_steps,
+        is_agreed=yes,
+    )
+    return purchase(session, order, wish, out=out)
+
+
+def _run_here(session: Session, order: Order, max_steps: int | None, *, out: Path | None) -> None:
+    """Compute all items here: a function as native code, a program on the machine."""
+    from pekanu.catalog import Program
+
+    started, count = time.perf_counter(), len(order.items)
+    ended: list[Ended] = []
+    steps: list[int] = []
+    with show_progress(order.ware.title) as progress:
+        for item in order.items:
+
+            def report(part: float, done: int = len(ended)) -> None:
+                progress((done + min(1.0, part)) / count)
+
+            if isinstance(order.ware, Program):
+                found, taken = _run_program(session, order.ware, item, max_steps, report)
+                steps.append(taken)
+            else:
+                found = Ended(output=order.ware.execute(item, report))
+            ended.append(found)
     seconds = time.perf_counter() - started
-    deliver(session, function, output, out=out, facts={"where": "local", "seconds": seconds})
-    note(f"{function.name}: {len(output)} bytes in {seconds:.2f} s, computed here")
-    return None
+    facts: dict[str, object] = {"where": "local", "seconds": seconds}
+    if steps:
+        facts["steps"] = steps if order.is_batch else steps[0]
+    deliver(session, order, ended, out=out, facts=facts)
+    size = sum(len(one.output) for one in ended)
+    took = f", {max(steps):,} steps for the longest item" if steps else ""
+    note(f"{order.ware.name}: {size} bytes in {seconds:.2f} s{took}, computed here")
+    for number, one in enumerate(ended):
+        if not one.is_success:
+            where = f"item {number} of {order.ware.name}" if order.is_batch else order.ware.name
+            raise ExecutionFailed(f"{where} ended as {one.status} with exit code {one.exit_code}")
 
 
-def deliver(
+def _run_program(
     session: Session,
-    function: Function,
-    output: bytes,
-    *,
-    out: Path | None,
-    facts: dict[str, object],
-) -> None:
-    """Write an output, or show it.
+    program: Program,
+    item: bytes,
+    max_steps: int | None,
+    report: Callable[[float], None],
+) -> tuple[Ended, int]:
+    """Return what a program comes to, and its steps."""
+    from pekanu.catalog import USUAL_STEPS
+    from pekanu.dispute.ending import get_output
+    from pekanu.machine.executor import run
+    from pekanu.settings import get_program_cache
 
-    Args:
-        session: Says whether JSON is wanted.
-        function: Whose output it is.
-        output: The bytes.
-        out: The file; None shows it.
-        facts: What else the JSON document tells.
-    """
-    if out is not None:
-        function.write_output(output, out)
-    if session.as_json:
-        document = {"function": function.name, "output_size": len(output), **facts}
-        if out is None:
-            from pekanu.catalog.files import to_json
-
-            document["output"] = to_json(function.decode_output(output))
-        else:
-            document["out"] = str(out)
-        print_json(document)
-    elif out is None:
-        from pekanu.catalog.terminal import render
-
-        console = make_console()
-        console.print(render(function.show(output), colour=bool(console.color_system)))
-    if out is not None:
-        note(f"written to {out}")
+    most = max_steps or USUAL_STEPS
+    found = run(
+        program.program,
+        item,
+        max_steps=most,
+        cache=get_program_cache(session.home),
+        progress=lambda taken: report(taken / most),
+    )
+    ended = Ended(
+        output=get_output(found.state.memory),
+        status=found.status.text,
+        exit_code=found.exit_code,
+    )
+    return ended, found.steps

@@ -25,7 +25,7 @@ from pekanu.types import Address, Hash32, Seconds, Wei, format_wei, parse_wei
 if TYPE_CHECKING:
     from pekanu.chain import Account
     from pekanu.chain.events import Announced
-    from pekanu.node.peer_messages import Info
+    from pekanu.node.peer_messages import Info, ProgramOffer
     from pekanu.node.worker import WorkerNode, WorkerOptions
     from pekanu.node.worker_terms import WorkerTerms
 
@@ -51,6 +51,9 @@ async def _start(  # noqa: PLR0913 - the options of a command
     functions: Annotated[
         str | None, typer.Option(help="Sell only these, separated by commas.")
     ] = None,
+    programs: Annotated[
+        bool, typer.Option(help="Run clients' own programs too, within the limits of `offers`.")
+    ] = True,
     base_price: Annotated[str, typer.Option(help="Price of any item.")] = "0.0001 ether",
     gigastep_price: Annotated[
         str, typer.Option(help="Price of a thousand million steps.")
@@ -87,6 +90,7 @@ async def _start(  # noqa: PLR0913 - the options of a command
         capacity=capacity,
         client_capacity=capacity,
         functions=names,
+        programs=programs,
     )
     from pekanu.node.worker import WorkerOptions
 
@@ -202,6 +206,7 @@ async def _offers(session: Session) -> None:
                         }
                         for offer in (info.functions if info else ())
                     ],
+                    "programs": _describe_programs(info.programs if info else None),
                     "settled": record.settled,
                     "expired": record.expired,
                     "lost": record.lost,
@@ -214,7 +219,7 @@ async def _offers(session: Session) -> None:
         (
             one.account,
             one.endpoint,
-            ", ".join(offer.name for offer in info.functions) if info else "does not answer",
+            ", ".join(_list_wares(info)) if info else "does not answer",
             format_wei(min(offer.base_price for offer in info.functions))
             if info and info.functions
             else "",
@@ -225,6 +230,22 @@ async def _offers(session: Session) -> None:
     ]
     heads = ("worker", "endpoint", "sells", "from", "free", "record")
     print_table(heads, rows, empty="no worker announces itself on this chain")
+
+
+def _list_wares(info: Info) -> list[str]:
+    return [offer.name for offer in info.functions] + (["programs"] if info.programs else [])
+
+
+def _describe_programs(offer: ProgramOffer | None) -> dict[str, object] | None:
+    if offer is None:
+        return None
+    return {
+        "base_price_wei": str(offer.base_price),
+        "gigastep_price_wei": str(offer.gigastep_price),
+        "max_steps": offer.max_steps,
+        "max_bytes": offer.max_bytes,
+        "max_count": offer.max_count,
+    }
 
 
 async def _fetch_info(door: MarketDoor, announced: Announced) -> Info | None:

@@ -37,6 +37,7 @@ from pekanu.node.peer_client import PeerClient, PeerPatience
 from pekanu.node.peer_line import PeerAddress
 from pekanu.node.peer_messages import BlobRef
 from pekanu.node.peer_wire import decode_message, encode_message
+from pekanu.node.wares import Ware, find_ware
 from pekanu.settings import get_program_cache
 from pekanu.types import ZERO_HASH, Hash32, Wei, format_wei
 
@@ -192,10 +193,11 @@ class ClientNode:
                 worker=offer.worker,
                 function=job.function,
                 input=job.input if hidden is None else self._store(hidden.content),
+                program=job.program,
                 deposit=deposit,
                 patience=machine.get_patience(task.audit_window),
             )
-            self.office.blobs.hold(drafted.input.blob_id, task_id.hex())
+            self.office.hold(drafted)
             self.office.get_folder(drafted).create()
             self.build_role(job, lambda _: None).record(drafted)
             return drafted
@@ -209,6 +211,10 @@ class ClientNode:
         """Return how the challenge of a try stands, if it was begun."""
         court = self.challenges if task.search is None else self.searches
         return court.get_trial(task)
+
+    def find_ware(self, job: ClientJob) -> Ware:
+        """Return what a job computes."""
+        return find_ware(job.function, job.program, self.office.blobs)
 
     async def connect(self, worker: WorkerRef) -> PeerClient:
         """Return the line to a worker, kept open; where it announces itself now, if it moved."""

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from pekanu import catalog
 from pekanu.dispute.ending import build_result
 from pekanu.dispute.place import Side, get_id
 from pekanu.errors import JournalError
@@ -23,6 +22,7 @@ from pekanu.node.court import Trial
 from pekanu.node.dispute_desk import DisputeDesk
 from pekanu.node.dispute_machine import DisputeStep, DisputeTask
 from pekanu.node.dispute_subject import Subject
+from pekanu.node.wares import find_ware
 from pekanu.types import Hash32, Wei
 
 #: How much more than the least a bond may be: others' challenges raise it but for the first.
@@ -104,7 +104,7 @@ class ClientChallenges:
     def _load(self, task: ClientTask, item: int) -> Subject:
         path = self._office.blobs.get_path(task.input.blob_id)
         (content,) = split_items(path.read_bytes(), task.task.count, item, item + 1)
-        program = catalog.get(task.function).program
+        program = find_ware(task.function, task.program, self._office.blobs).program
         states = self.build_states(task, program, bytes(content))
         return Subject(program=program, states=states, terms=task.terms)
 

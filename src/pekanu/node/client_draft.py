@@ -46,27 +46,37 @@ def build_job(request: JobRequest, store: Store, draw: RandomBytes) -> ClientJob
         UsageError: There is nothing to do, or it cannot be verified so.
         InvalidInput: An item does not fit the function.
     """
-    function = catalog.get(request.function)
+    ware = request.program or catalog.get(request.function)
     if not request.items:
         raise UsageError("a job has at least one item")
-    if function.is_search:
-        return _build_search_job(function, request, store, draw)
+    if isinstance(ware, catalog.Function) and ware.is_search:
+        return _build_search_job(ware, request, store, draw)
     if request.policy.kind is PolicyKind.RINGERS or request.ringers is not None:
-        raise InvalidPolicy(f"{function.name} is no search, and has no ringers")
+        raise InvalidPolicy(f"{ware.name} is no search, and has no ringers")
+    if request.policy.kind is PolicyKind.CHECK and not ware.has_check:
+        raise InvalidPolicy(
+            f"{ware.name} has no cheap check", hint="choose recompute, sample:SHARE or none"
+        )
     for item in request.items:
-        function.parse_frame(item)
-    steps = [function.estimate_steps(item) for item in request.items]
+        ware.validate(item)
+    count, steps = len(request.items), [ware.estimate_steps(item) for item in request.items]
+    total, most = sum(steps), request.max_steps or get_max_steps(max(steps))
+    if isinstance(ware, catalog.Program):
+        # Nobody can estimate it: what it may take is what is paid for.
+        most = request.max_steps or max(steps)
+        total = count * most
     return ClientJob(
         job_id=secrets.token_hex(16),
-        function=function.name,
-        program_id=function.program_id,
-        run_id=function.program_id,
+        function=ware.name,
+        program_id=ware.program_id,
+        run_id=ware.program_id,
         input=store(b"".join(join_items(request.items))),
-        count=len(request.items),
+        program=store(ware.elf) if isinstance(ware, catalog.Program) else None,
+        count=count,
         inputs_root=get_inputs_root(request.items),
-        steps=sum(steps),
-        max_steps=request.max_steps or get_max_steps(max(steps)),
-        output_bytes=max(function.estimate_output_size(item) for item in request.items),
+        steps=total,
+        max_steps=most,
+        output_bytes=max(ware.estimate_output_size(item) for item in request.items),
         policy=str(request.policy),
         max_price=request.max_price,
         worker=request.worker,
@@ -80,6 +90,7 @@ def build_demand(job: ClientJob, client: Address, referee: Address) -> Demand:
         request=QuoteRequest(
             function=job.function,
             program_id=job.program_id,
+            program_bytes=job.program.size if job.program else 0,
             count=job.count,
             input_bytes=job.input.size,
             steps=job.steps,

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pekanu.errors import InsufficientFunds, NoWorker, PekanuError, UsageError, WorkerFault
+from pekanu.market.claim import Result
 from pekanu.node import client_machine as machine
 from pekanu.node.client_job import ClientJob, JobReceipt
 from pekanu.node.client_machine import ClientStep, ClientTask
@@ -115,11 +116,20 @@ class JobHandle:
             if end == "settled" or (not end and one.step is ClientStep.APPROVING)
         )
         return JobReceipt(
+            count=self.job.count,
+            policy=self.job.policy,
             tasks=tuple(tasks),
             costs=tuple(costs),
             paid_wei=Wei(paid),
             won_wei=Wei(sum(one.won_wei for one in tasks)),
         )
+
+    def get_results(self) -> tuple[Result, ...]:
+        """Return what each item came to, once a delivery was verified; empty before."""
+        task = self.task
+        if task is None or not task.is_verified:
+            return ()
+        return self._node.office.get_folder(task).load_results()
 
     async def cancel(self) -> bool:
         """Return whether the job was stopped; once the escrow stands it cannot be."""

@@ -6,8 +6,11 @@ What is not here: a single try (`client_machine`), running any of them (`client`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from pekanu.catalog.policy import get_miss_probability, parse_policy
+from pekanu.catalog.verdict import format_probability
 from pekanu.node.client_machine import ClientTask
 from pekanu.node.journal import Cost
 from pekanu.node.peer_messages import BlobRef, Message
@@ -16,17 +19,20 @@ from pekanu.ringers import RingerCount
 from pekanu.types import Address, Wei
 
 if TYPE_CHECKING:
-    from pekanu.catalog import Policy
+    from pekanu.catalog import Policy, Program
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobRequest:
     """A computation to buy."""
 
+    #: Of the catalog; of a program, what it is called.
     function: str
     #: The framed input of each item (`Function.parse_inputs`), at least one.
     items: tuple[bytes, ...]
     policy: Policy
+    #: A program of one's own, which is then what is computed.
+    program: Program | None = None
     #: Of a search: how many ringers there may be; None takes what is recommended.
     ringers: RingerCount | None = None
     #: Most that may be spent on prices, over all tries; None leaves it to the confirmation.
@@ -48,6 +54,8 @@ class ClientJob(Message):
     run_id: Word
     #: Of a search, without the ringers, which are fresh in each try.
     input: BlobRef
+    #: The file of a program of one's own; None for the function.
+    program: BlobRef | None = None
     count: U32
     inputs_root: Word
     #: Of a search: how many ringers there may be.
@@ -84,8 +92,12 @@ class ClientJob(Message):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobReceipt:
-    """What a job cost."""
+    """What a job cost, and how surely it was verified."""
 
+    #: Items.
+    count: int
+    #: How they were verified, as `parse_policy` reads it.
+    policy: str
     #: Each try, the last one last.
     tasks: tuple[ClientTask, ...]
     costs: tuple[Cost, ...]
@@ -98,3 +110,18 @@ class JobReceipt:
     def gas_wei(self) -> Wei:
         """Return the fees of all transactions."""
         return Wei(sum(cost.fee for cost in self.costs))
+
+    def get_miss_probability(self, wrong: int) -> Fraction:
+        """Return the probability that so many wrong items went undetected."""
+        return get_miss_probability(self.count, wrong, parse_policy(self.policy))
+
+    def describe_odds(self) -> str:
+        """Return in a sentence how likely it is that wrong items went undetected."""
+        shares = sorted({1, max(1, self.count // 100), max(1, self.count // 10)})
+        odds = [
+            f"{wrong:,} wrong of {self.count:,}: {format_probability(probability)}"
+            for wrong, probability in zip(
+                shares, map(self.get_miss_probability, shares), strict=True
+            )
+        ]
+        return "probability that a cheat went undetected: " + "; ".join(odds)

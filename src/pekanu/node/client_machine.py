@@ -120,6 +120,8 @@ class ClientTask(Message):
     worker: WorkerRef
     function: Name
     input: BlobRef
+    #: A program of the client's own; None for the function.
+    program: BlobRef | None = None
     #: What was to be deposited for it.
     deposit: U256 = 0
     #: Seconds after a delivery for which a silent worker is waited for.

@@ -53,6 +53,7 @@ from pekanu.node.peer_wire import encode_message
 from pekanu.node.signatures import is_signed_by
 from pekanu.node.task_driver import Look
 from pekanu.node.verification import Verification, Verifier
+from pekanu.node.wares import find_ware
 from pekanu.types import Wei
 
 ROLE: Final = "client"
@@ -78,6 +79,18 @@ class Office:
     #: Gives bytes that nobody can foresee.
     draw: Callable[[int], bytes]
     connect: Callable[[WorkerRef], Awaitable[PeerClient]]
+
+    def hold(self, task: ClientTask) -> None:
+        """Keep the files of a task until it ends."""
+        for blob in (task.input, task.program):
+            if blob is not None:
+                self.blobs.hold(blob.blob_id, task.task_id.hex())
+
+    def release(self, task: ClientTask) -> None:
+        """Give back the files that a task held."""
+        for blob in (task.input, task.program):
+            if blob is not None:
+                self.blobs.release(blob.blob_id, task.task_id.hex())
 
     def get_folder(self, task: ClientTask) -> DeliveryFolder:
         """Return where a task's delivery lies."""
@@ -161,7 +174,7 @@ class ClientRole:
             case machine.Send(call):
                 return await self._send(task, call)
             case machine.Close():
-                self._office.blobs.release(task.input.blob_id, task.task_id.hex())
+                self._office.release(task)
                 return None
             case Ask.ACCEPTANCE:
                 return await self._ask_acceptance(task)
@@ -187,18 +200,20 @@ class ClientRole:
     # --- the worker's node ------------------------------------------------------------------------
 
     async def _ask_acceptance(self, task: ClientTask) -> machine.ClientEvent:
-        path = self._office.blobs.get_path(task.input.blob_id)
         request = AcceptanceRequest(
             task=task.task,
             terms=task.terms,
             search=task.search,
             function=task.function,
             input=task.input,
+            program=task.program,
         )
         try:
             peer = await self._office.connect(task.worker)
-            with path.open("rb") as source:
-                await peer.upload_input(task.input, source)
+            for blob in (task.program, task.input):
+                if blob is not None:
+                    with self._office.blobs.get_path(blob.blob_id).open("rb") as source:
+                        await peer.upload_input(blob, source)
             found = await peer.accept(request)
         except ProtocolError as error:
             self.is_busy = isinstance(error, PeerRefused) and error.code == "busy"
@@ -315,7 +330,7 @@ class ClientRole:
         path = self._office.blobs.get_path(job.input.blob_id)
         items = split_items(path.read_bytes(), job.count)
         verifier = Verifier(
-            function=catalog.get(job.function),
+            ware=find_ware(job.function, job.program, self._office.blobs),
             policy=catalog.parse_policy(job.policy),
             max_steps=job.max_steps,
             cache=self._office.cache,

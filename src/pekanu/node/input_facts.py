@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pekanu.catalog import Function
+from pekanu.catalog import Function, Program
 from pekanu.catalog.inversion import Inversion, list_images
 from pekanu.crypto.merkle import Buffer, get_root, region_root
 from pekanu.node.batch_file import split_items
@@ -50,4 +50,31 @@ def find_search_facts(inversion: Inversion) -> SearchFacts:
         targets_root=get_root(images),
         targets=len(images),
         steps=inversion.steps,
+    )
+
+
+def find_program_facts(program: Path, max_steps: int, path: Path, count: int) -> InputFacts:
+    """Return what an input file for a client's own program is; blocks likewise.
+
+    Args:
+        program: Its file.
+        max_steps: Where an item is stopped: what is paid for.
+        path: The input file.
+        count: Its items.
+
+    Raises:
+        InvalidProgram: The machine cannot run it.
+        InvalidInput: An item does not fit the machine.
+        InvalidMessage: The file does not hold `count` items.
+    """
+    found = Program(program.read_bytes())
+    items = split_items(path.read_bytes(), count)
+    for item in items:
+        found.validate(item)
+    return InputFacts(
+        program_id=found.program_id,
+        inputs_root=get_inputs_root(items),
+        steps=count * max_steps,
+        largest=max_steps,
+        is_program=True,
     )

@@ -109,10 +109,12 @@ class Responders:
 
     async def _accept(self, request: PeerRequest) -> Answer:
         message: AcceptanceRequest = request.message
-        blob = message.input
-        path = self._blobs.get_path(blob.blob_id)
-        if not path.exists() or path.stat().st_size != blob.size:
-            raise PeerRefused("unknown", "the input is not held here")
+        for name, blob in (("input", message.input), ("program", message.program)):
+            if blob is None:
+                continue
+            path = self._blobs.get_path(blob.blob_id)
+            if not path.exists() or path.stat().st_size != blob.size:
+                raise PeerRefused("unknown", f"the {name} is not held here")
         return Answer(head=await self._handler.accept(request.peer, message))
 
     async def _task(self, request: PeerRequest) -> Answer:

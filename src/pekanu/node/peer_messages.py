@@ -62,6 +62,20 @@ class FunctionOffer(Message):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProgramOffer(Message):
+    """On what terms a worker runs programs that it does not know."""
+
+    base_price: U256
+    gigastep_price: U256
+    #: Of all items of a task, at most.
+    max_steps: U64
+    #: Of the file.
+    max_bytes: U64
+    #: Items of a task.
+    max_count: U32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Info(Message):
     """What a worker says of itself."""
 
@@ -70,6 +84,8 @@ class Info(Message):
     market: AddressText
     version: Name
     functions: Annotated[tuple[FunctionOffer, ...], Len(0, 1024)]
+    #: None if it runs nothing but its functions.
+    programs: ProgramOffer | None
     #: Tasks that it could begin now.
     capacity: U32
     #: Bytes of the largest input file that it takes.
@@ -80,8 +96,11 @@ class Info(Message):
 class QuoteRequest(Message):
     """Ask what a computation would cost."""
 
+    #: Of the catalog, unless it is a program of the client's own.
     function: Name
     program_id: Word
+    #: Bytes of the client's own program; 0 asks for the function.
+    program_bytes: U64 = 0
     #: Items in the batch.
     count: U32
     #: Bytes of the whole input file.
@@ -156,6 +175,8 @@ class AcceptanceRequest(Message):
     search: SearchHex | None = None
     function: Name
     input: BlobRef
+    #: The client's own program, which the worker holds too; None for the function.
+    program: BlobRef | None = None
 
     @property
     def agreement(self) -> Agreement:

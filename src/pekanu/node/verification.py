@@ -20,6 +20,7 @@ from pekanu.errors import ProgramFailed
 from pekanu.machine.state import Status
 from pekanu.market.claim import STATUS_HALTED, STATUS_RUNNING, Result
 from pekanu.node.guest_runner import GuestRunner
+from pekanu.node.wares import Ware
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,14 +37,14 @@ class Verifier:
     """Looks at the items of one job.
 
     Args:
-        function: What was bought.
+        ware: What was bought.
         policy: How much is looked at.
         max_steps: Where an item's program is stopped.
         cache: Compiled programs.
         draw: Gives bytes that nobody can foresee.
     """
 
-    function: catalog.Function
+    ware: Ware
     policy: Policy
     max_steps: int
     cache: Path | None
@@ -67,8 +68,8 @@ class Verifier:
         if self.policy.kind is PolicyKind.NONE:
             return accept("nothing was verified", 1)
         if is_success(result) and self.policy.kind is PolicyKind.CHECK:
-            return catalog.verify(self.function, content, output, self.policy, self.draw)
-        program = self.function.program
+            return catalog.verify(self.ware, content, output, self.policy, self.draw)
+        program = self.ware.program
         runner = GuestRunner(program, max_steps=self.max_steps, cache=self.cache)
         found = runner.run(content, lambda _: None).result
         return compare(result, found)
@@ -118,7 +119,7 @@ def require_success(name: str, results: Sequence[Result], outputs: Sequence[byte
         return
     first = results[failed[0]]
     who = name if len(results) == 1 else f"{name}, item {failed[0]} of {len(results)},"
-    others = f"; so did {len(failed) - 1} more in some way" if len(failed) > 1 else ""
+    others = f"; {len(failed) - 1} more failed too" if len(failed) > 1 else ""
     hints = {
         STATUS_RUNNING: "raise the step limit",
         STATUS_HALTED: "the input was refused, or memory ran out",

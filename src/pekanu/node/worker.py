@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Final
 
 from pekanu.catalog import get, names
-from pekanu.errors import InvalidInput
+from pekanu.errors import InvalidMessage, UsageError
 from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
 from pekanu.node import worker_machine as machine
 from pekanu.node.blobs import BlobStore
 from pekanu.node.channel_keys import ChannelIdentity
 from pekanu.node.executors import Executor
-from pekanu.node.input_facts import find_facts
+from pekanu.node.input_facts import find_facts, find_program_facts
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.market_index import WORKER_ROLE
 from pekanu.node.peer_errors import PeerRefused
@@ -52,11 +52,14 @@ from pekanu.node.worker_machine import WorkerStep, WorkerTask
 from pekanu.node.worker_role import ROLE, WorkerRole, Workshop
 from pekanu.node.worker_searches import WorkerSearches
 from pekanu.node.worker_terms import (
+    Facts,
     Load,
     WorkerTerms,
     build_offers,
+    build_program_offer,
     build_quote,
     check_load,
+    check_program,
     check_task,
     get_expiry,
 )
@@ -200,13 +203,15 @@ class WorkerNode:
             market=self.desk.domain.market,
             version=__version__,
             functions=build_offers(self.terms, self._programs),
+            programs=build_program_offer(self.terms),
             capacity=max(0, self.terms.capacity - self._count_busy()),
             max_input_bytes=self.terms.max_input_bytes,
         )
 
     async def fetch_quote(self, peer: Address, request: QuoteRequest) -> Quote:
         """Return a price for a computation."""
-        if self._programs.get(request.function) != request.program_id:
+        is_sold = self._programs.get(request.function) == request.program_id
+        if not (is_sold or request.program_bytes):
             raise PeerRefused("terms", f"{request.function} of this program is not sold here")
         load = await self._fetch_load(peer)
         return build_quote(self.terms, request, load, self.desk.watch.now)
@@ -231,8 +236,8 @@ class WorkerNode:
         async with self._accepting:
             known = self._find(task_id)
             if known is None:
-                steps = await self._check(peer, request)
-                known = self._begin(task_id, request, steps)
+                weight = await self._check(peer, request)
+                known = self._begin(task_id, request, weight)
         if known.step is not WorkerStep.ACCEPTING:
             raise PeerRefused("terms", "the task was accepted before")
         document = build_acceptance(self.desk.domain, known.task, self.desk.address, known.expiry)
@@ -293,23 +298,30 @@ class WorkerNode:
     # --- within -----------------------------------------------------------------------------------
 
     async def _check(self, peer: Address, request: AcceptanceRequest) -> int:
-        """Return the steps of a task that this worker takes; refuse one that it does not."""
-        if request.function not in self._programs:
-            raise PeerRefused("terms", f"{request.function} is not sold here")
-        path = self.blobs.get_path(request.input.blob_id)
+        """Return the weight of a task that this worker takes; refuse one that it does not."""
+        count, max_steps = request.task.count, request.terms.max_steps
         try:
-            facts = await asyncio.to_thread(
-                find_facts, get(request.function), path, request.task.count
-            )
-        except InvalidInput as error:
+            facts = await asyncio.to_thread(self._find_facts, request)
+        except (UsageError, InvalidMessage) as error:
             raise PeerRefused("terms", error.message) from error
         now = await self.desk.watch.refresh()
         check_task(self.terms, request.task, request.agreement, facts, now)
-        steps = facts.count_steps(request.task.count, request.terms.max_steps)
-        check_load(self.terms, request.task, steps, await self._fetch_load(peer))
-        return steps
+        weight = facts.weigh(facts.count_steps(count, max_steps), count)
+        check_load(self.terms, request.task, weight, await self._fetch_load(peer))
+        return weight
 
-    def _begin(self, task_id: Hash32, request: AcceptanceRequest, steps: int) -> WorkerTask:
+    def _find_facts(self, request: AcceptanceRequest) -> Facts:
+        """Return what is asked for, from the files that are held; blocks."""
+        path, count = self.blobs.get_path(request.input.blob_id), request.task.count
+        if request.program is not None:
+            check_program(self.terms, request.program.size)
+            program = self.blobs.get_path(request.program.blob_id)
+            return find_program_facts(program, request.terms.max_steps, path, count)
+        if request.function not in self._programs:
+            raise PeerRefused("terms", f"{request.function} is not sold here")
+        return find_facts(get(request.function), path, count)
+
+    def _begin(self, task_id: Hash32, request: AcceptanceRequest, weight: int) -> WorkerTask:
         """Reserve and journal a task, before its acceptance is signed."""
         task = WorkerTask(
             step=WorkerStep.ACCEPTING,
@@ -320,10 +332,11 @@ class WorkerNode:
             worker=self.desk.address,
             function=request.function,
             input=request.input,
-            steps=steps,
+            program=request.program,
+            steps=weight,
             expiry=get_expiry(self.terms, self.desk.watch.now),
         )
-        self.blobs.hold(request.input.blob_id, task_id.hex())
+        self._hold(task)
         self.role.record(task)
         self._drive(task)
         return task
@@ -331,8 +344,14 @@ class WorkerNode:
     def _resume(self) -> None:
         for task in self.list_tasks():
             with contextlib.suppress(PeerRefused):
-                self.blobs.hold(task.input.blob_id, task.task_id.hex())
+                self._hold(task)
             self._drive(task)
+
+    def _hold(self, task: WorkerTask) -> None:
+        """Keep the files of a task until it ends."""
+        for blob in (task.input, task.program):
+            if blob is not None:
+                self.blobs.hold(blob.blob_id, task.task_id.hex())
 
     def _drive(self, task: WorkerTask) -> None:
         driver: _Driver = TaskDriver(task, task.task_id, self.role, self.desk.watch)
@@ -386,7 +405,7 @@ class WorkerNode:
         return Load(
             tasks=len(busy),
             client_tasks=sum(one.task.client == client for one in busy),
-            steps=sum(one.steps for one in busy),
+            weight=sum(one.steps for one in busy),
             reserved_stake=Wei(sum(one.task.stake for one in waiting)),
             client_reserved_price=Wei(
                 sum(one.task.price for one in waiting if one.task.client == client)

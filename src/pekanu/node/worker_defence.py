@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pekanu.catalog import get
 from pekanu.crypto.merkle import build_proof, region_root
 from pekanu.dispute.moves import ShownItem
 from pekanu.dispute.place import Side
@@ -20,6 +19,7 @@ from pekanu.node.dispute_desk import DisputeDesk
 from pekanu.node.dispute_index import DisputeRecord
 from pekanu.node.dispute_machine import DisputeStep, DisputeTask
 from pekanu.node.dispute_subject import Subject
+from pekanu.node.wares import find_ware
 from pekanu.node.worker_machine import WorkerTask
 from pekanu.node.worker_role import ROLE, Workshop
 from pekanu.types import Hash32
@@ -89,14 +89,17 @@ class WorkerDefence:
         """Return what this worker takes for an item's states; blocks."""
         path = self._shop.blobs.get_path(task.input.blob_id)
         (content,) = split_items(path.read_bytes(), task.task.count, item, item + 1)
-        return self.build_states(task, item, get(task.function).program, bytes(content))
+        return self.build_states(task, item, self._load_program(task), bytes(content))
+
+    def _load_program(self, task: WorkerTask) -> Program:
+        return find_ware(task.function, task.program, self._shop.blobs).program
 
     def _load(self, task: WorkerTask, item: int) -> Subject:
         path = self._shop.blobs.get_path(task.input.blob_id)
         items = split_items(path.read_bytes(), task.task.count)
         inputs = [region_root(one) for one in items]
         results = self._shop.get_folder(task).load_results()
-        program = get(task.function).program
+        program = self._load_program(task)
         shown = ShownItem(
             count=task.task.count,
             index=item,

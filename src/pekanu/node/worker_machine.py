@@ -81,7 +81,9 @@ class WorkerTask(Message):
     worker: AddressText
     function: Name
     input: BlobRef
-    #: The worker's own estimate over all items.
+    #: The client's own program; None for the function.
+    program: BlobRef | None = None
+    #: Machine time reserved for it, in steps.
     steps: U64
     #: Last second at which the acceptance can be used.
     expiry: U64

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, assert_never
 
-from pekanu.catalog import get
 from pekanu.crypto.pedersen import ORDER
 from pekanu.errors import ExecutionFailed, InvalidMessage, JournalError, UsageError
 from pekanu.market.state import GROUP
@@ -24,6 +23,7 @@ from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_wire import encode_message
 from pekanu.node.task_driver import Look
+from pekanu.node.wares import get_program_path
 from pekanu.node.worker_machine import WorkerCall, WorkerTask
 from pekanu.types import Hash32
 
@@ -162,13 +162,13 @@ class WorkerRole:
         return Job(
             name=task.function,
             is_search=task.search is not None,
-            program=get(task.function).program_path,
+            program=get_program_path(task.function, task.program, self._shop.blobs),
             program_id=task.terms.program_id,
             input=self._shop.blobs.get_path(task.input.blob_id),
             runs=folder.runs,
             count=task.task.count,
             max_steps=task.terms.max_steps,
-            expected_steps=task.steps,
+            expected_steps=0 if task.program else task.steps,
             states=folder.states,
             cache=self._shop.cache,
             # What is not done by then is of no use.
@@ -254,5 +254,7 @@ class WorkerRole:
             demand = state.demand
 
     def _release(self, task: WorkerTask) -> None:
-        self._shop.blobs.release(task.input.blob_id, task.task_id.hex())
+        for blob in (task.input, task.program):
+            if blob is not None:
+                self._shop.blobs.release(blob.blob_id, task.task_id.hex())
         self._shop.get_folder(task).remove()

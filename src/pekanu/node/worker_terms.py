@@ -16,7 +16,7 @@ from pekanu.market.task import Task
 from pekanu.node.agreement import Agreement
 from pekanu.node.dispute_terms import MARGIN, find_unfit, get_audit_window, get_max_steps
 from pekanu.node.peer_errors import PeerRefused
-from pekanu.node.peer_messages import FunctionOffer, Quote, QuoteRequest
+from pekanu.node.peer_messages import FunctionOffer, ProgramOffer, Quote, QuoteRequest
 from pekanu.ringers import Domain
 from pekanu.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, Seconds, Wei
 
@@ -53,6 +53,10 @@ class WorkerTerms:
     acceptance_seconds: Seconds = Seconds(120)
     #: Functions sold, by name; empty sells the whole catalog.
     functions: tuple[str, ...] = ()
+    #: Run programs of clients' own.
+    programs: bool = True
+    #: Bytes of such a program's file.
+    max_program_bytes: int = 1 << 22
     #: Referees whose code is known, beside none at all.
     referees: tuple[Address, ...] = ()
     #: The same for searches, which need one.
@@ -82,6 +86,19 @@ class WorkerTerms:
         return keccak256(repr(astuple(self)).encode())
 
 
+#: What a step of an unknown program weighs when machine time is reserved: it may be written to run
+#: as slowly as can be.
+PROGRAM_WEIGHT: Final = 8
+#: What an item of it weighs beside its steps: it may put out as much as there is room for, which
+#: is to be hashed and sealed.
+ITEM_WEIGHT: Final = 10**9
+
+
+def get_weight(steps: int, count: int, *, is_program: bool) -> int:
+    """Return the machine time to reserve for a task, in steps of common speed."""
+    return steps * PROGRAM_WEIGHT + count * ITEM_WEIGHT if is_program else steps
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Load:
     """What a worker has promised so far."""
@@ -90,8 +107,8 @@ class Load:
     tasks: int
     #: Those of the client that asks.
     client_tasks: int
-    #: Steps of all tasks that wait or run.
-    steps: int
+    #: Machine time of all tasks that wait or run, in steps.
+    weight: int
     #: Stakes of acceptances that are not used yet.
     reserved_stake: Wei
     #: Prices of the asking client's acceptances that are not used yet.
@@ -108,6 +125,9 @@ class Facts(Protocol):
     def count_steps(self, count: int, max_steps: int) -> int:
         """Return the steps that are paid for."""
 
+    def weigh(self, steps: int, count: int) -> int:
+        """Return the machine time to reserve for so many steps, in steps of common speed."""
+
     def find_wrong(self, agreement: Agreement) -> str | None:
         """Return why some terms are not those of the input, or None."""
 
@@ -122,6 +142,8 @@ class InputFacts:
     steps: int
     #: That of the largest.
     largest: int
+    #: A client's own program: how fast it runs and what it puts out, nobody knows.
+    is_program: bool = False
 
     def count_steps(self, count: int, max_steps: int) -> int:
         """Return the steps that are paid for: the estimate, more if more are allowed than usual."""
@@ -129,6 +151,10 @@ class InputFacts:
         if max_steps > usual:
             return -(-self.steps * max_steps // usual)
         return min(self.steps, count * max_steps)
+
+    def weigh(self, steps: int, count: int) -> int:
+        """Return the machine time to reserve, in steps of common speed."""
+        return get_weight(steps, count, is_program=self.is_program)
 
     def find_wrong(self, agreement: Agreement) -> str | None:
         """Return why some terms are not those of the input, or None."""
@@ -156,6 +182,10 @@ class SearchFacts:
     def count_steps(self, count: int, max_steps: int) -> int:  # noqa: ARG002 - of one item
         """Return the steps of the whole search."""
         return self.steps
+
+    def weigh(self, steps: int, count: int) -> int:  # noqa: ARG002 - of one item
+        """Return the machine time to reserve, in steps of common speed."""
+        return steps
 
     def find_wrong(self, agreement: Agreement) -> str | None:
         """Return why some terms are not those of the search, or None."""
@@ -188,7 +218,10 @@ def build_offers(terms: WorkerTerms, programs: Mapping[str, Hash32]) -> tuple[Fu
 
 def build_quote(terms: WorkerTerms, request: QuoteRequest, load: Load, now: Seconds) -> Quote:
     """Return a price; raises PeerRefused when the task is too large."""
-    _check_size(terms, request.count, request.input_bytes, request.steps)
+    is_program = request.program_bytes > 0
+    _check_size(terms, request.count, request.input_bytes, request.steps, is_program=is_program)
+    if is_program:
+        check_program(terms, request.program_bytes)
     price = get_price(request.steps, terms.gigastep_price, terms.base_price * request.count)
     return Quote(
         price=price,
@@ -246,7 +279,7 @@ def check_task(
             raise PeerRefused("terms", reason)
 
 
-def check_load(terms: WorkerTerms, task: Task, steps: int, load: Load) -> None:
+def check_load(terms: WorkerTerms, task: Task, weight: int, load: Load) -> None:
     """Refuse a task for which there is no room, no collateral, or no money of the client's.
 
     Raises:
@@ -254,7 +287,7 @@ def check_load(terms: WorkerTerms, task: Task, steps: int, load: Load) -> None:
     """
     if load.tasks >= terms.capacity or load.client_tasks >= terms.client_capacity:
         raise PeerRefused("busy", "the worker has no free slot", hint="try again later")
-    if load.steps + steps > terms.max_steps:
+    if load.weight + weight > terms.max_steps:
         raise PeerRefused("busy", "the worker has no time left", hint="try again later")
     if load.ledger - load.reserved_stake < task.stake:
         raise PeerRefused("busy", "the worker has no collateral left", hint="try again later")
@@ -266,10 +299,41 @@ def check_load(terms: WorkerTerms, task: Task, steps: int, load: Load) -> None:
         )
 
 
-def _check_size(terms: WorkerTerms, count: int, input_bytes: int, steps: int) -> None:
+def build_program_offer(terms: WorkerTerms) -> ProgramOffer | None:
+    """Return on what terms clients' own programs are run; None if they are not."""
+    if not terms.programs:
+        return None
+    return ProgramOffer(
+        base_price=terms.base_price,
+        gigastep_price=terms.gigastep_price,
+        max_steps=(terms.max_steps - ITEM_WEIGHT) // PROGRAM_WEIGHT,
+        max_bytes=terms.max_program_bytes,
+        max_count=min(terms.max_count, terms.max_steps // ITEM_WEIGHT),
+    )
+
+
+def _check_size(
+    terms: WorkerTerms, count: int, input_bytes: int, steps: int, *, is_program: bool
+) -> None:
     if not 0 < count <= terms.max_count:
         raise PeerRefused("terms", f"a batch has 1 to {terms.max_count} items here")
     if input_bytes > terms.max_input_bytes:
         raise PeerRefused("terms", f"an input has at most {terms.max_input_bytes} bytes here")
-    if steps > terms.max_steps:
-        raise PeerRefused("terms", f"a task takes at most {terms.max_steps} steps here")
+    if get_weight(steps, count, is_program=is_program) <= terms.max_steps:
+        return
+    if is_program:
+        left = max(0, terms.max_steps - count * ITEM_WEIGHT) // PROGRAM_WEIGHT
+        raise PeerRefused("terms", f"{count} items of a program take at most {left} steps here")
+    raise PeerRefused("terms", f"a task takes at most {terms.max_steps} steps here")
+
+
+def check_program(terms: WorkerTerms, size: int) -> None:
+    """Refuse a client's own program by its size, or any.
+
+    Raises:
+        PeerRefused: With code ``terms``.
+    """
+    if not terms.programs:
+        raise PeerRefused("terms", "only functions are sold here, no programs are run")
+    if size > terms.max_program_bytes:
+        raise PeerRefused("terms", f"a program has at most {terms.max_program_bytes} bytes here")

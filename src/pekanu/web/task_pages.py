@@ -130,7 +130,7 @@ async def build_task_page(viewer: Viewer, text: str) -> TaskPage:
         if chain is None
         else get_outlook(chain.status, chain.deadline, now, is_challenged=chain.challenges > 0)
     )
-    function = _find_function(job.function if job else "")
+    function = _find_function(job.function if job and not job.program else "")
     failure, hint = _describe_failure(site, found)
     task_id = chain.task_id if chain else task.task_id if task else None
     return TaskPage(
@@ -153,7 +153,7 @@ async def build_task_page(viewer: Viewer, text: str) -> TaskPage:
         receipt=_build_receipt(found),
         failure=failure,
         failure_hint=hint,
-        again=f"/compute/{job.function}" if failure and job else "",
+        again=f"/compute/{job.function}" if failure and job and not job.program else "",
         is_mine=_is_mine(viewer, found),
     )
 
@@ -161,8 +161,8 @@ async def build_task_page(viewer: Viewer, text: str) -> TaskPage:
 async def load_result(site: Site, found: Found) -> ResultView | None:
     """Return the output, drawn, once it is verified."""
     outputs = load_outputs(found)
-    if outputs is None or found.job is None:
-        return None
+    if outputs is None or found.job is None or found.job.program is not None:
+        return None  # nobody knows how the output of a program of one's own is drawn
     return (await site.results.show(found.id, found.job.function, outputs)).view
 
 
@@ -374,4 +374,9 @@ def get_function(found: Found) -> Function:
     """Return the function of a job; raises UsageError where it is not known."""
     if found.job is None:
         raise UsageError("this node has no output of this task")
+    if found.job.program is not None:
+        raise UsageError(
+            f"{found.job.function} is a program, not a function of the catalog",
+            hint="its output is where it was bought from: the command line or Python",
+        )
     return catalog.get(found.job.function)

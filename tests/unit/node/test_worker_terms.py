@@ -10,6 +10,8 @@ from pekanu.node.dispute_terms import MARGIN, SURE_STEPS, build_terms, get_max_s
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_messages import QuoteRequest
 from pekanu.node.worker_terms import (
+    ITEM_WEIGHT,
+    PROGRAM_WEIGHT,
     InputFacts,
     Load,
     SearchFacts,
@@ -60,7 +62,7 @@ TASK = Task(
 FREE = Load(
     tasks=0,
     client_tasks=0,
-    steps=0,
+    weight=0,
     reserved_stake=Wei(0),
     client_reserved_price=Wei(0),
     ledger=Wei(1000),
@@ -219,7 +221,7 @@ def test_check_load__when_there_is_room__then_taken() -> None:
     [
         ({"tasks": 2}, "busy"),
         ({"client_tasks": 1}, "busy"),
-        ({"steps": TERMS.max_steps}, "busy"),
+        ({"weight": TERMS.max_steps}, "busy"),
         ({"reserved_stake": Wei(1)}, "busy"),
         ({"client_ledger": Wei(999)}, "funds"),
         ({"client_reserved_price": Wei(1)}, "funds"),
@@ -327,3 +329,27 @@ def test_check_task__when_a_program_is_passed_for_a_search__then_refused() -> No
         )
     with pytest.raises(PeerRefused, match="not those of a search"):
         check_task(SEARCHING, TASK, wrap(COMPUTATION), SEARCH_FACTS, Seconds(1000))
+
+
+PROGRAM = replace(REQUEST, program_bytes=1000, steps=10**9, max_steps=5 * 10**8)
+
+
+def test_build_quote__when_it_is_a_program__then_its_limit_is_what_is_priced() -> None:
+    assert build_quote(TERMS, PROGRAM, FREE, Seconds(50)).price == 1000
+
+
+@pytest.mark.parametrize(
+    ("terms", "changes", "reason"),
+    [
+        (replace(TERMS, programs=False), {}, "no programs are run"),
+        (TERMS, {"program_bytes": TERMS.max_program_bytes + 1}, "a program has at most"),
+        # It may run as slowly as can be, and put out as much.
+        (TERMS, {"steps": TERMS.max_steps // PROGRAM_WEIGHT}, "items of a program take at most"),
+        (TERMS, {"count": TERMS.max_steps // ITEM_WEIGHT}, "items of a program take at most"),
+    ],
+)
+def test_build_quote__when_a_program_is_too_much__then_refused(
+    terms: WorkerTerms, changes: dict[str, int], reason: str
+) -> None:
+    with pytest.raises(PeerRefused, match=reason):
+        build_quote(terms, replace(PROGRAM, **changes), FREE, Seconds(50))
