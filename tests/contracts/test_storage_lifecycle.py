@@ -661,6 +661,20 @@ def test_collect__while_challenged__then_what_had_vested_and_no_end(world: Stora
     assert world.get_gains() == (PENALTY - PRICE + FEE, PRICE - PENALTY)
 
 
+def test_collect__while_challenged_within_the_term__then_up_to_the_opening_only(
+    world: StorageWorld,
+) -> None:
+    world.store()
+    world.wait(200)
+    world.do(world.challenge())
+    world.wait(RESPONSE)
+    world.do(world.named(act.Collect))
+    assert world.get_gains() == (-PRICE, get_worth(200) - PENALTY)
+    world.do(world.answer())
+    world.do(world.named(act.Collect))
+    assert world.get_gains() == (-PRICE, get_worth(200 + RESPONSE) + FEE - PENALTY)
+
+
 def test_collect__before_the_receipt__then_nothing(world: StorageWorld) -> None:
     world.do(world.pay())
     world.wait(100)

@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final
 
@@ -69,6 +69,8 @@ class Shop:
     watch: ServerWatch
     terms: ProviderTerms
     draw: Callable[[int], bytes] = secrets.token_bytes
+    #: Agreements whose clients said that sigma and L arrived; forgotten with the process.
+    acknowledged: set[Hash32] = field(default_factory=set)
 
     @property
     def domain(self) -> StorageDomain:
@@ -292,6 +294,15 @@ class ProviderCounter:
                 agreement = await self._sign(row, agreement)
         link = agreement.build_link(self._shop.domain, self._shop.desk.address)
         return ReceiptHead(signature=agreement.receipt_signature, link=link.encode())
+
+    async def acknowledge(self, peer: Address, agreement_id: Hash32) -> AgreementStatus:
+        """Step 13: note that sigma and L arrived, so that L need not go on chain."""
+        agreement = read_agreement(self._get(peer, agreement_id))
+        if not agreement.is_signed:
+            raise PeerRefused("early", "no receipt was signed")
+        self._shop.acknowledged.add(agreement_id)
+        self._shop.watch.wake()
+        return await self.fetch_status(peer, agreement_id)
 
     async def _sign(self, row: AgreementRow, agreement: Agreement) -> Agreement:
         shop, stage = self._shop, read_stage(row)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,11 +21,12 @@ from typing import Final
 from pekanu.chain import Call
 from pekanu.chain.storage_contract import MAX_BATCH, Confirmation
 from pekanu.chain.storage_events import Paid
-from pekanu.errors import ChainError, PekanuError
+from pekanu.errors import ChainError, InvalidMessage, PekanuError
 from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
 from pekanu.node.provider.counter import Shop
 from pekanu.node.provider.index import AgreementRow
 from pekanu.node.storage.messages import Stage
+from pekanu.node.storage.sealing import seal_link
 from pekanu.storage.money import get_release, get_vested, get_vested_seconds
 from pekanu.storage.state import AgreementState, Status
 from pekanu.storage.trees import MAX_ANSWER, LeafProof
@@ -33,6 +35,8 @@ from pekanu.types import Hash32, Seconds, Wei
 _LOG: Final = logging.getLogger(__name__)
 #: Seconds between looks when nothing is heard.
 _LOOK_SECONDS: Final = 2.0
+#: Seconds that a client has to say that its receipt arrived, before its link goes on chain.
+_ACKNOWLEDGE_SECONDS: Final = 10.0
 #: Agreements that are looked after at once.
 _AT_ONCE: Final = 8
 
@@ -63,6 +67,7 @@ class Keeper:
         self._limit = asyncio.Semaphore(_AT_ONCE)
         self._busy: dict[Hash32, asyncio.Task[None]] = {}
         self._collected_at = 0
+        self._signed_at: dict[Hash32, float] = {}
         self.tally = Tally()
 
     @asynccontextmanager
@@ -229,34 +234,50 @@ class Keeper:
     # --- many at once -------------------------------------------------------------------------
 
     async def _confirm(self, rows: list[AgreementRow]) -> None:
-        """Show receipts on chain, up to 32 in a transaction."""
+        """Show receipts on chain: many in a transaction, or one with its link.
+
+        The link goes on chain, sealed, for a client that did not say that it has it.
+        """
+        shop, now = self._shop, time.monotonic()
+        ready: list[AgreementRow] = []
+        for row in rows:
+            state = await shop.server.fetch_agreement(row.agreement_id)
+            if state.status is not Status.PAID:
+                continue
+            since = self._signed_at.setdefault(row.agreement_id, now)
+            if row.agreement_id in shop.acknowledged:
+                ready.append(row)
+            elif now >= since + _ACKNOWLEDGE_SECONDS:
+                await self._show([self._build_confirmation(row, with_link=True)])
+        for start in range(0, len(ready), MAX_BATCH):
+            some = ready[start : start + MAX_BATCH]
+            await self._show([self._build_confirmation(row) for row in some])
+
+    def _build_confirmation(self, row: AgreementRow, *, with_link: bool = False) -> Confirmation:
+        shop, agreement = self._shop, read_agreement(row)
+        sealed = b""
+        with contextlib.suppress(InvalidMessage):
+            link = agreement.build_link(shop.domain, shop.desk.address)
+            sealed = seal_link(link, agreement.sealing_key) if with_link else b""
+        return Confirmation(
+            receipt=agreement.build_receipt(shop.domain, shop.desk.address),
+            signature=agreement.receipt_signature,
+            sealed_link=sealed,
+        )
+
+    async def _show(self, batch: list[Confirmation]) -> None:
         shop = self._shop
-        states = [await shop.server.fetch_agreement(row.agreement_id) for row in rows]
-        awaited = [
-            row for row, state in zip(rows, states, strict=True) if state.status is Status.PAID
-        ]
-        for start in range(0, len(awaited), MAX_BATCH):
-            some = awaited[start : start + MAX_BATCH]
-            batch = []
-            for row in some:
-                agreement = read_agreement(row)
-                batch.append(
-                    Confirmation(
-                        receipt=agreement.build_receipt(shop.domain, shop.desk.address),
-                        signature=agreement.receipt_signature,
-                    )
-                )
-            names = b"".join(row.agreement_id for row in some)
-            key = f"confirm:{sha256(names).hexdigest()}"
-            call = (
-                shop.server.confirm(batch[0])
-                if len(batch) == 1
-                else shop.server.confirm_many(batch)
-            )
-            with contextlib.suppress(ChainError):
-                await shop.desk.sender.send(call, key=key)
-                self.tally.receipts += len(batch)
-            shop.watch.wake()
+        ids = [one.receipt.agreement_id for one in batch]
+        key = f"confirm:{sha256(b''.join(ids)).hexdigest()}"
+        is_one = len(batch) == 1
+        call = shop.server.confirm(batch[0]) if is_one else shop.server.confirm_many(batch)
+        with contextlib.suppress(ChainError):
+            await shop.desk.sender.send(call, key=key)
+            self.tally.receipts += len(batch)
+            for one in ids:
+                shop.acknowledged.discard(one)
+                self._signed_at.pop(one, None)
+        shop.watch.wake()
 
     async def _collect(self, rows: list[AgreementRow]) -> None:
         """Collect what has vested, where it is worth a transaction, and end what is over."""

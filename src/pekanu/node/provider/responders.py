@@ -51,6 +51,7 @@ class StorageResponders:
                 (routes.OWN, self._own),
                 (routes.UPLOAD, self._upload),
                 (routes.RECEIPT, self._receipt),
+                (routes.ACKNOWLEDGE, self._acknowledge),
                 (routes.CHUNKS, self._chunks),
                 (routes.LEAVES, self._leaves),
             )
@@ -108,6 +109,10 @@ class StorageResponders:
     async def _receipt(self, request: PeerRequest) -> Answer:
         agreement_id = Hash32(request.message.agreement_id)
         return Answer(head=await self._counter.sign_receipt(request.peer, agreement_id))
+
+    async def _acknowledge(self, request: PeerRequest) -> Answer:
+        agreement_id = Hash32(request.message.agreement_id)
+        return Answer(head=await self._counter.acknowledge(request.peer, agreement_id))
 
     async def _chunks(self, request: PeerRequest) -> Answer:
         asked = request.message

@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pekanu import contracts
+from pekanu.chain import Call
+from pekanu.chain.storage_calls import ShownReceipt, fetch_receipt
 from pekanu.chain.storage_contract import StorageClientContract, StorageServerContract
 from pekanu.chain.storage_events import Answered, Fined, decode_storage_event
+from pekanu.chain.storage_events import Stored as Shown
 from pekanu.errors import ProtocolError, Rejected, UsageError
 from pekanu.node.storage.deal import ask_quote, check_funds, pay
 from pekanu.node.storage.download import fetch_manifest
@@ -26,6 +29,10 @@ from pekanu.storage.state import AgreementState, Status
 from pekanu.types import Hash32, Seconds, Wei
 
 _LOOK_SECONDS: Final = 0.3
+#: The step of the payment.
+_PAYMENT: Final = 9
+#: Blocks searched where the payment's is not known.
+_LOOK_BACK: Final = 1000
 #: Place of the leaves among an answer's arguments.
 _LEAVES_ARGUMENT: Final = 6
 
@@ -82,8 +89,6 @@ async def challenge(
         else leaf
     )
     fee = await server.fetch_challenge_fee(count)
-    # The fee depends on the base fee of the block to come.
-    fee = Wei(-(-fee * 5 // 4 // 10**9) * 10**9)
     contract = StorageClientContract(desk.chain, stored.client)
     call = contract.challenge(
         stored.quote, chunk=chosen, leaf=first, count=count, fee=fee, is_sent=True
@@ -151,30 +156,22 @@ async def _fetch_shown(storer: Storer, stored: StoredObject, transaction: Hash32
 
 
 async def fine(storer: Storer, stored: StoredObject) -> Step:
-    """Step 14: take the penalty for a challenge that was not answered; return the evidence.
+    """Step 14: take the penalty, and return the evidence.
+
+    For a challenge that was not answered, or a receipt on chain that contradicts the quote.
 
     Raises:
-        Rejected: The deadline is not over, or there is no open challenge.
+        Rejected: The deadline is not over, or there is nothing to be fined for.
     """
     desk, server = storer.desk, get_server(storer, stored)
-    state = await server.fetch_agreement(stored.agreement_id)
-    if state.status is not Status.CHALLENGED:
-        raise Rejected("storage: not challenged", hint="`pekanu store challenge` opens one")
-    now = await desk.watch.refresh()
-    if now <= state.deadline:
-        raise Rejected(
-            "storage: too early", hint=f"the provider has {state.deadline - now} seconds left"
-        )
-    receipt = await desk.send(server.fine(stored.quote), task_id=stored.agreement_id, name="fine")
-    paid = 0
-    for log in receipt.logs:
-        event = decode_storage_event(log)
-        if isinstance(event, Fined):
-            paid = event.to_client
+    name, call = await _build_fine(storer, stored)
+    receipt = await desk.send(call, task_id=stored.agreement_id, name=name)
+    events = map(decode_storage_event, receipt.logs)
+    paid = sum(event.to_client for event in events if isinstance(event, Fined))
     step = Step.build(
         14,
-        server=stored.server,
-        call="fine",
+        server=server.address,
+        call=name,
         transaction=receipt.transaction,
         block_number=receipt.block_number,
         to_client_wei=str(paid),
@@ -183,6 +180,38 @@ async def fine(storer: Storer, stored: StoredObject) -> Step:
     storer.record(replace(stored, step=StoreStep.ENDED).with_step(step))
     await take_back(storer, stored)
     return step
+
+
+async def _build_fine(storer: Storer, stored: StoredObject) -> tuple[str, Call]:
+    """Return the call that fines the provider, and its name."""
+    desk, server = storer.desk, get_server(storer, stored)
+    state = await server.fetch_agreement(stored.agreement_id)
+    lie = await _find_contradiction(storer, stored) if state.status.is_live else None
+    if lie is not None:
+        call = server.fine_equivocation(stored.quote, lie.receipt, lie.signature)
+        return "fine_equivocation", call
+    if state.status is not Status.CHALLENGED:
+        raise Rejected("storage: not challenged", hint="`pekanu store challenge` opens one")
+    now = await desk.watch.refresh()
+    if now <= state.deadline:
+        raise Rejected(
+            "storage: too early", hint=f"the provider has {state.deadline - now} seconds left"
+        )
+    return "fine", server.fine(stored.quote)
+
+
+async def _find_contradiction(storer: Storer, stored: StoredObject) -> ShownReceipt | None:
+    """Return a receipt that the provider showed on chain against its own quote, if it did."""
+    chain, head = storer.desk.chain, await storer.desk.chain.fetch_block_number()
+    paid = next((step for step in stored.steps if step.number == _PAYMENT), None)
+    first = int(paid.evidence["block_number"]) if paid else max(0, head - _LOOK_BACK)
+    for log in await chain.fetch_logs(stored.server, first, head):
+        event = decode_storage_event(log)
+        if isinstance(event, Shown) and event.agreement_id == stored.agreement_id:
+            domain = stored.storage_domain
+            shown = await fetch_receipt(chain, domain, stored.quote, log.transaction)
+            return shown if shown and shown.receipt.contradicts(stored.quote) else None
+    return None
 
 
 async def reclaim(storer: Storer, stored: StoredObject) -> Wei:

@@ -129,6 +129,10 @@ class ProviderClient(PeerClient):
         """Step 13: return sigma and L; nothing of them is checked here."""
         return await self._ask(routes.RECEIPT, AgreementQuery(agreement_id=agreement_id))
 
+    async def acknowledge(self, agreement_id: Hash32) -> AgreementStatus:
+        """Say that sigma and L arrived: the provider need not put L on chain."""
+        return await self._ask(routes.ACKNOWLEDGE, AgreementQuery(agreement_id=agreement_id))
+
     async def fetch_chunks(self, link: Link, first: int, names: list[ChunkName]) -> list[bytes]:
         """Return neighbouring chunks, as many as the provider sends at once and at least one.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Final
 
 from pekanu.chain.storage_contract import StorageFactoryContract
-from pekanu.chain.storage_events import Paid, decode_storage_event
+from pekanu.chain.storage_events import Linked, Paid, decode_storage_event
 from pekanu.errors import PekanuError
 from pekanu.node.storage.download import fetch_manifest
 from pekanu.node.storage.providers import OpenProvider, fetch_offers, open_provider_line
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Storer
+from pekanu.storage.compact import from_compact
 from pekanu.storage.link import Link
 from pekanu.storage.state import Status
 from pekanu.types import Address
@@ -60,14 +61,35 @@ async def _fetch_payments(storer: Storer, server: Address, client: Address) -> l
     return found
 
 
+async def _fetch_link(storer: Storer, provider: OpenProvider, paid: Paid) -> tuple[Link, bytes]:
+    """Return L and sigma: from the provider, or as it put them on chain for a client that was gone.
+
+    Raises:
+        PekanuError: They are nowhere.
+    """
+    try:
+        head = await provider.client.fetch_receipt(paid.agreement_id)
+        return Link.decode(head.link), head.signature
+    except PekanuError:
+        chain, first = storer.desk.chain, paid.log.block_number
+        head_block = await chain.fetch_block_number()
+        for start in range(first, head_block + 1, _RANGE):
+            last = min(head_block, start + _RANGE - 1)
+            for log in await chain.fetch_logs(provider.server.address, start, last):
+                event = decode_storage_event(log)
+                if isinstance(event, Linked) and event.agreement_id == paid.agreement_id:
+                    sealed = storer.secret.open_link(event.sealed_link)
+                    return sealed, from_compact(event.r, event.vs)
+        raise
+
+
 async def _recover(storer: Storer, provider: OpenProvider, paid: Paid) -> StoredObject | None:
     """Return the object of a payment that stands and whose link this wallet can open, or None."""
     state = await provider.server.fetch_agreement(paid.agreement_id)
     if state.status not in {Status.STORED, Status.CHALLENGED}:
         return None
     try:
-        head = await provider.client.fetch_receipt(paid.agreement_id)
-        link = Link.decode(head.link)
+        link, signature = await _fetch_link(storer, provider, paid)
         manifest_key = storer.secret.open_memo(link.memo)
         manifest = await fetch_manifest(provider.client, link, manifest_key)
     except PekanuError:
@@ -89,6 +111,6 @@ async def _recover(storer: Storer, provider: OpenProvider, paid: Paid) -> Stored
         file_bytes=manifest.size,
         file_count=len(manifest.files),
         domain="own",
-        receipt_signature=head.signature,
+        receipt_signature=signature,
         created_at=int(state.started),
     )

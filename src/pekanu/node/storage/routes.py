@@ -56,6 +56,9 @@ UPLOAD: Final = Operation(
 RECEIPT: Final = Operation(
     name="storage-receipt", request=messages.AgreementQuery, response=messages.ReceiptHead
 )
+ACKNOWLEDGE: Final = Operation(
+    name="storage-acknowledge", request=messages.AgreementQuery, response=messages.AgreementStatus
+)
 CHUNKS: Final = Operation(
     name="storage-chunks",
     request=messages.ChunksQuery,

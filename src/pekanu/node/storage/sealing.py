@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nacl.exceptions import CryptoError
-from nacl.public import PrivateKey
+from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.secret import SecretBox
 
 from pekanu.errors import InvalidMessage
 from pekanu.node.channel_keys import WalletSigner
 from pekanu.storage.domains import EncryptionDomain, derive_key
+from pekanu.storage.link import Link
 from pekanu.types import Address, Hash32
 
 _WARNING: Final = (
@@ -71,9 +72,32 @@ class StorageSecret:
         except (CryptoError, ValueError) as error:
             raise InvalidMessage("the link's memo is not this wallet's") from error
 
+    def open_link(self, sealed_link: bytes) -> Link:
+        """Return a link that a provider put on chain for this client.
+
+        Raises:
+            InvalidMessage: It was not sealed to this wallet, or is no link.
+        """
+        try:
+            return Link.decode(bytes(SealedBox(self._private_key).decrypt(sealed_link)))
+        except (CryptoError, ValueError) as error:
+            raise InvalidMessage("the sealed link is not this wallet's") from error
+
     def get_manifest_key(self, content: bytes) -> bytes:
         """Return the key of a manifest; another for every content."""
         return derive_key(derive_key(self.secret, "manifests") + content, "manifest")
+
+
+def seal_link(link: Link, sealing_key: bytes) -> bytes:
+    """Return a link that only the owner of a sealing key can read.
+
+    Raises:
+        InvalidMessage: Nothing can be sealed to that key.
+    """
+    try:
+        return bytes(SealedBox(PublicKey(sealing_key)).encrypt(link.encode()))
+    except (CryptoError, ValueError) as error:
+        raise InvalidMessage("nothing can be sealed to the client's key") from error
 
 
 def build_secret_request(owner: Address) -> dict[str, Any]:

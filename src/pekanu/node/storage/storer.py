@@ -25,7 +25,7 @@ from pekanu.chain.storage_contract import (
     StorageServerContract,
 )
 from pekanu.chain.storage_events import Stored, decode_storage_event
-from pekanu.errors import InvalidInput, ProtocolError
+from pekanu.errors import InvalidInput, PekanuError, ProtocolError
 from pekanu.market.typed_data import get_signable
 from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
@@ -368,6 +368,8 @@ class Storer:
         if not is_signed_by(stored.provider, document, head.signature):
             raise ProtocolError("the provider did not sign the receipt of what it was sent")
         stored = self.record(replace(stored, receipt_signature=head.signature))
+        with contextlib.suppress(PekanuError):
+            await provider.client.acknowledge(stored.agreement_id)
         step = Step.build(
             13,
             server=stored.server,
