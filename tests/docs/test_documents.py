@@ -138,6 +138,8 @@ def test_examples__run_as_written__print_what_the_document_shows(
     for line in "\n".join(_blocks(document, "console")).splitlines():
         if line.startswith("$ "):
             steps.append((line[2:], []))
+        elif line.startswith("> ") and not steps[-1][1]:
+            steps[-1] = (f"{steps[-1][0]}\n{line[2:]}", [])
         elif line.strip():
             steps[-1][1].append(line)
     with _open_place(document, tmp_path) as place:
