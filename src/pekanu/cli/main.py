@@ -17,6 +17,7 @@ from pekanu.cli import (
     bench,
     build,
     chain,
+    challenger,
     demo,
     dispute,
     functions,
@@ -56,6 +57,7 @@ store.register(app)
 provider.register(app)
 tasks.register(app)
 dispute.register(app)
+challenger.register(app)
 account.register(app)
 chain.register(app)
 bench.register(app)

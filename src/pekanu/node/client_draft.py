@@ -22,7 +22,7 @@ from pekanu.node.input_facts import get_inputs_root
 from pekanu.node.offers import Demand
 from pekanu.node.peer_messages import BlobRef, QuoteRequest
 from pekanu.ringers import RingerCount, recommend_count
-from pekanu.types import ZERO_HASH, Address
+from pekanu.types import ZERO_ADDRESS, ZERO_HASH, Address
 
 #: What is recommended: who leaves out half of the domain gets away with it in one case of twenty.
 SKIPPED: Final = Fraction(1, 2)
@@ -80,6 +80,7 @@ def build_job(request: JobRequest, store: Store, draw: RandomBytes) -> ClientJob
         policy=str(request.policy),
         max_price=request.max_price,
         worker=request.worker,
+        agent=request.agent,
     )
 
 
@@ -100,6 +101,7 @@ def build_demand(job: ClientJob, client: Address, referee: Address) -> Demand:
         program_id=job.run_id,
         inputs_root=job.inputs_root,
         referee=referee,
+        agent=job.agent or ZERO_ADDRESS,
         output_bytes=job.output_bytes,
     )
 
@@ -138,4 +140,5 @@ def _build_search_job(
         policy=str(request.policy),
         max_price=request.max_price,
         worker=request.worker,
+        agent=request.agent,
     )

@@ -41,6 +41,8 @@ class JobRequest:
     worker: Address | None = None
     #: Where an item's program is stopped; None takes the step model's estimate with a margin.
     max_steps: int | None = None
+    #: Who may demand, complain and challenge for the client; None is nobody.
+    agent: Address | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +73,8 @@ class ClientJob(Message):
     policy: Name
     max_price: U256 | None = None
     worker: AddressText | None = None
+    #: Who may demand, complain and challenge for the client.
+    agent: AddressText | None = None
     #: The highest price that was confirmed.
     confirmed_price: U256 | None = None
     #: Workers that failed.

@@ -208,6 +208,24 @@ def open_journal(place: Path | str, account: Address, *, purpose: str) -> Iterat
         lock.release()
 
 
+@contextmanager
+def read_journal(path: Path, account: Address) -> Iterator[Journal]:
+    """Yield an account's journal to read from, whoever writes it meanwhile.
+
+    Raises:
+        JournalError: There is none, or it cannot be read.
+    """
+    if not path.exists():
+        raise JournalError(f"there is no journal at {path}")
+    engine = create_engine(f"sqlite:///file:{path}?mode=ro&uri=true")
+    try:
+        yield Journal(engine, account)
+    except DatabaseError as error:
+        raise JournalError(f"the journal {path} cannot be read: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
 def _configure_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):

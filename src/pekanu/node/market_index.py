@@ -20,10 +20,12 @@ from pekanu.chain.events import (
     KeyRevealed,
     MarketEvent,
     Refuted,
+    Resolved,
     Settled,
     TaskEvent,
 )
 from pekanu.market.claim import Claim
+from pekanu.market.task import Task
 from pekanu.types import Address, Hash32
 
 #: The role of those who compute, in announcements.
@@ -49,6 +51,16 @@ class Record:
         return (self.settled + 2) / (self.settled + self.lost + self.expired + 4)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StandingClaim:
+    """A claim that can still be challenged, as far as events say."""
+
+    task_id: Hash32
+    task: Task
+    worker: Address
+    claim: Claim
+
+
 class MarketIndex:
     """Everything that a node wants to know of the market's past."""
 
@@ -58,6 +70,8 @@ class MarketIndex:
         self._records: defaultdict[Address, Record] = defaultdict(Record)
         self._events: defaultdict[Hash32, list[TaskEvent]] = defaultdict(list)
         self._kept: set[Hash32] = set()
+        self._bound: dict[Hash32, Accepted] = {}
+        self._claims: dict[Hash32, StandingClaim] = {}
 
     def clear(self) -> None:
         """Forget all but which tasks' events are to be kept."""
@@ -65,6 +79,8 @@ class MarketIndex:
         self._workers.clear()
         self._records.clear()
         self._events.clear()
+        self._bound.clear()
+        self._claims.clear()
 
     def keep(self, task_id: Hash32) -> None:
         """Keep the events of a task from now on, whole."""
@@ -108,6 +124,10 @@ class MarketIndex:
         found = self.find_last(task_id, Delivered)
         return found.claim if found else None
 
+    def list_claims(self) -> list[StandingClaim]:
+        """Return the claims of all tasks that have not ended, oldest first."""
+        return list(self._claims.values())
+
     def find_key(self, task_id: Hash32) -> KeyRevealed | None:
         """Return the opening of a kept task's seal."""
         return self.find_last(task_id, KeyRevealed)
@@ -137,7 +157,9 @@ class MarketIndex:
             self._events[event.task_id].append(event)
         if isinstance(event, Accepted):
             self._workers[event.task_id] = event.worker
+            self._bound[event.task_id] = event
             return
+        self._follow_claim(event)
         worker = self._workers.get(event.task_id)
         if worker is None:
             return
@@ -152,3 +174,13 @@ class MarketIndex:
             case _:
                 return
         del self._workers[event.task_id]
+
+    def _follow_claim(self, event: TaskEvent) -> None:
+        bound = self._bound.get(event.task_id)
+        if bound is not None and isinstance(event, Delivered):
+            self._claims[event.task_id] = StandingClaim(
+                task_id=event.task_id, task=bound.task, worker=event.worker, claim=event.claim
+            )
+        elif isinstance(event, Settled | Expired | Forfeited | Refuted | Resolved):
+            self._bound.pop(event.task_id, None)
+            self._claims.pop(event.task_id, None)

@@ -24,7 +24,7 @@ from pekanu.node.dispute_terms import build_terms
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.peer_client import PeerClient
 from pekanu.node.peer_messages import Quote, QuoteRequest
-from pekanu.types import Address, Hash32, Seconds, Wei, format_wei
+from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei, format_wei
 
 _LOG: Final = logging.getLogger(__name__)
 #: Seconds that a client gives itself to get a signed task onto the chain.
@@ -64,6 +64,8 @@ class Demand:
     inputs_root: Hash32
     #: Rules on challenges.
     referee: Address
+    #: May act for the client; zero is nobody.
+    agent: Address = ZERO_ADDRESS
     #: Bytes of an item's output at most, as estimated.
     output_bytes: int
 
@@ -83,6 +85,7 @@ def draft_task(demand: Demand, quote: Quote, *, now: Seconds, salt: Hash32) -> T
     """Return the task that a quote leads to."""
     return Task(
         client=demand.client,
+        agent=demand.agent,
         referee=demand.referee,
         terms=draft_terms(demand, quote).hash(),
         count=demand.request.count,
