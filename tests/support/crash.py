@@ -47,7 +47,7 @@ class Party:
     account: int
     #: Begin a job, rather than go on with what the journal holds.
     begins: bool = True
-    #: The step after whose record it dies; empty for never.
+    #: The step after whose record it dies; empty for never. Of a dispute: `dispute/moving/2`.
     kill_at: str = ""
     #: The call after whose signing, and before whose broadcast, it dies.
     kill_before: str = ""
@@ -78,9 +78,16 @@ def run(party: Party, ready: Event) -> None:
 def _die_after(step: str) -> None:
     record: Callable[..., None] = Journal.record
 
+    name, _, count = step.removeprefix("dispute/").partition("/")
+    seen = 0
+
     def record_and_die(journal: Journal, entry: Entry, at: Any) -> None:
+        nonlocal seen
         record(journal, entry, at)
-        if entry.step == step:
+        # A dispute's own steps are named so: `dispute/moving/2` is the second time it moves.
+        is_meant = (entry.role == "dispute") is ("/" in step) and entry.step == name
+        seen += is_meant
+        if is_meant and seen >= int(count or 1):
             os.kill(os.getpid(), signal.SIGKILL)
 
     Journal.record = record_and_die  # type: ignore[method-assign]
@@ -91,7 +98,7 @@ def _die_before(call: str) -> None:
 
     def save_and_die(sends: JournalSends, transaction: PendingTransaction) -> None:
         save(sends, transaction)
-        if transaction.call.name == f"market.{call}":
+        if transaction.call.name in (f"market.{call}", call):
             os.kill(os.getpid(), signal.SIGKILL)
 
     JournalSends.save = save_and_die  # type: ignore[method-assign]

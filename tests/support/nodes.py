@@ -25,6 +25,7 @@ from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import JobRequest
 from pekanu.node.dispute_index import DisputeIndex
+from pekanu.node.dispute_terms import get_max_steps
 from pekanu.node.executors import Executor
 from pekanu.node.journal import open_journal
 from pekanu.node.market_desk import MarketDesk, open_desk
@@ -50,6 +51,12 @@ def build_request(**changes: object) -> JobRequest:
         **changes,
     }
     return JobRequest(**values)  # type: ignore[arg-type]
+
+
+def get_matmul_bond() -> int:
+    """Return the bond of a challenge of what `build_request` asks for."""
+    (item,) = build_request().items
+    return TERMS.get_bond(get_max_steps(catalog.get("matmul").estimate_steps(item)))
 
 
 def is_product(outputs: list[bytes]) -> bool:

@@ -15,12 +15,10 @@ from typing import Any
 
 import pytest
 
-from pekanu import catalog
 from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.demo.cheats import AccusingClient
 from pekanu.node.client import ClientNode
 from pekanu.node.client_machine import Ask, ClientCall, ClientStep
-from pekanu.node.dispute_terms import get_max_steps
 from pekanu.node.worker_machine import WorkerCall, WorkerStep
 from pekanu.types import Hash32, Wei
 from support.cheats import (
@@ -30,7 +28,7 @@ from support.cheats import (
     change_last_byte,
 )
 from support.crash import Party, start, wait_dead, wait_until
-from support.nodes import ETHER, TERMS, Town, build_request, open_town, pass_time
+from support.nodes import ETHER, TERMS, Town, build_request, get_matmul_bond, open_town, pass_time
 
 PRICE, STAKE, FEE = TERMS.base_price, TERMS.stake, TERMS.chunk_fee
 
@@ -58,17 +56,11 @@ class Scenario:
     accuses: bool = False
 
 
-def get_bond() -> int:
-    """Return the bond of a challenge of what `build_request` asks for."""
-    (item,) = build_request().items
-    return TERMS.get_bond(get_max_steps(catalog.get("matmul").estimate_steps(item)))
-
-
 HONEST = Scenario(-PRICE, PRICE, {})
 FUNDED = Scenario(0, PRICE, {}, deposit=0)
 #: The worker cannot open what it claimed; the bond comes back into the ledger.
-WRONG = Scenario(STAKE + get_bond(), -STAKE, {"spoil_output": change_last_byte})
-ACCUSED = Scenario(-PRICE, PRICE + get_bond(), {}, accuses=True)
+WRONG = Scenario(STAKE + get_matmul_bond(), -STAKE, {"spoil_output": change_last_byte})
+ACCUSED = Scenario(-PRICE, PRICE + get_matmul_bond(), {}, accuses=True)
 SILENT = Scenario(STAKE, -STAKE, {"withholds": {"claim"}, "drops": set(WorkerCall)})
 HIDDEN = Scenario(-PRICE, PRICE + FEE, {"withholds": {"ciphertext"}})
 KEYLESS = Scenario(-PRICE, PRICE, {"withholds": {"key"}})
