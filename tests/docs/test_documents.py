@@ -44,7 +44,7 @@ def test_link__in_any_document__leads_to_a_file(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_code_block__in_any_document__has_a_known_language(document: Path) -> None:
-    known = {"sh", "console", "python", "text"}
+    known = {"sh", "console", "python", "text", "c", "rust", "toml"}
     assert {kind for kind, _ in BLOCK.findall(document.read_text())} <= known
     fences = re.findall(r"^```.*$", document.read_text(), re.MULTILINE)
     assert len(fences) == 2 * len(BLOCK.findall(document.read_text()))
