@@ -5,6 +5,7 @@ Not here: running one (`run`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from pekanu.cli.commands import command
 from pekanu.cli.output import note, print_fields, print_json, print_table
 from pekanu.cli.session import Session
+from pekanu.errors import PekanuError
 
 if TYPE_CHECKING:
     from pekanu.catalog import Function, InputSpec
@@ -36,7 +38,7 @@ def _functions(
         else:
             _print_one(function)
         return
-    functions = [catalog.get(each) for each in catalog.names()]
+    functions = list(_list_whole())
     if session.as_json:
         print_json([_describe(function) for function in functions])
         return
@@ -44,18 +46,48 @@ def _functions(
         (
             function.name,
             ", ".join(spec.name for spec in function.inputs),
+            function.output.title.lower(),
             function.manifest.default_policy,
+            _format_estimate(function),
             function.summary,
         )
         for function in functions
     ]
-    print_table(("function", "inputs", "verified by", "what it does"), rows, empty="none")
-    note("`pekanu functions NAME` shows one in full")
+    columns = ("function", "inputs", "output", "verified by", "steps", "what it does")
+    print_table(columns, rows, empty="none")
+    note("steps are those of the example; `pekanu functions NAME` shows one in full")
+
+
+def _list_whole() -> Iterator[Function]:
+    """Yield the functions that can be used; of a broken one that somebody installed say so."""
+    from pekanu import catalog
+
+    for name in catalog.names():
+        try:
+            function = catalog.get(name)
+            _ = function.program_id
+        except PekanuError as error:
+            note(f"left out: {error.message}")
+        else:
+            yield function
+
+
+def _estimate(function: Function) -> int:
+    """Return the steps that the example takes about."""
+    return function.estimate_steps(function.parse_inputs(function.example()))
+
+
+def _format_estimate(function: Function) -> str:
+    return f"{_estimate(function):,}"
 
 
 def _describe(function: Function) -> dict[str, object]:
     program_id = "0x" + function.program_id.hex()
-    return {**function.manifest.document, "program_id": program_id}
+    return {
+        **function.manifest.document,
+        "program_id": program_id,
+        "example_steps": _estimate(function),
+    }
 
 
 def _print_one(function: Function) -> None:
@@ -72,6 +104,7 @@ def _print_one(function: Function) -> None:
         ("output", _describe_spec(function.output)),
         ("verified", verified),
         ("steps", function.manifest.steps),
+        ("steps of the example", _format_estimate(function)),
         ("program", "0x" + function.program_id.hex()),
     ]
     print_fields(fields)

@@ -1,15 +1,20 @@
 """Functions of the catalog and of third parties."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pekanu import catalog
 from pekanu.catalog import registry
 from pekanu.errors import InvalidInput
+from pekanu.machine.executor import run
+from pekanu.toolchain import compile_program
 
 MANIFEST = {
     "name": "double",
@@ -94,6 +99,56 @@ def test_get__when_installed_by_a_third_party__then_runs(site: Path) -> None:
     output = double.execute(double.parse_inputs({"number": 21}))
     assert double.decode_output(output) == 42
     assert double.manifest.default_policy == "recompute"
+
+
+PROGRAM = """
+#include "value.h"
+int main(void) {
+    struct value number;
+    value_read_all(&number, 1);
+    int64_t given = value_get_bounded(&number, 0, 1000);
+    *(int64_t *)value_begin(DTYPE_INT64, 0, NULL) = 2 * given;
+    return 0;
+}
+"""
+
+
+def test_get__when_a_third_party_brings_a_program__then_it_is_sold_like_ours(site: Path) -> None:
+    (site / "double.c").write_text(PROGRAM)
+    (site / "program.elf").write_bytes(compile_program([site / "double.c"]))
+    double = catalog.get("double")
+    data = double.parse_inputs({"number": 500})
+    done = run(double.program, data)
+    assert (done.exit_code, done.output) == (0, double.execute(data))
+    assert catalog.find(double.program_id) is double
+    wrong = catalog.frame([np.array(1001, dtype=np.int64)])
+    assert run(double.program, wrong).exit_code == 100
+
+
+def test_functions__with_installed_ones__then_whole_ones_are_listed_and_broken_ones_named(
+    site: Path,
+) -> None:
+    def list_functions() -> tuple[str, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", "from pekanu.cli import main; main()", "functions"],
+            env=os.environ | {"PYTHONPATH": str(site.parent), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout, done.stderr
+
+    listed, notes = list_functions()
+    assert "Doubles a number" not in listed
+    assert "the program of double was not installed" in notes
+    (site / "double.c").write_text(PROGRAM)
+    (site / "program.elf").write_bytes(compile_program([site / "double.c"]))
+    listed, _ = list_functions()
+    assert "Doubles a number" in listed
+    (site / "manifest.json").write_text("{")
+    listed, notes = list_functions()
+    assert "matmul" in listed
+    assert "the manifest of third_party_double cannot be read" in notes
 
 
 def test_get__when_a_third_party_takes_a_name_of_ours__then_ours_stays(site: Path) -> None:
