@@ -17,6 +17,7 @@ from typing import Any
 from playwright.async_api import async_playwright
 
 from pekanu.chain import Connection, Devnet, MemoryPendingStore, Sender, deploy
+from pekanu.demo.cheats import LyingWorker
 from pekanu.types import Wei
 from pekanu.web.serving import Served, serve_site
 from pekanu.web.site import SiteOptions
@@ -33,6 +34,7 @@ DOCUMENTED = (
     ("site-market", "/", "light", 1280, 860),
     ("site-order", "order", "light", 1280, 860),
     ("site-task", "task", "dark", 1280, 900),
+    ("site-dispute", "dispute", "light", 1280, 1000),
     ("site-phone", "task", "light", 390, 844),
 )
 
@@ -55,7 +57,7 @@ async def open_market(home: Path) -> AsyncIterator[tuple[Served, Town]]:
             open_town(devnet, book, home / "town") as town,
             serve_site(options) as served,
         ):
-            for number in (1, 4):
+            for number in (1, 4):  # the first one is the dearer
                 price = Wei(TERMS.base_price // (10 * number))
                 terms = type(TERMS)(base_price=price, stake=TERMS.stake)
                 await town.open_worker(devnet.accounts[number], terms=terms)
@@ -71,7 +73,8 @@ async def fill_form(page: Any, function: str, fields: dict[str, str]) -> None:
         await page.fill(f"#input-{name}", value)
     await page.wait_for_timeout(600)
     await page.get_by_role("button", name="Ask for quotes").click()
-    await page.get_by_text("Quotes of 2 of 2").wait_for()
+    await page.get_by_text("Quotes of ").wait_for()
+    await page.get_by_text("not answered yet").wait_for(state="detached")
 
 
 async def buy(page: Any, base: str, function: str, **fields: str) -> str:
@@ -96,6 +99,7 @@ async def play(page: Any, served: Served, town: Town) -> dict[str, str]:
     paths["task"] = await buy(
         page, base, "mandelbrot", width="320", height="200", max_iterations="400", **ZOOM
     )
+    paths["dispute"] = await lie(page, served, town)
     task_id = await abandon(town.devnet, town.book, accounts[5], accounts[6])
     while served.site.index.find_task(task_id) is None:
         await served.site.pulse.wait(served.site.pulse.count, timeout_seconds=0.2)
@@ -104,6 +108,25 @@ async def play(page: Any, served: Served, town: Town) -> dict[str, str]:
     await page.goto(base + paths["abandoned"])
     await page.get_by_role("button", name="End it: not delivered").wait_for()
     return paths
+
+
+async def lie(page: Any, served: Served, town: Town) -> str:
+    """Return the path of a dispute about a lie, after its ruling."""
+    terms = type(TERMS)(base_price=Wei(1000), stake=TERMS.stake)
+    await town.open_worker(town.devnet.accounts[7], terms=terms, kind=LyingWorker)
+    await page.goto(f"{served.url}/compute/matmul")
+    await settle(page)
+    await page.get_by_role("button", name="Use the example").click()
+    await page.get_by_label("Compute it again here").check()
+    await page.get_by_role("button", name="Ask for quotes").click()
+    await page.get_by_text("Quotes of 3 of 3").wait_for()
+    await page.get_by_role("button", name="Review the order").click()
+    await page.get_by_role("button", name="Buy for").click()
+    await page.get_by_text("The output is wrong").first.wait_for()
+    await asyncio.to_thread(town.devnet.advance_time, TERMS.compute_window - 60)
+    await page.locator("#task-status .badge", has_text="Refuted").wait_for(timeout=60_000)
+    path = await page.get_by_role("link", name="See the dispute").get_attribute("href")
+    return str(path)
 
 
 async def take(page: Any, served: Served, path: str, paths: dict[str, str]) -> None:
@@ -155,7 +178,8 @@ async def _take_all(
     places = {
         "market": "/", "catalog": "/compute", "order": "order", "review": "review",
         "matrix-form": "/compute/matmul", "tasks": "/tasks", "task": "task",
-        "matrix": "matmul", "words": "wordcount", "abandoned": "abandoned", "work": "/work",
+        "matrix": "matmul", "words": "wordcount", "abandoned": "abandoned",
+        "dispute": "dispute", "work": "/work",
         "explorer": "/explorer", "settings": "/settings", "explain": "/explain/delivered",
         "address": f"/explorer/{town_address(served)}", "missing": "/nothing",
     }  # fmt: skip
