@@ -8,7 +8,8 @@ from support.shell import Shell
 def test_demo__played_to_the_end__pays_each_party_its_due(shell: Shell) -> None:
     scenes = shell("demo", "--json").json
     endings = [scene["ending"] for scene in scenes]
-    assert endings == ["settled", "refuted", "settled", "forfeited", "expired", "settled"]
+    tasks = ["settled", "refuted", "settled", "forfeited", "expired", "settled"]
+    assert endings == [*tasks, "ended", "fined"]
     gains = [
         {
             one["party"]: one["after_wei"] - one["before_wei"] + one["gas_wei"]
@@ -20,10 +21,14 @@ def test_demo__played_to_the_end__pays_each_party_its_due(shell: Shell) -> None:
     paid = {"client": -price, "worker": price}
     compensated = {"client": stake, "worker": -stake}
     disputes = [scene["dispute"] for scene in scenes]
-    assert [one is not None for one in disputes] == [False, True, True, False, False, False]
+    assert [number for number, one in enumerate(disputes) if one is not None] == [1, 2]
     bond = disputes[2]["bond"]
     accused = {"client": -price - int(bond), "worker": price + int(bond)}
-    assert gains == [paid, compensated, accused, compensated, compensated, paid]
+    assert gains[:6] == [paid, compensated, accused, compensated, compensated, paid]
+    kept, lost = gains[6:]
+    assert kept["client"] == -kept["provider"] < 0
+    # The price of a day or less, which was served, against the whole penalty.
+    assert lost["client"] == -lost["provider"] > 0
     for one in disputes[1:3]:
         assert one["max_steps"] > 10**8
         assert one["proved"]["shown"]["instruction"]

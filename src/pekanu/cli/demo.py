@@ -20,7 +20,7 @@ from pekanu.cli.session import Session
 from pekanu.types import format_wei
 
 if TYPE_CHECKING:
-    from pekanu.demo import Scene, SceneReport
+    from pekanu.demo import Scene, SceneReport, StorageScene
 
 
 def register(app: typer.Typer) -> None:
@@ -30,16 +30,20 @@ def register(app: typer.Typer) -> None:
 
 async def _demo(session: Session) -> None:
     """Play the whole story on a development chain of its own, with real work."""
-    from pekanu.demo import SCENES, open_town, play
+    from pekanu.demo import SCENES, STORAGE_SCENES, Scene, open_town, play, play_storage
 
     find_or_fetch(None, is_agreed=False)
-    reports = []
+    reports: list[SceneReport] = []
+    scenes: list[Scene | StorageScene] = [*SCENES, *STORAGE_SCENES]
     with tempfile.TemporaryDirectory(prefix="pekanu-demo-") as folder:
         note("a development chain comes up, with the market and people with money …")
         async with open_town(Path(folder)) as town:
-            for number, scene in enumerate(SCENES, start=1):
-                note(f"scene {number} of {len(SCENES)}: {scene.title} …")
-                report = await play(town, scene)
+            for number, scene in enumerate(scenes, start=1):
+                note(f"scene {number} of {len(scenes)}: {scene.title} …")
+                if isinstance(scene, Scene):
+                    report = await play(town, scene)
+                else:
+                    report = await play_storage(town, scene)
                 reports.append(report)
                 if not session.as_json:
                     _print_scene(number, scene, report)
@@ -47,14 +51,14 @@ async def _demo(session: Session) -> None:
         print_json(
             [
                 {**to_plain(report), "lesson": scene.lesson}
-                for scene, report in zip(SCENES, reports, strict=True)
+                for scene, report in zip(scenes, reports, strict=True)
             ]
         )
         return
     _print_summary(reports)
 
 
-def _print_scene(number: int, scene: Scene, report: SceneReport) -> None:
+def _print_scene(number: int, scene: Scene | StorageScene, report: SceneReport) -> None:
     from rich.text import Text
 
     console = make_console()
@@ -102,7 +106,8 @@ def _print_summary(reports: list[SceneReport]) -> None:
                 f"{report.seconds:.1f} s",
             )
         )
-    parties = [one.party for one in reports[0].balances]
+    columns = zip(*([one.party for one in report.balances] for report in reports), strict=True)
+    parties = [" or ".join(dict.fromkeys(column)) for column in columns]
     heads = ("scene", "ended", *(f"{party} beside gas" for party in parties), "gas", "took")
     print_table(heads, rows, empty="")
 

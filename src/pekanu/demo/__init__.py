@@ -2,7 +2,7 @@
 
     town     the chain, the market and people with money
     cheats   workers that break the protocol, each in one way; nothing in the product starts them
-    scenes   what happens, scene by scene
+    scenes   what happens, scene by scene; storage_scenes: to stored files
     report   who had what before and after, and what each transaction cost
 
 Not here: printing it (`pekanu.cli`).
@@ -10,15 +10,19 @@ Not here: printing it (`pekanu.cli`).
 
 from pekanu.demo.report import Balance, Expense, SceneReport
 from pekanu.demo.scenes import SCENES, Scene, play
+from pekanu.demo.storage_scenes import STORAGE_SCENES, StorageScene, play_storage
 from pekanu.demo.town import Town, open_town
 
 __all__ = [
     "SCENES",
+    "STORAGE_SCENES",
     "Balance",
     "Expense",
     "Scene",
     "SceneReport",
+    "StorageScene",
     "Town",
     "open_town",
     "play",
+    "play_storage",
 ]

@@ -13,6 +13,8 @@ from pekanu.chain import Connection, MarketContract
 from pekanu.node.dispute_story import DisputeStory
 from pekanu.types import Address, Wei
 
+_STORAGE = ("StorageServer", "StorageClient", "StorageFactory")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Balance:
@@ -117,7 +119,7 @@ class Bookkeeper:
         by_sender = {address.lower(): party for address, party in names.items()}
         calls = {
             one.selector: one.name
-            for name in ("Market", "BisectionReferee")
+            for name in ("Market", "BisectionReferee", *_STORAGE)
             for one in contracts.load(name).functions.values()
         }
         last = await self._chain.fetch_block_number()
@@ -132,7 +134,8 @@ class Bookkeeper:
                     selector = bytes.fromhex(_to_text(sent["input"])[2:10])
                     used = int(_to_text(receipt["gasUsed"]), 16)
                     price = int(_to_text(receipt["effectiveGasPrice"]), 16)
-                    found.append((party, calls.get(selector, "transfer"), used, price))
+                    name = calls.get(selector, "transfer") if sent["to"] else "deploy"
+                    found.append((party, name, used, price))
         return found
 
 

@@ -68,7 +68,7 @@ class Town:
         self, account: Account, kind: type[ClientNode] = ClientNode
     ) -> AsyncIterator[ClientNode]:
         """Yield a client's node."""
-        async with self._open_desk(account) as desk, kind.open(desk, self.home) as node:
+        async with self.open_desk_of(account) as desk, kind.open(desk, self.home) as node:
             yield node
 
     @asynccontextmanager
@@ -76,7 +76,7 @@ class Town:
         self, account: Account, kind: type[WorkerNode]
     ) -> AsyncIterator[WorkerNode]:
         """Yield a worker's node with its collateral in the market."""
-        async with self._open_desk(account) as desk:
+        async with self.open_desk_of(account) as desk:
             await desk.sender.send(desk.market.deposit(Wei(ETHER)), key="collateral")
             node: WorkerNode = kind(desk, self.executor, self.home, WorkerOptions(terms=TERMS))
             async with node.running():
@@ -107,7 +107,8 @@ class Town:
         return state
 
     @asynccontextmanager
-    async def _open_desk(self, account: Account) -> AsyncIterator[MarketDesk]:
+    async def open_desk_of(self, account: Account) -> AsyncIterator[MarketDesk]:
+        """Yield an account's side of the market."""
         async with Connection.open(self.devnet.rpc) as chain:
             with open_journal(
                 self.home / "journal.db", account.address, purpose="the demonstration"
