@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_machine import ClientStep
 from pekanu.node.worker import WorkerNode
+from pekanu.node.worker_machine import get_margin
+from pekanu.node.worker_terms import WorkerTerms
 from pekanu.types import Wei
-from support.nodes import ETHER, TERMS, Town, build_request, open_town
+from support.nodes import ETHER, LEFT, RIGHT, TERMS, Town, build_request, open_town
 
 #: Each departs from the truth somewhere, and is well sealed.
 LIES = {
@@ -50,10 +53,11 @@ async def play(
     accounts: tuple[Account, ...],
     kind: type,
     client_kind: type[ClientNode] = ClientNode,
+    terms: WorkerTerms = TERMS,
     **request: Any,
 ) -> tuple[JobHandle, int, int]:
     """Return the job at its end, and what client and worker gained, without gas."""
-    worker = await town.open_worker(accounts[1], kind=kind)
+    worker = await town.open_worker(accounts[1], kind=kind, terms=terms)
     client = await town.open_client(accounts[0], kind=client_kind)
     await client.desk.sender.send(client.desk.market.deposit(Wei(ETHER)), key="deposit")
     wallet = await client.desk.chain.get_balance(accounts[0].address)
@@ -61,7 +65,9 @@ async def play(
     # The worker waits for an approval that does not come, until it must deliver.
     while handle.task is None or handle.task.step is not ClientStep.REFUSED:
         await handle.wait_changed(1.0)
-    town.devnet.advance_time(TERMS.compute_window - 60)
+    state = await client.desk.market.fetch_task(handle.task.task_id)
+    near = state.deadline - get_margin(handle.task.task.compute_window)
+    town.devnet.advance_time(max(1, near - await client.desk.watch.refresh()))
     if client_kind is not ClientNode:
         # It loses its challenge, and the worker is paid after the audit.
         while not handle.get_receipt().tasks[-1].is_resigned:
@@ -107,3 +113,22 @@ async def test_submit__when_the_client_accuses_falsely__then_its_bond_and_the_pr
     with pytest.raises(WorkerFault, match="the dispute was lost") as caught:
         await handle.result()
     assert (caught.value.recovered_wei, caught.value.lost_wei) == (0, price + bond)
+
+
+async def test_batch__when_one_item_of_a_thousand_is_a_lie__then_it_is_found_and_refereed(
+    town: Town, accounts: tuple[Account, ...]
+) -> None:
+    count, wrong = 1000, 613
+
+    class Liar(LyingWorker):
+        lie = Lie(lambda end: end - 5, falsify_output, frozenset({wrong}))
+
+    function = catalog.get("matmul")
+    items = tuple(
+        function.parse_inputs({"a": LEFT + number, "b": RIGHT - number}) for number in range(count)
+    )
+    cheap = replace(TERMS, base_price=Wei(10**13))
+    handle, client, worker = await play(town, accounts, Liar, terms=cheap, items=items)
+    (task,) = handle.get_receipt().tasks
+    assert (task.ending, task.wrong_item, task.task.count) == ("refuted", wrong, count)
+    assert (client, worker) == (task.task.stake, -task.task.stake)
