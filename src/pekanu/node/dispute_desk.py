@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
-from pekanu.errors import UsageError
 from pekanu.node.dispute_index import DisputeRecord
 from pekanu.node.dispute_machine import (
     DisputeEvent,
@@ -53,6 +52,8 @@ class DisputeDesk:
     ) -> None:
         self._desk, self._owner, self._adopt = desk, owner, adopt
         self._load = load
+        # One for all, since it bounds how many replays there are at once.
+        self._role = DisputeRole(desk, desk.referee, self._load_once)
         self._subjects: dict[tuple[Hash32, Hash32, int], asyncio.Task[Subject]] = {}
         self._drivers: dict[Hash32, _Driver] = {}
         self._runs: dict[Hash32, asyncio.Task[DisputeTask]] = {}
@@ -74,13 +75,9 @@ class DisputeDesk:
             await asyncio.gather(following, *self._runs.values(), return_exceptions=True)
 
     def begin(self, task: DisputeTask) -> None:
-        """Journal a dispute and play it; one that is played already is left alone.
-
-        Raises:
-            UsageError: No referee is deployed.
-        """
+        """Journal a dispute and play it; one that is played already is left alone."""
         if task.dispute not in self._drivers:
-            self._build_role().record(task)
+            self._role.record(task)
             self._drive(task)
 
     def find(self, dispute: Hash32) -> DisputeTask | None:
@@ -125,15 +122,8 @@ class DisputeDesk:
             _LOG.info("dispute %s is to be played", record.dispute.hex())
             self.begin(task)
 
-    def _build_role(self) -> DisputeRole:
-        if self._desk.referee is None:
-            raise UsageError(
-                "no referee is deployed on this chain", hint="deploy the contracts again"
-            )
-        return DisputeRole(self._desk, self._desk.referee, self._load_once)
-
     def _drive(self, task: DisputeTask) -> None:
-        driver: _Driver = TaskDriver(task, task.dispute, self._build_role(), self._desk.watch)
+        driver: _Driver = TaskDriver(task, task.dispute, self._role, self._desk.watch)
         self._drivers[task.dispute] = driver
         run = asyncio.create_task(driver.run())
         self._runs[task.dispute] = run

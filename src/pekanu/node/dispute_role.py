@@ -6,6 +6,7 @@ Not here: what to do next (`dispute_machine`), which disputes there are (`disput
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias, assert_never
 
@@ -15,7 +16,7 @@ from pekanu.dispute.history import History
 from pekanu.dispute.moves import Challenge, Move, Open
 from pekanu.dispute.place import AskedItem
 from pekanu.dispute.rules import get_bond
-from pekanu.errors import InsufficientFunds, JournalError, TransactionReverted
+from pekanu.errors import InsufficientFunds, JournalError, PekanuError, TransactionReverted
 from pekanu.market.claim import Claim
 from pekanu.market.state import TaskState
 from pekanu.market.task import Task, Terms
@@ -28,6 +29,7 @@ from pekanu.node.peer_wire import encode_message
 from pekanu.node.task_driver import Look
 from pekanu.types import ZERO_HASH, Hash32, Wei, format_wei
 
+_LOG: Final = logging.getLogger(__name__)
 ROLE: Final = "dispute"
 #: Replays at once: each may take all of a processor, and 256 MiB.
 REPLAYS: Final = 2
@@ -119,7 +121,12 @@ class DisputeRole:
                 await self._close(task)
                 return None
             case machine.Move(commitment):
-                return await self._move(task, commitment)
+                try:
+                    return await self._move(task, commitment)
+                except PekanuError as error:
+                    # Tried again until the clock is over; somebody should know why it fails.
+                    _LOG.warning("dispute %s cannot be moved: %s", task.dispute.hex(), error)
+                    raise
             case _:
                 assert_never(instruction)
 
