@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from pekanu.bench import batch
 from pekanu.bench.dispute import ADDITION, BOND, STORE, Duel
 from pekanu.bench.endless_run import EndlessRun
 from pekanu.bench.ringers import Hunt
@@ -188,7 +189,8 @@ async def measure() -> dict[str, int]:
             bench = _Bench(devnet=devnet, chain=chain, market=market)
             await _measure_deployment(bench)
             await _measure_honest(bench)
-            await _measure_batch(bench)
+            found = await batch.measure()
+            bench.figures[f"batch_{batch.COUNT}_per_item"] = -(-found.gas // batch.COUNT)
             await _measure_fallbacks(bench)
             await _measure_complaints(bench)
             await _measure_step(bench, book["MachineStep"].address)
@@ -221,13 +223,6 @@ async def _measure_honest(bench: _Bench) -> None:
     await bench.send(deal.worker, withdrawal, "withdraw")
     announcement = bench.market.announce(1, "http://127.0.0.1:9000", bytes(32), bytes(32))
     await bench.send(deal.worker, announcement, "announce")
-
-
-async def _measure_batch(bench: _Bench) -> None:
-    count = 1000
-    deal = await bench.open_deal([secrets.token_bytes(100) for _ in range(count)])
-    total = await bench.accept(deal) + await bench.settle(deal)
-    bench.figures["batch_1000_per_item"] = -(-total // count)
 
 
 async def _measure_fallbacks(bench: _Bench) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,15 +20,22 @@ from pekanu.cli.commands import command
 from pekanu.cli.market import MarketDoor, fetch_events, fold_tasks, open_market
 from pekanu.cli.output import note, print_fields, print_json, print_table
 from pekanu.cli.session import Session
-from pekanu.errors import InsufficientFunds, PekanuError
+from pekanu.errors import InsufficientFunds, PekanuError, UsageError
 from pekanu.types import Address, Hash32, Seconds, Wei, format_wei, parse_wei
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from pekanu.chain import Account
     from pekanu.chain.events import Announced
+    from pekanu.node.dask_executor import DaskExecutor
+    from pekanu.node.executors import Executor
     from pekanu.node.peer_messages import Info, ProgramOffer
+    from pekanu.node.process_executor import ProcessExecutor
     from pekanu.node.worker import WorkerNode, WorkerOptions
     from pekanu.node.worker_terms import WorkerTerms
+
+    OpenExecutor: TypeAlias = ProcessExecutor | DaskExecutor
 
 
 def register(app: typer.Typer) -> None:
@@ -66,6 +74,13 @@ async def _start(  # noqa: PLR0913 - the options of a command
     processes: Annotated[
         int | None, typer.Option(min=1, help="Executions at once; else one a processor.")
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="dask://HOST:PORT",
+            help="Execute on this Dask cluster of yours, instead of here.",
+        ),
+    ] = None,
     compute_window: Annotated[int, typer.Option(min=60, help="Seconds to compute.")] = 600,
     audit_window: Annotated[int, typer.Option(min=60, help="Seconds to audit.")] = 600,
     response_window: Annotated[int, typer.Option(min=60, help="Seconds to respond.")] = 600,
@@ -96,13 +111,32 @@ async def _start(  # noqa: PLR0913 - the options of a command
 
     options = WorkerOptions(terms=terms, host=host, port=port, endpoint=endpoint)
     money = None if deposit is None else parse_wei(deposit)
-    await until_signal(_open_and_work(session, options, processes=processes, deposit=money))
+    await until_signal(
+        _open_and_work(session, options, _choose_executor(executor, processes), deposit=money)
+    )
 
 
 async def _open_and_work(
-    session: Session, options: WorkerOptions, *, processes: int | None, deposit: Wei | None
+    session: Session,
+    options: WorkerOptions,
+    executor: Callable[[], OpenExecutor],
+    *,
+    deposit: Wei | None,
 ) -> None:
-    await work(session, options, account=session.unlock(), processes=processes, deposit=deposit)
+    await work(session, options, account=session.unlock(), executor=executor, deposit=deposit)
+
+
+def _choose_executor(address: str | None, processes: int | None) -> Callable[[], OpenExecutor]:
+    """Return what makes the executor; the place is checked at once."""
+    if address is None:
+        from pekanu.node.process_executor import ProcessExecutor
+
+        return partial(ProcessExecutor, processes)
+    if processes is not None:
+        raise UsageError("--processes goes without --executor")
+    from pekanu.node.dask_executor import DaskExecutor
+
+    return partial(DaskExecutor, address)
 
 
 async def work(
@@ -110,7 +144,7 @@ async def work(
     options: WorkerOptions,
     *,
     account: Account,
-    processes: int | None = None,
+    executor: Callable[[], OpenExecutor] | None = None,
     deposit: Wei | None = None,
 ) -> None:
     """Run a worker's node until cancelled.
@@ -119,7 +153,7 @@ async def work(
         session: Names home and chain.
         options: Terms and addresses.
         account: Who works.
-        processes: Executions at once; None takes one a processor.
+        executor: Makes what executes; None takes a process for each processor here.
         deposit: Put into the market first.
 
     Raises:
@@ -137,8 +171,9 @@ async def work(
             key = f"deposit:{secrets.token_hex(16)}"
             await desk.sender.send(desk.market.deposit(deposit), key=key)
         free = await desk.fetch_ledger()
-        executor = await stack.enter_async_context(ProcessExecutor(processes))
-        worker = WorkerNode(desk, executor, session.home, options)
+        make = executor or ProcessExecutor
+        opened: Executor = await stack.enter_async_context(make())
+        worker = WorkerNode(desk, opened, session.home, options)
         if free < options.terms.stake and not worker.list_tasks():
             raise InsufficientFunds(
                 f"{desk.address} has {format_wei(free)} free in the market, less than the stake "

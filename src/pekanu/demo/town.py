@@ -73,12 +73,12 @@ class Town:
 
     @asynccontextmanager
     async def open_worker(
-        self, account: Account, kind: type[WorkerNode]
+        self, account: Account, kind: type[WorkerNode], *, terms: WorkerTerms = TERMS
     ) -> AsyncIterator[WorkerNode]:
         """Yield a worker's node with its collateral in the market."""
         async with self.open_desk_of(account) as desk:
             await desk.sender.send(desk.market.deposit(Wei(ETHER)), key="collateral")
-            node: WorkerNode = kind(desk, self.executor, self.home, WorkerOptions(terms=TERMS))
+            node: WorkerNode = kind(desk, self.executor, self.home, WorkerOptions(terms=terms))
             async with node.running():
                 yield node
 

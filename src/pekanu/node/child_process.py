@@ -145,7 +145,7 @@ class ChildProcess:
 
     async def _run(self, job: Job, share: Share, on_progress: Callable[[float], None]) -> None:
         self.is_idle = False
-        await self._send(_build_order(job, share))
+        await self._send(build_order(job, share))
         while True:
             answer = await self._read()
             if "progress" in answer:
@@ -207,8 +207,8 @@ def _exceeded_memory(job: Job) -> LimitExceeded:
     return LimitExceeded(f"{job.name} needs more than {size} MiB of memory")
 
 
-def _build_order(job: Job, share: Share) -> dict[str, Any]:
-    """Return what the process is told."""
+def build_order(job: Job, share: Share) -> dict[str, Any]:
+    """Return what a process is told of a share."""
     return {
         "name": job.name,
         "is_search": job.is_search,
