@@ -149,9 +149,10 @@ class Client:
         password: Of the account; else PEKANU_PASSWORD_FILE or PEKANU_PASSWORD.
         confirm: Asked with each offer before anything is signed; None takes what the price allows.
         confirmations: Blocks that must hold what is relied on.
+        agent: Address that may demand, complain and challenge in the client's place.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a keyword of its own
         self,
         *,
         rpc: str | None = None,
@@ -160,7 +161,9 @@ class Client:
         password: str | None = None,
         confirm: Confirm | None = None,
         confirmations: int = 1,
+        agent: str | None = None,
     ) -> None:
+        self._agent = None if agent is None else Address(parse_address(agent))
         self._rpc = rpc or os.environ.get(RPC_VARIABLE) or DEFAULT_RPC
         self._account = account or os.environ.get(ACCOUNT_VARIABLE) or None
         self._home = Path(home) if home is not None else get_default_home()
@@ -195,6 +198,7 @@ class Client:
                 )
             )
             self._node = await stack.enter_async_context(open_client(desk, self._home))
+            self._node.agent = self._agent
             handles = await self._node.resume(confirm=self._confirm)
             self.resumed = tuple(
                 Future(handle, self._node.find_ware(handle.job), is_batch=handle.job.count > 1)

@@ -120,7 +120,7 @@ class Future:
 class Client:
     """A client at a market; a context manager. The arguments are those of `pekanu.aio.Client`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a keyword of its own
         self,
         *,
         rpc: str | None = None,
@@ -129,6 +129,7 @@ class Client:
         password: str | None = None,
         confirm: Confirm | None = None,
         confirmations: int = 1,
+        agent: str | None = None,
     ) -> None:
         self._inner = aio.Client(
             rpc=rpc,
@@ -137,6 +138,7 @@ class Client:
             password=password,
             confirm=confirm,
             confirmations=confirmations,
+            agent=agent,
         )
         self._loop: _Loop | None = None
 

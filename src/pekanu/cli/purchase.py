@@ -40,6 +40,8 @@ class Wish:
     verify: str | None = None
     #: Where the program is stopped; None takes the step model's estimate with a margin.
     max_steps: int | None = None
+    #: Who may act in the buyer's place.
+    agent: str | None = None
     #: The best offer within the price is taken unasked.
     is_agreed: bool = False
 
@@ -56,7 +58,7 @@ async def purchase(session: Session, order: Order, wish: Wish, *, out: Path | No
         worker=wish.worker,
         max_steps=wish.max_steps,
     )
-    async with _open_client(session, is_agreed=wish.is_agreed) as client:
+    async with _open_client(session, is_agreed=wish.is_agreed, agent=wish.agent) as client:
         pending = sum(not future.job.is_done for future in client.resumed)
         if pending:
             note(f"{pending} unfinished before go on too; `pekanu run --resume` waits for them")
@@ -83,7 +85,7 @@ async def resume_purchases(session: Session, *, out: Path | None) -> None:
             await _finish(session, future, order, out=out)
 
 
-def _open_client(session: Session, *, is_agreed: bool) -> aio.Client:
+def _open_client(session: Session, *, is_agreed: bool, agent: str | None = None) -> aio.Client:
     from pekanu import aio
 
     return aio.Client(
@@ -91,6 +93,7 @@ def _open_client(session: Session, *, is_agreed: bool) -> aio.Client:
         account=session.unlock(),
         home=session.home,
         confirm=_make_confirm(is_agreed),
+        agent=agent,
     )
 
 
@@ -122,10 +125,24 @@ async def _finish(session: Session, future: aio.Future, order: Order, *, out: Pa
 
 
 async def _follow(future: aio.Future, progress: Any) -> None:
-    """Show how far the worker is."""
+    """Show how far the worker is, and say when it goes to the referee."""
+    said: set[str] = set()
     while True:
         progress(future.progress())
+        for task in future.receipt.tasks:
+            sentence = _DISPUTED.get(task.step.value, "")
+            if sentence and sentence not in said:
+                said.add(sentence)
+                note(f"{sentence}: {task.verdict}" if task.step.value == "refused" else sentence)
         await asyncio.sleep(0.1)
+
+
+#: What a buyer is told while its money is disputed, by the step of the try.
+_DISPUTED: Final = {
+    "refused": "the delivery is wrong and is not approved",
+    "challenging": "it is challenged before the referee",
+    "disputing": "the referee narrows it to one instruction; `pekanu dispute` shows how",
+}
 
 
 def _make_confirm(is_agreed: bool) -> Any:  # noqa: FBT001 - the one thing it depends on

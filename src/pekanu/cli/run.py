@@ -83,6 +83,10 @@ def _run(  # noqa: PLR0913 - the options of a command
             show_default="4 times the estimate; of a program 1000 million, which are paid for",
         ),
     ] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(help="Address that may demand, complain and challenge in your place."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the best offer unasked.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what was broken off; no FUNCTION.")
@@ -110,6 +114,7 @@ def _run(  # noqa: PLR0913 - the options of a command
         worker=worker,
         verify=verify,
         max_steps=max_steps,
+        agent=agent,
         is_agreed=yes,
     )
     return purchase(session, order, wish, out=out)

@@ -39,7 +39,7 @@ from pekanu.node.peer_messages import BlobRef
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.wares import Ware, find_ware
 from pekanu.settings import get_program_cache
-from pekanu.types import ZERO_HASH, Hash32, Wei, format_wei
+from pekanu.types import ZERO_HASH, Address, Hash32, Wei, format_wei
 
 #: A worker on the network answers within seconds or is not there.
 _PATIENCE: Final = PeerPatience(connect_seconds=3.0, read_seconds=30.0, patience_seconds=3.0)
@@ -74,6 +74,8 @@ class ClientNode:
             connect=self.connect,
         )
         self.challenges = ClientChallenges(self.office, self._find)
+        #: Who may demand, complain and challenge for the client, where a request names nobody.
+        self.agent: Address | None = None
         self.searches = ClientSearches(self.office, self._find)
         self._identity = identity
         self._peers: dict[WorkerRef, PeerClient] = {}
@@ -251,7 +253,8 @@ class ClientNode:
         return self.desk.journal.load_jobs(live_only=live)
 
     def _build_job(self, request: JobRequest) -> ClientJob:
-        return build_job(request, self._store, self.office.draw)
+        agent = request.agent or self.agent
+        return build_job(replace(request, agent=agent), self._store, self.office.draw)
 
     def _store(self, file: bytes) -> BlobRef:
         blob_id = self.office.blobs.put_file(BytesIO(file), self.desk.address)

@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pekanu import catalog
 from pekanu.errors import JournalError, PekanuError
 from pekanu.node.audit_bundle import AuditBundle
 from pekanu.node.blobs import BlobStore
@@ -18,6 +17,7 @@ from pekanu.node.client_role import ROLE
 from pekanu.node.delivery_folder import DeliveryFolder
 from pekanu.node.journal import read_journal
 from pekanu.node.peer_wire import decode_message
+from pekanu.node.wares import get_program_path
 from pekanu.types import Address, Hash32
 
 
@@ -53,7 +53,7 @@ class ClientShelf:
         )
         try:
             content = blobs.get_path(task.input.blob_id).read_bytes()
-            program = catalog.get(task.function).program_path.read_bytes()
+            program = get_program_path(task.function, task.program, blobs).read_bytes()
         except (PekanuError, OSError):
             return None
         return AuditBundle(

@@ -18,6 +18,7 @@ from pekanu.demo.lies import (
     deny_end,
     falsify_exit_code,
     falsify_output,
+    hide_trap,
     scramble,
 )
 from pekanu.errors import WorkerFault
@@ -28,6 +29,7 @@ from pekanu.node.worker import WorkerNode
 from pekanu.node.worker_machine import get_margin
 from pekanu.node.worker_terms import WorkerTerms
 from pekanu.types import Wei
+from support.moody import MOODY_ELF
 from support.nodes import ETHER, LEFT, RIGHT, TERMS, Town, build_request, open_town
 
 #: Each departs from the truth somewhere, and is well sealed.
@@ -96,6 +98,28 @@ async def test_submit__when_the_worker_lies__then_the_client_gets_price_and_stak
     with pytest.raises(WorkerFault, match="refuted by the referee") as caught:
         await handle.result()
     assert (caught.value.recovered_wei, caught.value.lost_wei) == (price + stake, 0)
+
+
+async def test_submit__when_a_worker_hides_a_trap__then_the_client_gets_price_and_stake(
+    town: Town, accounts: tuple[Account, ...]
+) -> None:
+    class Liar(LyingWorker):
+        lie = Lie(lambda end: end, hide_trap)
+
+    program = catalog.Program(MOODY_ELF, name="moody")
+    handle, client, worker = await play(
+        town,
+        accounts,
+        Liar,
+        function=program.name,
+        program=program,
+        items=(program.parse_inputs(b"t traps"),),
+        policy=catalog.parse_policy("recompute"),
+        max_steps=100_000,
+    )
+    (task,) = handle.get_receipt().tasks
+    assert task.ending == "refuted"
+    assert (client, worker) == (task.task.stake, -task.task.stake)
 
 
 @pytest.mark.parametrize("name", LIES)
