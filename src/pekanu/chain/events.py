@@ -9,12 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
-from pekanu import contracts
 from pekanu.chain.block import Log
+from pekanu.chain.log_fields import read_fields
 from pekanu.market.claim import Claim
 from pekanu.market.task import Task
 from pekanu.types import Address, Hash32, Wei
@@ -226,33 +224,20 @@ EVENTS: Final[dict[str, type[MarketEvent]]] = {
 
 
 def decode_event(log: Log) -> MarketEvent | None:
-    """Return a log of the market as a typed event; None when it is none or cannot be read.
-
-    Anybody can log an endpoint that is no UTF-8; such a log stands for nothing.
-    """
-    found = contracts.load("Market").events.get(log.topics[0]) if log.topics else None
-    kind = EVENTS.get(found.name) if found else None
+    """Return a log of the market as a typed event; None when it is none or cannot be read."""
+    found = read_fields("Market", log)
+    kind = EVENTS.get(found[0]) if found else None
     if found is None or kind is None:
         return None
-    topics = iter(log.topics[1:])
-    try:
-        plain = iter(decode([type_ for _, type_, indexed in found.fields if not indexed], log.data))
-        values = {
-            name: _convert(
-                name, type_, decode([type_], next(topics))[0] if indexed else next(plain)
-            )
-            for name, type_, indexed in found.fields
-        }
-    except (DecodingError, UnicodeDecodeError, StopIteration):
-        return None
+    values = {name: _build(name, value) for name, value in found[1].items()}
     return kind(log=log, **values)
 
 
-def _convert(name: str, type_: str, value: Any) -> Any:
+def _build(name: str, value: Any) -> Any:
     if name == "task":
         client, agent, referee, *rest = value
         parties = [to_checksum_address(party) for party in (client, agent, referee)]
         return Task(**dict(zip(Task.__dataclass_fields__, [*parties, *rest], strict=True)))
     if name == "claim":
         return Claim(**dict(zip(Claim.__dataclass_fields__, value, strict=True)))
-    return to_checksum_address(value) if type_ == "address" else value
+    return value

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
-from pekanu import contracts
 from pekanu.chain.block import Log
 from pekanu.chain.events import MarketEvent
+from pekanu.chain.log_fields import read_fields
 from pekanu.dispute import history
 from pekanu.dispute.history import DisputeEvent
-from pekanu.types import parse_address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,20 +40,9 @@ REFEREE_EVENTS: Final[dict[str, type[DisputeEvent]]] = {
 
 def decode_referee_event(log: Log) -> DisputeEvent | None:
     """Return a log of the referee as a typed event; None when it is none."""
-    found = contracts.load("BisectionReferee").events.get(log.topics[0]) if log.topics else None
-    kind = REFEREE_EVENTS.get(found.name) if found else None
-    if found is None or kind is None:
-        return None
-    topics = iter(log.topics[1:])
-    try:
-        plain = iter(decode([type_ for _, type_, indexed in found.fields if not indexed], log.data))
-        values: dict[str, Any] = {
-            name: _convert(type_, decode([type_], next(topics))[0] if indexed else next(plain))
-            for name, type_, indexed in found.fields
-        }
-    except (DecodingError, StopIteration):
-        return None
-    return kind(**values)
+    found = read_fields("BisectionReferee", log)
+    kind = REFEREE_EVENTS.get(found[0]) if found else None
+    return kind(**found[1]) if found and kind else None
 
 
 def decode_dispute_log(log: Log) -> DisputeLogged | None:
@@ -70,7 +55,3 @@ def decode_referee_events(logs: Iterable[Log]) -> list[DisputeEvent]:
     """Return those of some logs that are the referee's, in their order."""
     events = (decode_referee_event(log) for log in logs)
     return [event for event in events if event is not None]
-
-
-def _convert(type_: str, value: Any) -> Any:
-    return parse_address(value) if type_ == "address" else value

@@ -6,14 +6,11 @@ Not here: what they amount to (`pekanu.node.case_index`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
-from pekanu import contracts
 from pekanu.chain.block import Log
 from pekanu.chain.events import MarketEvent
+from pekanu.chain.log_fields import read_fields
 from pekanu.ringers.cases import Case
 from pekanu.types import Hash32
 
@@ -73,19 +70,14 @@ RINGER_EVENTS: Final[dict[str, type[CaseEvent]]] = {
 
 def decode_case_log(log: Log) -> CaseEvent | None:
     """Return a log of the ringers' referee as a typed event; None when it is none."""
-    found = contracts.load("RingerReferee").events.get(log.topics[0]) if log.topics else None
-    kind = RINGER_EVENTS.get(found.name) if found else None
+    found = read_fields("RingerReferee", log)
+    kind = RINGER_EVENTS.get(found[0]) if found else None
     if found is None or kind is None:
         return None
-    topics = iter(log.topics[1:])
+    values = found[1]
     try:
-        plain = iter(decode([type_ for _, type_, indexed in found.fields if not indexed], log.data))
-        values: dict[str, Any] = {
-            name: decode([type_], next(topics))[0] if indexed else next(plain)
-            for name, type_, indexed in found.fields
-        }
         if "case" in values:
             values["case"] = Case.from_abi(values["case"])
-    except (DecodingError, StopIteration, ValueError):
+    except ValueError:
         return None
     return kind(log=log, **values)

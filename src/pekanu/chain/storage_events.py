@@ -10,12 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from eth_abi.abi import decode
-from eth_abi.exceptions import DecodingError
-
-from pekanu import contracts
 from pekanu.chain.block import Log
 from pekanu.chain.events import MarketEvent
+from pekanu.chain.log_fields import read_fields
 from pekanu.storage.agreement import Content, Quote, Terms
 from pekanu.types import Address, Hash32, Wei, parse_address
 
@@ -166,28 +163,14 @@ STORAGE_EVENTS: Final[dict[str, type[StorageEvent]]] = {
 
 def decode_storage_event(log: Log) -> StorageEvent | None:
     """Return a log of a provider's contract as a typed event; None when it is none."""
-    found = contracts.load("StorageServer").events.get(log.topics[0]) if log.topics else None
-    kind = STORAGE_EVENTS.get(found.name) if found else None
+    found = read_fields("StorageServer", log)
+    kind = STORAGE_EVENTS.get(found[0]) if found else None
     if found is None or kind is None:
         return None
-    topics = iter(log.topics[1:])
-    try:
-        plain = iter(decode([type_ for _, type_, indexed in found.fields if not indexed], log.data))
-        values: dict[str, Any] = {
-            name: _convert(
-                name, type_, decode([type_], next(topics))[0] if indexed else next(plain)
-            )
-            for name, type_, indexed in found.fields
-        }
-    except (DecodingError, StopIteration):
-        return None
+    values = found[1]
+    if "quote" in values:
+        values["quote"] = build_quote(values["quote"])
     return kind(log=log, **values)
-
-
-def _convert(name: str, type_: str, value: Any) -> Any:
-    if name == "quote":
-        return build_quote(value)
-    return parse_address(value) if type_ == "address" else value
 
 
 def build_quote(values: tuple[tuple[Any, ...], tuple[Any, ...]]) -> Quote:
