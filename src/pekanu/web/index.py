@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ _TASK_COLUMNS: Final = (
     "updated_block, is_live"
 )
 _HOUR: Final = 3600
+
+#: Events that are kept decoded.
+_DECODED: Final = 4096
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +75,7 @@ class SiteIndex:
         self._database.executescript("pragma journal_mode=wal; pragma synchronous=off;")
         #: Raised by each change; what is made of the index can be kept until then.
         self.version = 0
+        self._records: tuple[int, dict[Address, Record]] | None = None
         self._prepare(f"{VERSION}:{market}")
 
     def close(self) -> None:
@@ -214,7 +219,12 @@ class SiteIndex:
         return [event for event in last.values() if event.endpoint]
 
     def count_records(self) -> dict[Address, Record]:
-        """Return how each worker's tasks ended."""
+        """Return how each worker's tasks ended; counted once after each change."""
+        if self._records is None or self._records[0] != self.version:
+            self._records = self.version, self._count_records()
+        return self._records[1]
+
+    def _count_records(self) -> dict[Address, Record]:
         found: dict[Address, dict[str, int]] = {}
         kinds = {
             Status.SETTLED: "settled",
@@ -341,7 +351,7 @@ class SiteIndex:
             f"select block, position, block_hash, tx, topics, data from events {rest}",  # noqa: S608 - constants
             *values,
         )
-        decoded = (decode_event(_build_log(row)) for row in rows)
+        decoded = map(_decode, rows)
         return [event for event in decoded if event is not None]
 
     def _add_event(self, event: MarketEvent) -> None:
@@ -436,6 +446,12 @@ def _build_entry(row: Sequence[Any]) -> TaskEntry:
         updated_block=row[10],
         is_live=bool(row[11]),
     )
+
+
+@lru_cache(maxsize=_DECODED)
+def _decode(row: tuple[Any, ...]) -> MarketEvent | None:
+    """Return an event; pages of lists show the same ones again and again."""
+    return decode_event(_build_log(row))
 
 
 def _build_log(row: Sequence[Any]) -> Log:
