@@ -9,7 +9,7 @@ def test_demo__played_to_the_end__pays_each_party_its_due(shell: Shell) -> None:
     scenes = shell("demo", "--json").json
     endings = [scene["ending"] for scene in scenes]
     tasks = ["settled", "refuted", "settled", "forfeited", "expired", "settled"]
-    assert endings == [*tasks, "ended", "fined"]
+    assert endings == [*tasks, "settled", "refuted", "settled", "ended", "fined"]
     gains = [
         {
             one["party"]: one["after_wei"] - one["before_wei"] + one["gas_wei"]
@@ -25,7 +25,10 @@ def test_demo__played_to_the_end__pays_each_party_its_due(shell: Shell) -> None:
     bond = disputes[2]["bond"]
     accused = {"client": -price - int(bond), "worker": price + int(bond)}
     assert gains[:6] == [paid, compensated, accused, compensated, compensated, paid]
-    kept, lost = gains[6:]
+    assert gains[6:9] == [paid, compensated, paid]
+    assert any("the forgotten password was found" in line for line in scenes[6]["story"])
+    assert any("a ringer is missing" in line for line in scenes[7]["story"])
+    kept, lost = gains[9:]
     assert kept["client"] == -kept["provider"] < 0
     # The price of a day or less, which was served, against the whole penalty.
     assert lost["client"] == -lost["provider"] > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from pekanu.chain import Keystore
+from pekanu.crypto.keccak import keccak256
 from support.moody import MOODY_ELF
 from support.shell import PASSWORD, PROGRAM, RunningChain, Shell
 
@@ -184,7 +186,7 @@ def test_api__submit_and_map__give_verified_results(
         timeout=120,
         check=False,
     )
-    assert (run.returncode, run.stdout) == (0, "refused\n"), run.stderr
+    assert (run.returncode, run.stdout) == (0, "refused\n"), run.err
     assert worker
 
 
@@ -263,3 +265,117 @@ def test_run__of_a_batch_with_a_broken_line__is_refused_before_anything_is_paid(
     batch.write_text('{"a": [[1]], "b": [[2]]}\n{"a": [[1]]}\n')
     run = client("run", "matmul", "--batch", batch)
     run.assert_refused(2, f"line 2 of {batch}: matmul needs input b")
+
+
+# --- searches -------------------------------------------------------------------------------------
+
+
+def test_run__of_a_search_for_a_forgotten_password__then_it_is_found_and_ringers_vouch(
+    client: Shell, worker: str
+) -> None:
+    digest = hashlib.sha256(b"Summer-0427!").hexdigest()
+    options = ["--input", "pattern=[Ss]ummer-[0-9]{4}!", "--input", f"targets={digest}"]
+    run = client("run", "hash-search", *options, "--ringers", "4", "--yes", "--json")
+    assert run.code == 0, run.err
+    assert "4 to 32 ringers are hidden" in run.err
+    assert run.json["worker"] == worker
+    assert run.json["state"] == "settled"
+    assert "ringers are among" in run.json["verified"]
+    assert [one["candidate"] for one in run.json["output"]] == ["Summer-0427!"]
+    assert run.json == {**run.json, **_search_locally(client, *options)}
+
+
+def _search_locally(client: Shell, *options: str) -> dict[str, object]:
+    local = client("run", "hash-search", *options, "--local", "--json")
+    assert local.code == 0, local.err
+    return {"output": local.json["output"]}
+
+
+@pytest.mark.usefixtures("worker")
+def test_run__of_a_search_for_an_address__then_salts_whose_contract_s_address_ends_so(
+    client: Shell,
+) -> None:
+    """CREATE2: an address is the end of a Keccak-256 of 0xff, the deployer, a salt, the code's."""
+    deployer, code = "ab" * 20, keccak256(b"code").hex()
+    octets = "".join(f"\\x{digit}" for digit in _pairs("ff" + deployer + "00" * 30))
+    pattern = octets + "<#2>" + "".join(f"\\x{digit}" for digit in _pairs(code))
+    options = ["--input", f"pattern={pattern}", "--input", "targets=*cafe"]
+    run = client(
+        "run", "hash-search", "--input", "algorithm=keccak256", *options, "--yes", "--json"
+    )
+    assert run.code == 0, run.err
+    for one in run.json["output"]:
+        preimage = bytes.fromhex(one["candidate"].removeprefix("0x"))
+        assert len(preimage) == 85
+        assert keccak256(preimage)[12:].hex().endswith("cafe")
+
+
+def _pairs(digits: str) -> list[str]:
+    return [digits[place : place + 2] for place in range(0, len(digits), 2)]
+
+
+@pytest.mark.usefixtures("worker")
+def test_run__of_a_search_with_a_word_list__then_the_words_are_found(
+    client: Shell, tmp_path: Path
+) -> None:
+    words = [f"word{number}" for number in range(5000)]
+    (tmp_path / "words.txt").write_text("\n".join(words))
+    picked = [words[3], words[4999]]
+    hashes = "\n".join(hashlib.md5(one.encode()).hexdigest() for one in picked)  # noqa: S324
+    (tmp_path / "hashes.txt").write_text(hashes)
+    run = client(
+        *("run", "hash-search", "--input", "algorithm=md5"),
+        *("--input", f"words={tmp_path}/words.txt", "--input", f"targets=@{tmp_path}/hashes.txt"),
+        *("--yes", "--out", str(tmp_path / "found.csv")),
+    )
+    assert run.code == 0, run.err
+    lines = (tmp_path / "found.csv").read_text().splitlines()
+    assert [line.split(",")[1] for line in lines] == picked
+
+
+@pytest.mark.usefixtures("worker")
+def test_run__of_a_search_with_a_program_of_one_s_own__then_its_outputs_are_found(
+    client: Shell, tmp_path: Path
+) -> None:
+    """A one-way function of which only the lowest byte matters: a masked image."""
+    source = tmp_path / "f.c"
+    source.write_text(
+        '#include "pekanu.h"\n'
+        "int main(void) {\n"
+        "    uint32_t x = PEKANU_INPUT[31] | PEKANU_INPUT[30] << 8;\n"
+        "    for (int i = 0; i < 20; i++) { x = x * 1664525u + 1013904223u; x ^= x >> 13; }\n"
+        "    uint16_t masked = (uint16_t)(x >> 16);\n"
+        "    pekanu_write(&masked, 2);\n"
+        "    return 0;\n"
+        "}\n"
+    )
+    program = tmp_path / "f.elf"
+    assert client("build", str(source), "-o", str(program)).code == 0
+    options = [
+        *("--input", "algorithm=program", "--input", f"program={program}"),
+        *("--input", "count=2000", "--input", "targets==0000 =beef =1234"),
+    ]
+    expected = _search_locally(client, *options)["output"]
+    run = client("run", "hash-search", *options, "--yes", "--json", "--max-price", "0.1 ether")
+    assert run.code == 0, run.err
+    assert run.json["output"] == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--input", "pattern=x", "--input", "targets=*beef"], "a domain of 1 points"),
+        (["--input", "pattern=<#2>", "--input", "targets=*abc"], "3 digits are too few"),
+        (["--input", "pattern=<#2>", "--input", "targets=xyz"], "is no target"),
+        (["--input", "pattern=<#2>"], "needs input targets"),
+        (
+            ["--verify", "recompute", "--input", "targets=abcd*", "--input", "pattern=<#2>"],
+            "ringers",
+        ),
+        (["--ringers", "99", "--input", "targets=abcd*", "--input", "pattern=<#2>"], "1 to 32"),
+    ],
+)
+def test_run__of_what_is_no_search__then_one_sentence(
+    client: Shell, options: list[str], sentence: str
+) -> None:
+    client("run", "hash-search", *options, "--yes").assert_refused(2, sentence)

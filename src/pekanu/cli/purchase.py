@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pekanu import aio
     from pekanu.node.client_job import JobReceipt
     from pekanu.node.offers import Offer
+    from pekanu.ringers import RingerCount
 
 #: Seconds for which the end on chain is waited for once the output is verified and approved.
 _SETTLE_SECONDS: Final = 20.0
@@ -42,6 +43,8 @@ class Wish:
     max_steps: int | None = None
     #: Who may act in the buyer's place.
     agent: str | None = None
+    #: Of a search: the least number of ringers; None takes what is recommended.
+    ringers: int | None = None
     #: The best offer within the price is taken unasked.
     is_agreed: bool = False
 
@@ -57,12 +60,16 @@ async def purchase(session: Session, order: Order, wish: Wish, *, out: Path | No
         verify=wish.verify,
         worker=wish.worker,
         max_steps=wish.max_steps,
+        ringers=wish.ringers,
     )
     async with _open_client(session, is_agreed=wish.is_agreed, agent=wish.agent) as client:
         pending = sum(not future.job.is_done for future in client.resumed)
         if pending:
             note(f"{pending} unfinished before go on too; `pekanu run --resume` waits for them")
         handle = await client.node.submit(request, confirm=_make_confirm(wish.is_agreed))
+        if handle.job.is_search:
+            for line in describe_ringers(handle.job.ringers):
+                note(line)
         future = Future(handle, order.ware, is_batch=order.is_batch)
         await _finish(session, future, order, out=out)
 
@@ -154,6 +161,20 @@ def _make_confirm(is_agreed: bool) -> Any:  # noqa: FBT001 - the one thing it de
         return await asyncio.to_thread(typer.confirm, "Buy it?", default=True, err=True)
 
     return confirm
+
+
+def describe_ringers(count: RingerCount) -> list[str]:
+    """Return what a search's ringers do, line by line."""
+    from pekanu.ringers import tabulate
+
+    odds = [
+        f"{float(one.skipped):.0%} in at most {float(one.adaptive_evasion):.1%} of cases"
+        for one in tabulate(count)
+    ]
+    return [
+        f"{count.least} to {count.most} ringers are hidden among the targets, how many is secret",
+        f"a worker gets away with leaving out {', '.join(odds)}",
+    ]
 
 
 def describe_offer(offer: Offer) -> list[str]:

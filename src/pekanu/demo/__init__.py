@@ -2,6 +2,7 @@
 
     town     the chain, the market and people with money
     cheats   workers that break the protocol, each in one way; nothing in the product starts them
+    goods    what they trade: real work, and how one sees that it is right
     scenes   what happens, scene by scene; storage_scenes: to stored files
     report   who had what before and after, and what each transaction cost
 

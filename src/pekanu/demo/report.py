@@ -119,7 +119,7 @@ class Bookkeeper:
         by_sender = {address.lower(): party for address, party in names.items()}
         calls = {
             one.selector: one.name
-            for name in ("Market", "BisectionReferee", *_STORAGE)
+            for name in ("Market", "BisectionReferee", "RingerReferee", *_STORAGE)
             for one in contracts.load(name).functions.values()
         }
         last = await self._chain.fetch_block_number()

@@ -1,7 +1,7 @@
 """What happens in the demonstration, scene by scene.
 
-Each scene is one task between two people who have never traded, with real work: a product of two
-250 x 250 matrices of 64-bit integers. Not here: printing (`pekanu.cli`).
+Each scene is one task between two people who have never traded, with real work (`goods`). Not here:
+printing (`pekanu.cli`).
 """
 
 from __future__ import annotations
@@ -12,32 +12,28 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pekanu import catalog
 from pekanu.demo.cheats import (
     AccusingClient,
     LyingWorker,
     ScramblingWorker,
+    SkippingWorker,
     VanishingWorker,
 )
+from pekanu.demo.goods import Goods, MatrixProduct, PasswordSearch
 from pekanu.demo.lies import Lie, falsify_output
 from pekanu.demo.report import Bookkeeper, SceneReport
 from pekanu.demo.town import Town
 from pekanu.errors import PekanuError
 from pekanu.market.state import Status
 from pekanu.market.task import Task
+from pekanu.node.case_machine import CaseStep
 from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
-from pekanu.node.client_job import JobRequest
 from pekanu.node.client_machine import ClientStep, ClientTask
 from pekanu.node.dispute_story import DisputeStory, fetch_story
 from pekanu.node.worker import WorkerNode
 from pekanu.node.worker_machine import WorkerStep
 from pekanu.types import Address, Hash32, format_wei
-
-SIZE: Final = 250
 
 
 @dataclass(kw_only=True)
@@ -46,8 +42,7 @@ class _Stage:
 
     town: Town
     worker: Address
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
+    goods: Goods
     story: list[str] = field(default_factory=list)
     ending: str = ""
     dispute: DisputeStory | None = None
@@ -59,15 +54,7 @@ class _Stage:
         self.story.append(sentence)
 
     async def submit(self, client: ClientNode) -> JobHandle:
-        function = catalog.get("matmul")
-        data = function.parse_inputs({"a": self.left, "b": self.right})
-        policy = catalog.parse_policy("check")
-        request = JobRequest(function="matmul", items=(data,), policy=policy, worker=self.worker)
-        return await client.submit(request)
-
-    def is_product(self, output: bytes) -> bool:
-        product = catalog.get("matmul").decode_output(output)
-        return isinstance(product, np.ndarray) and np.array_equal(product, self.left @ self.right)
+        return await client.submit(self.goods.build_request(self.worker))
 
     async def wait_bound(self, handle: JobHandle) -> tuple[Hash32, Task]:
         """Return the task once its escrow stands."""
@@ -85,7 +72,7 @@ class _Stage:
         while not state.status.is_terminal:
             seen = await self.town.settle_down(task_id, state)
             if seen == state and not self.is_busy():
-                skipped += await self.town.pass_time(task, state)
+                skipped += await self.town.pass_time(task, state, self._get_case_deadlines(task_id))
                 seen = await self.town.settle_down(task_id, state)
             if seen.status is not state.status:
                 self.tell(f"on chain: {seen.status.name.lower()}")
@@ -98,13 +85,29 @@ class _Stage:
         """Say whether somebody computes or plays, so that nobody waits for the clock."""
         client, worker = self.client_node, self.worker_node
         tries = client.load_tasks(live_only=True) if client is not None else []
-        if any(one.step in _AT_WORK or (one.is_wrong and _may_object(one)) for one in tries):
+        if any(one.step in _AT_WORK or self._is_objecting(one) for one in tries):
             return True
         if worker is None or isinstance(worker, VanishingWorker):
             return False
         return any(
             one.step in (WorkerStep.EXECUTING, WorkerStep.SEALING) for one in worker.list_tasks()
         )
+
+    def _is_objecting(self, task: ClientTask) -> bool:
+        """Say whether a client does something about wrong outputs, now that it can."""
+        if not (task.is_wrong and task.is_claim_on_chain) or task.is_resigned:
+            return False
+        if task.search is None or task.step is not ClientStep.DISPUTING or not self.client_node:
+            return True
+        # In a case the other side may owe the move, until its time is over.
+        cases = self.client_node.searches.cases.list_tasks(task_id=task.task_id)
+        return any(one.step is not CaseStep.WAITING for one in cases)
+
+    def _get_case_deadlines(self, task_id: Hash32) -> list[int]:
+        if self.client_node is None:
+            return []
+        cases = self.client_node.desk.watch.cases.iterate(task_id=task_id)
+        return [one.case.deadline for one in cases if one.is_refuted is None]
 
     async def tell_dispute(self, client: ClientNode, task_id: Hash32) -> None:
         """Tell how the dispute about a task went, if there was one."""
@@ -118,11 +121,6 @@ class _Stage:
 _AT_WORK: Final = (ClientStep.FETCHING, ClientStep.OPENING, ClientStep.VERIFYING)
 
 
-def _may_object(task: ClientTask) -> bool:
-    """Say whether a client still does something about wrong outputs, now that it can."""
-    return task.is_claim_on_chain and not task.is_resigned
-
-
 Play = Callable[[_Stage, ClientNode], Awaitable[None]]
 
 
@@ -133,8 +131,7 @@ async def _trade(stage: _Stage, client: ClientNode) -> None:
     verdict = receipt.tasks[-1].verdict
     stage.ending = receipt.tasks[-1].ending
     stage.tell(f"the output was verified before it was paid for: {verdict}")
-    right = "equals" if stage.is_product(output) else "DIFFERS FROM"
-    stage.tell(f"the product {right} NumPy's")
+    stage.tell(stage.goods.judge(output))
     stage.tell(f"{format_wei(receipt.paid_wei)} went to the worker")
 
 
@@ -176,6 +173,12 @@ class Scene:
     worker: type[WorkerNode]
     play: Play
     client: type[ClientNode] = ClientNode
+    #: What is bought, for the scene's number.
+    goods: Callable[[int], Goods] = MatrixProduct
+
+
+def _search(_number: int) -> Goods:
+    return PasswordSearch()
 
 
 class _OneBitWorker(LyingWorker):
@@ -225,6 +228,33 @@ SCENES: Final = (
         worker=WorkerNode,
         play=_vanish,
     ),
+    Scene(
+        title="A search for a forgotten password, both are honest",
+        lesson=(
+            "The client has hidden secret solutions among what it asks for; they are found, so it "
+            "pays without searching anything itself."
+        ),
+        worker=WorkerNode,
+        play=_trade,
+        goods=_search,
+    ),
+    Scene(
+        title="The worker searches half, and says that it searched all",
+        lesson=(
+            "A hidden solution is missing from its list, between two neighbours that are shown on "
+            "chain: price and stake go to the client."
+        ),
+        worker=SkippingWorker,
+        play=_suffer,
+        goods=_search,
+    ),
+    Scene(
+        title="The client of a search never opens its ringers",
+        lesson="Nobody needs to see them: the worker is paid after the audit.",
+        worker=WorkerNode,
+        play=_vanish,
+        goods=_search,
+    ),
 )
 
 
@@ -236,12 +266,7 @@ async def play(town: Town, scene: Scene) -> SceneReport:
         scene: Which.
     """
     buyer, seller = town.take_account(), town.take_account()
-    draw = np.random.default_rng(SCENES.index(scene))
-    limits = np.iinfo(np.int64)
-    left, right = (
-        draw.integers(limits.min, limits.max, size=(SIZE, SIZE), dtype=np.int64) for _ in range(2)
-    )
-    stage = _Stage(town=town, worker=seller.address, left=left, right=right)
+    stage = _Stage(town=town, worker=seller.address, goods=scene.goods(SCENES.index(scene)))
     parties = {"client": buyer.address, "worker": seller.address}
     books = Bookkeeper(town.chain, town.market, parties)
     await books.open()

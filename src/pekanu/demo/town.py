@@ -6,7 +6,7 @@ Not here: what they do (`scenes`).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,14 +82,20 @@ class Town:
             async with node.running():
                 yield node
 
-    async def pass_time(self, task: Task, state: TaskState) -> int:
+    async def pass_time(self, task: Task, state: TaskState, deadlines: Sequence[int] = ()) -> int:
         """Turn the chain's clock to the next time at which somebody must or may move.
+
+        Args:
+            task: Which.
+            state: Where it stands.
+            deadlines: Of what is asked before a referee, after which it is ruled.
 
         Returns:
             The seconds skipped; 0 when there is nothing to wait for.
         """
         now = await self.chain.get_time()
-        coming = [when for when in _get_moves(task, state) if when > now]
+        moves = [*_get_moves(task, state), *(deadline + 1 for deadline in deadlines)]
+        coming = [when for when in moves if when > now]
         if not state.status.is_bound or not coming:
             return 0
         self.devnet.advance_time(min(coming) - now)

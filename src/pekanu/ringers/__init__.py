@@ -7,7 +7,14 @@ Source: design/referees.md, "RingerReferee: OBFP".
 
 from pekanu.ringers.audit import Audit, Finding, audit
 from pekanu.ringers.evidence import OpenedRinger, find_target, prove_place
-from pekanu.ringers.odds import MAX_RINGERS, RingerCount, recommend_count, recommend_stake
+from pekanu.ringers.odds import (
+    MAX_RINGERS,
+    Odds,
+    RingerCount,
+    recommend_count,
+    recommend_stake,
+    tabulate,
+)
 from pekanu.ringers.planting import Planted, plant
 from pekanu.ringers.solutions import decode_solutions, encode_solutions
 from pekanu.ringers.terms import Domain, SearchTerms, hash_ringers
@@ -17,6 +24,7 @@ __all__ = [
     "Audit",
     "Domain",
     "Finding",
+    "Odds",
     "OpenedRinger",
     "Planted",
     "RingerCount",
@@ -30,4 +38,5 @@ __all__ = [
     "prove_place",
     "recommend_count",
     "recommend_stake",
+    "tabulate",
 ]

@@ -15,7 +15,7 @@ Source: design/referees.md, "RingerReferee"; Golle and Mironov, CT-RSA 2001 (rin
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -30,6 +30,10 @@ MAX_RINGERS: Final = 32
 #: The chance of one more ringer, each time.
 _RATIO_TOP, _RATIO_BITS = 3, 2
 _RATIO: Final = Fraction(_RATIO_TOP, 1 << _RATIO_BITS)
+
+
+#: Of the domain, that tables show.
+SHARES: Final = (Fraction(1, 10), Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +99,29 @@ class RingerCount:
             Fraction(0),
         )
         return self.get_chance(found) / weight
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Odds:
+    """What a cheat risks that leaves out a share of the domain."""
+
+    skipped: Fraction
+    #: The chance to get away with it, for one that fixes the share beforehand.
+    evasion: Fraction
+    #: The same, a bound for one that stops when it likes.
+    adaptive_evasion: Fraction
+
+
+def tabulate(count: RingerCount, shares: Sequence[Fraction] = SHARES) -> tuple[Odds, ...]:
+    """Return the odds for some shares, in their order."""
+    return tuple(
+        Odds(
+            skipped=share,
+            evasion=count.get_evasion(share),
+            adaptive_evasion=count.get_adaptive_evasion(share),
+        )
+        for share in shares
+    )
 
 
 @cache
