@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pekanu.chain import Keystore
@@ -46,21 +47,35 @@ def client(market: Shell, devnet: RunningChain) -> Shell:
     return Shell(home=market.home, variables={**market.variables, "PEKANU_ACCOUNT": "erin"})
 
 
-def test_run__with_a_worker_that_sells_garbage__exits_3_and_tells_the_loss(
+def test_run__with_a_worker_that_lies__exits_3_and_tells_what_was_recovered(
     client: Shell, devnet: RunningChain, tmp_path: Path
 ) -> None:
-    command = [sys.executable, cheat_program.__file__, str(client.home), devnet.rpc, devnet.keys[8]]
+    cheat = [sys.executable, cheat_program.__file__, str(client.home), devnet.rpc, devnet.keys[8]]
     text = tmp_path / "text.txt"
     text.write_text("to be or not to be")
-    out = tmp_path / "counts.json"
-    with _start(command, client, "cheating", tmp_path / "cheat.log"):
-        run = client(
-            *("run", "wordcount", "--input", f"text={text}", "--out", out),
-            *("--worker", devnet.addresses[8]),
-        )
-    run.assert_refused(3, f"{devnet.addresses[8]} delivered a wrong result")
-    assert "SECURITY.md" in run.err
+    out, log = tmp_path / "counts.json", tmp_path / "run.log"
+    run = [PROGRAM, "run", "wordcount", "--input", f"text={text}", "--out", str(out)]
+    run += ["--worker", devnet.addresses[8]]
+    with (
+        _start(cheat, client, "cheating", tmp_path / "cheat.log"),
+        _start(run, client, "is not approved", log) as process,
+    ):
+        # The worker waits for an approval until it must deliver.
+        advance_time(devnet, 500)
+        assert process.wait(120) == 3, log.read_text()
+    said = log.read_text()
+    assert f"{devnet.addresses[8]} delivered a wrong result" in said
+    assert "refuted by the referee; the price of" in said
+    assert "it is challenged before the referee" in said
     assert not out.exists()
+    (dispute,) = client("dispute", "--json").json
+    assert (dispute["outcome"], dispute["worker"]) == ("refuted", devnet.addresses[8])
+
+
+def advance_time(devnet: RunningChain, seconds: int) -> None:
+    for method, parameters in (("evm_increaseTime", [seconds]), ("evm_mine", [])):
+        request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        httpx.post(devnet.rpc, json=request).raise_for_status()
 
 
 def test_run__killed_and_resumed__delivers_what_was_bought_once(
