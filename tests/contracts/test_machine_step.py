@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections import Counter
 from dataclasses import replace
@@ -17,14 +18,18 @@ import pytest
 from pekanu.bench.step_proof import build_worst_proof, build_worst_state
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import TransactionReverted
-from pekanu.machine.isa import Op, decode
+from pekanu.machine import engine
+from pekanu.machine.executor import run
+from pekanu.machine.isa import TEXT_SIZE, Op, decode
 from pekanu.machine.program import get_initial_state
+from pekanu.machine.replay import Replay
 from pekanu.machine.state import MachineState, Status, get_root
 from pekanu.machine.step import step
 from pekanu.machine.witness import StepProof, Witness, build_proof
 from support.evm import load_artifact
 from support.machine import EDGES, MNEMONICS, Fuzzer, assemble, make_program
 from support.machine_contract import StepContract, pack
+from support.machine_programs import ProgramWriter
 from support.machine_vectors import STEPS, read_program, read_state
 
 SECONDS = float(os.environ.get("PEKANU_FUZZ_SECONDS", "20"))
@@ -265,3 +270,41 @@ def test_step__of_the_worst_proof__then_all_siblings_are_there(contract: StepCon
     program, state = build_worst_state()
     step(program, state)
     assert contract.step(proof) == state.root
+
+
+#: Random programs on which the three are compared, and steps of each.
+PROGRAMS = int(os.environ.get("PEKANU_TEST_PROGRAMS", "200"))
+STEPS_OF_EACH = 10
+
+
+@pytest.mark.timeout(PROGRAMS * 3 + 60)
+def test_step__at_random_steps_of_random_programs__then_contract_reference_and_executor_agree(
+    contract: StepContract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The executor gives two roots; contract and reference lead from one to the other."""
+    monkeypatch.setattr(engine, "_FIRST", 1_000)
+    monkeypatch.setattr(engine, "_FEW", 100)
+    met, ended, longest = Counter[str](), Counter[str](), 0
+    for seed in range(PROGRAMS):
+        rng = random.Random(seed)
+        program = ProgramWriter(seed).write(10**5 if seed % 10 == 0 else rng.randrange(1, 40))
+        last = run(program, b"", max_steps=130_000 if seed % 10 == 0 else 20_000)
+        replay = Replay(program, b"")
+        places = sorted(rng.randrange(last.steps) for _ in range(STEPS_OF_EACH - 2))
+        for place in (*places, last.steps - 1, last.steps):
+            state = replay.get_state(place)
+            before, (after,) = state.root, replay.get_roots([place + 1])
+            proof = build_proof(program, state)
+            assert proof.before_root == before
+            if state.status is Status.RUNNING and state.pc < TEXT_SIZE and not state.pc & 3:
+                instruction = decode(program.get_word(state.pc))
+                met[instruction.op.mnemonic if instruction else "none"] += 1
+            step(program, state)
+            assert contract.step(proof) == state.root == after, f"seed {seed}, step {place}"
+        ended[last.status.text] += 1
+        longest = max(longest, last.steps)
+    print(f"{PROGRAMS} programs, up to {longest} steps", dict(ended))  # noqa: T201 - shown by pytest -s
+    print(f"{len(met)} instructions", dict(met))  # noqa: T201 - as above
+    assert longest >= 10**5
+    if PROGRAMS >= 200:
+        assert set(met) >= set(MNEMONICS)

@@ -177,11 +177,13 @@ def test_advance__of_generated_programs__then_both_tiers_are_in_the_same_state(
         assert set(ends) == {status.text for status in Status}
 
 
-@pytest.mark.parametrize("seed", ["77 49", "1", "2", "3", "4", "5"])
+@pytest.mark.parametrize("seed", ["77 49", "505 307", "1", "2", "3", "4"])
 def test_advance__to_each_step_from_the_beginning__then_both_tiers_are_in_the_same_state(
     seed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the first, a stop before a loop with many ways in once told another place."""
+    """Before a loop with many ways in, the first once told another place; of the second, whose
+    sp is misaligned and whose loops are tangled, an edge's test once forgot steps.
+    """
     monkeypatch.setattr(engine, "_FIRST", 0)
     monkeypatch.setattr(engine, "_FEW", 0)
     program = write_soup(random.Random(seed))

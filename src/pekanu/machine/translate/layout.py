@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 #: Raised whenever the translation changes, so that nothing older is taken from the cache.
-VERSION: Final = 6
+VERSION: Final = 7
 
 RUN: Final = "run"
 MEMORY: Final = "memory"

@@ -158,7 +158,7 @@ class NodeWriter:
             pay(self._body, get_total(node))
         if missing:
             self._test_all(missing)
-            self._leave_if(Exit(Way.EXACT, target.pc, 0, target.changed))
+            self._leave_if(Exit(Way.EXACT, target.pc, target.owed, target.changed))
 
     def load_for_all(self, node: Node) -> None:
         """Load what any of a switch's targets expects."""
