@@ -279,3 +279,29 @@ async def test_shelf__when_the_client_buys_here__then_its_tasks_can_be_watched(
         guessed = Library(inputs=[tmp_path / "inputs"]).find(task.task_id, task.task)
         assert (guessed is not None) == (TERMS.bond == WorkerTerms().bond)
         assert ClientShelf(town.home, accounts[0].address).find(task.task_id) is None
+
+
+@pytest.mark.parametrize("events", [1, 2, 3, 5])
+async def test_challenger__when_it_is_started_again_within_a_dispute__then_it_goes_on_and_wins(
+    arena: Arena, accounts: tuple[Account, ...], tmp_path: Path, events: int
+) -> None:
+    knows = lie(END // 2)
+    bargain = await arena.strike(PROGRAM, MAX_STEPS, claim_of(knows, PROGRAM))
+    desk = await arena.open_desk(accounts[2])
+    write_bundle(bargain, tmp_path / "watched", ELF)
+    library = Library(bundles=[tmp_path / "watched"])
+    first = ChallengerNode(desk, arena.home, library)
+    defending = await arena.open_disputes(arena.worker, knows, defends=True)
+    async with first.running():
+        await wait_found(first, Finding.CHALLENGED)
+        (begun,) = first.disputes.list_tasks()
+        await arena.wait_events(begun.dispute, events)
+    # It needs nothing but its journal and what it kept.
+    second = ChallengerNode(desk, arena.home, Library())
+    await arena.stack.enter_async_context(second.running())
+    ended = await arena.wait_ended(second.disputes, begun.dispute)
+    assert ended.step is DisputeStep.WON
+    assert await desk.fetch_ledger() == HALF + BOND
+    assert len(second.disputes.list_tasks(live_only=False)) == 1
+    lost = await arena.wait_ended(defending, begun.dispute)
+    assert lost.step is DisputeStep.LOST
