@@ -34,6 +34,7 @@ from pekanu.web.quoting import (
     estimate_cost,
 )
 from pekanu.web.reviews import Simulation, simulate
+from pekanu.web.ringer_choice import build_ringers_field
 from pekanu.web.site import Site
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.compute import CatalogPage, EstimateView, FormPage, QuotesView
@@ -66,11 +67,12 @@ async def build_form(viewer: Viewer, function: Function, form: Mapping[str, str]
         policies=build_policies(
             function, draft.policy if draft else function.manifest.default_policy
         ),
+        ringers=build_ringers_field(form.get("ringers", "")) if function.is_search else None,
         max_price=form.get("max_price", ""),
         estimate=build_estimate_of(site, draft)
         if draft
         else EstimateView(
-            is_valid=False, problems=(), steps="", input_size="", output_size="", cost=""
+            is_valid=False, problems=(), odds=(), steps="", input_size="", output_size="", cost=""
         ),
         obstacle=obstacle,
         obstacle_href=href,
@@ -104,7 +106,11 @@ async def stream_quotes(site: Site, draft: Draft) -> AsyncIterator[QuotesView]:
     """Yield what workers ask for a draft, again whenever another one has answered."""
     try:
         demand = await asyncio.to_thread(
-            build_demand, draft.function, draft.require(), site.referee
+            build_demand,
+            draft.function,
+            draft.require(),
+            site.get_referee(draft.function),
+            draft.ringers,
         )
         async for replies in site.quoting.stream(demand, site.feed.now):
             yield build_quotes(replies, draft.max_price)
@@ -121,7 +127,13 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
     """
     site, account = viewer.site, require_account(viewer)
     choice = parse_choice(form.get("quote", ""))
-    demand = await asyncio.to_thread(build_demand, draft.function, draft.require(), site.referee)
+    demand = await asyncio.to_thread(
+        build_demand,
+        draft.function,
+        draft.require(),
+        site.get_referee(draft.function),
+        draft.ringers,
+    )
     offers = await site.quoting.fetch_offers(demand, site.feed.now)
     offer = _find_offer(offers, choice)
     task = draft_task(demand, offer.quote, now=site.feed.now, salt=Hash32(ZERO_HASH))
@@ -175,6 +187,7 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
             *((name, value) for name, value in draft.values.items()),
             ("policy", draft.policy),
             ("max_price", form.get("max_price", "")),
+            ("ringers", form.get("ringers", "")),
             ("quote", form.get("quote", "")),
         ),
     )
@@ -199,6 +212,7 @@ async def order(viewer: Viewer, draft: Draft, form: Mapping[str, str]) -> str:
         (draft.require(),),
         price=choice.price,
         verify=draft.policy,
+        ringers=draft.ringers,
         worker=choice.worker,
     )
     client = await site.accounts.open_client(account)
@@ -234,5 +248,6 @@ def _describe_policy(draft: Draft) -> str:
         "check": "by the function's own check",
         "recompute": "by computing it again here",
         "none": "nothing is checked",
+        "ringers": "your ringers are among what was found",
     }
     return words.get(draft.policy, draft.policy)

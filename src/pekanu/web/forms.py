@@ -16,7 +16,9 @@ from pekanu.catalog.manifest import InputSpec, Kind
 from pekanu.catalog.values import build_value
 from pekanu.errors import InvalidInput, PekanuError, UsageError
 from pekanu.json_text import parse_json
+from pekanu.ringers import RingerCount
 from pekanu.types import Wei, parse_wei
+from pekanu.web.ringer_choice import describe_odds, read_ringers
 from pekanu.web.uploads import PREFIX, Uploads
 from pekanu.web.views.compute import EstimateView, Field, FunctionCard, PolicyChoice
 from pekanu.web.wording import format_size, format_steps
@@ -58,6 +60,8 @@ class Draft:
     max_price: Wei | None
     steps: int = 0
     output_bytes: int = 0
+    #: Of a search, once its input can be read.
+    ringers: RingerCount | None = None
 
     def require(self) -> bytes:
         """Return the framed input.
@@ -89,12 +93,14 @@ def read_draft(function: Function, form: Mapping[str, str], uploads: Uploads) ->
             build_value(spec, given[spec.name])
         except InvalidInput as error:
             problems[spec.name] = error.message.removeprefix(f"input {spec.name}: ")
-    data, steps, output_bytes = None, 0, 0
+    data, steps, output_bytes, ringers = None, 0, 0, None
     if not problems:
         try:
             data = function.parse_inputs(given)
             steps = function.estimate_steps(data)
             output_bytes = function.estimate_output_size(data)
+            if function.is_search:
+                ringers = read_ringers(function, data, form.get("ringers", ""))
         except InvalidInput as error:
             data = None
             problems[""] = error.message
@@ -115,6 +121,7 @@ def read_draft(function: Function, form: Mapping[str, str], uploads: Uploads) ->
         max_price=max_price,
         steps=steps,
         output_bytes=output_bytes,
+        ringers=ringers,
     )
 
 
@@ -126,21 +133,28 @@ def build_estimate(draft: Draft, cost: str) -> EstimateView:
         steps=format_steps(draft.steps) if draft.data is not None else "",
         input_size=format_size(len(draft.data)) if draft.data is not None else "",
         output_size=format_size(draft.output_bytes) if draft.data is not None else "",
+        odds=describe_odds(draft.ringers) if draft.ringers is not None else (),
         cost=cost if draft.data is not None else "",
     )
 
 
 def build_card(function: Function) -> FunctionCard:
     """Return a function for the catalog."""
-    check = function.manifest.check
     return FunctionCard(
         name=function.name,
         title=function.title,
         summary=function.summary,
-        check=check.description if check else "It has no cheap check: it is computed again.",
+        check=_describe_check(function),
         shown_as=function.manifest.show,
         href=f"/compute/{function.name}",
     )
+
+
+def _describe_check(function: Function) -> str:
+    if function.is_search:
+        return _RINGERS.description
+    check = function.manifest.check
+    return check.description if check else "It has no cheap check: it is computed again."
 
 
 def build_fields(function: Function, draft: Draft | None, uploads: Uploads) -> tuple[Field, ...]:

@@ -31,6 +31,7 @@ from pekanu.node.peer_client import PeerClient, PeerPatience
 from pekanu.node.peer_line import PeerAddress
 from pekanu.node.peer_messages import BlobRef
 from pekanu.node.worker_terms import WorkerTerms
+from pekanu.ringers import RingerCount
 from pekanu.types import ZERO_ADDRESS, Address, Seconds, Wei, format_wei
 from pekanu.web.index import SiteIndex
 from pekanu.web.views.compute import QuoteRow, QuotesView
@@ -114,10 +115,12 @@ class Quoting:
         return self._peers[worker]
 
 
-def build_demand(function: Function, data: bytes, referee: Address) -> Demand:
+def build_demand(
+    function: Function, data: bytes, referee: Address, ringers: RingerCount | None = None
+) -> Demand:
     """Return a single computation as workers are asked for it; blocks."""
     policy = catalog.parse_policy(function.manifest.default_policy)
-    request = JobRequest(function=function.name, items=(data,), policy=policy)
+    request = JobRequest(function=function.name, items=(data,), policy=policy, ringers=ringers)
     job = client_draft.build_job(request, _name_input, secrets.token_bytes)
     return client_draft.build_demand(job, ZERO_ADDRESS, referee)
 

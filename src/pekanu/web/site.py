@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pekanu.catalog import Function
 from pekanu.chain import DEVNET_CHAIN_ID, AddressBook, Connection, MarketContract
 from pekanu.market.task import MarketDomain
 from pekanu.types import Address
@@ -64,6 +65,8 @@ class Site:
         self.market = MarketContract(chain, book.market.address)
         #: The referee that tasks name.
         self.referee = book["BisectionReferee"].address
+        #: The one that searches name.
+        self.ringer_referee = book["RingerReferee"].address
         self.balances = Balances(chain, self.market, feed)
         state = options.home / "site"
         self.sessions = SessionStore(path=None if options.is_hosted else state / "sessions.json")
@@ -105,6 +108,10 @@ class Site:
             return frozenset(self.options.origins)
         hosts = ("127.0.0.1", "localhost", "[::1]")
         return frozenset(f"http://{host}:{self.port}" for host in hosts)
+
+    def get_referee(self, function: Function) -> Address:
+        """Return the referee that tasks of a function name."""
+        return self.ringer_referee if function.is_search else self.referee
 
     def get_name(self, address: Address) -> str:
         """Return what an account is called here; empty when it is not known."""

@@ -70,6 +70,15 @@ class PolicyChoice:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RingersField:
+    """The slider of a search."""
+
+    value: int
+    most: int
+    recommended: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class EstimateView:
     """`estimate.html`: what is known before anybody is asked."""
 
@@ -81,6 +90,8 @@ class EstimateView:
     steps: str
     input_size: str
     output_size: str
+    #: Of a search: the share that a worker leaves out, and its chance to get away with that.
+    odds: tuple[tuple[str, str], ...]
     #: What announced workers would ask by their records, ``about 0.0001 ether``; empty when
     #: nobody works.
     cost: str
@@ -94,6 +105,8 @@ class FormPage:
     description: str
     fields: tuple[Field, ...]
     policies: tuple[PolicyChoice, ...]
+    #: Of a search; None else.
+    ringers: RingersField | None
     #: What may be spent at most; what stands in the field.
     max_price: str
     estimate: EstimateView

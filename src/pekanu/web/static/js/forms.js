@@ -55,6 +55,7 @@ export function begin() {
       return;
     }
     if (event.target.type === "file") return;
+    if (event.target.type === "range") form.querySelector(`output[for=${event.target.id}]`).value = event.target.value;
     touched.add(event.target.name);
     event.target.closest(".field")?.querySelector(":scope > [data-file]")?.remove();
     quotes.replaceChildren();
