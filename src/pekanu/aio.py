@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -28,6 +29,7 @@ from pekanu.node.client import ClientNode, open_client
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import ClientJob, JobReceipt, JobRequest
 from pekanu.node.offers import Offer
+from pekanu.node.storage.store import Store, open_store
 from pekanu.node.wares import Ware
 from pekanu.ringers import RingerCount
 from pekanu.settings import (
@@ -37,6 +39,7 @@ from pekanu.settings import (
     find_password,
     get_default_home,
 )
+from pekanu.storage.link import SharedLink, is_link
 from pekanu.types import Address, Wei, parse_address, parse_wei
 
 #: Asked with each offer before anything is signed; False declines it.
@@ -171,6 +174,7 @@ class Client:
         self._confirmations = confirmations
         self._stack = AsyncExitStack()
         self._node: ClientNode | None = None
+        self._store: Store | None = None
         #: Jobs of a former process, taken up again.
         self.resumed: tuple[Future, ...] = ()
 
@@ -184,6 +188,17 @@ class Client:
         if self._node is None:
             raise UsageError("the client is not open", hint="use it in a with block")
         return self._node
+
+    @property
+    def store(self) -> Store:
+        """Storage: `put`, `get`, `ls`, `verify`, `challenge`, `renew`, `rm` and more.
+
+        Raises:
+            UsageError: The context is not open.
+        """
+        if self._store is None:
+            raise UsageError("the client is not open", hint="use it in a with block")
+        return self._store
 
     async def __aenter__(self) -> Self:
         account = await asyncio.to_thread(self._unlock)
@@ -199,6 +214,7 @@ class Client:
             )
             self._node = await stack.enter_async_context(open_client(desk, self._home))
             self._node.agent = self._agent
+            self._store = await open_store(desk, self._home)
             handles = await self._node.resume(confirm=self._confirm)
             self.resumed = tuple(
                 Future(handle, self._node.find_ware(handle.job), is_batch=handle.job.count > 1)
@@ -213,7 +229,7 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._node = None
+        self._node = self._store = None
         await self._stack.aclose()
 
     async def submit(
@@ -231,8 +247,8 @@ class Client:
 
         Args:
             function: A name of the catalog, or a program of one's own.
-            inputs: In the function's order; arrays, numbers, texts, or paths of files. A program
-                takes one: bytes, a text, or a path.
+            inputs: In the function's order; arrays, numbers, texts, paths of files, or links to
+                files in the store. A program takes one: bytes, a text, a path, or a link.
             price: Most that may be spent, over all workers that are tried.
             verify: ``check``, ``recompute`` or ``none``; else the function's own.
             worker: The only worker to ask.
@@ -244,7 +260,7 @@ class Client:
             InvalidInput: They do not fit the function.
         """
         found = _find(function)
-        item = await asyncio.to_thread(_frame, found, inputs, named)
+        item = await self._frame(found, inputs, named)
         request = build_request(
             found, (item,), price=price, verify=verify, worker=worker, max_steps=max_steps
         )
@@ -343,8 +359,24 @@ class Client:
     ) -> list[Offer]:
         """Return what workers ask for a computation, the best first; nothing is signed."""
         found = _find(function)
-        item = await asyncio.to_thread(_frame, found, inputs, named)
+        item = await self._frame(found, inputs, named)
         return await self.node.quote(build_request(found, (item,)))
+
+    async def _frame(
+        self, ware: Ware, inputs: Sequence[object], named: Mapping[str, object]
+    ) -> bytes:
+        """Return an item's bytes; what is given as a link is fetched from the store first."""
+        with tempfile.TemporaryDirectory(prefix="pekanu-links-") as folder:
+            given = [await self._resolve(value, Path(folder)) for value in inputs]
+            by_name = {
+                name: await self._resolve(value, Path(folder)) for name, value in named.items()
+            }
+            return await asyncio.to_thread(_frame, ware, given, by_name)
+
+    async def _resolve(self, value: object, folder: Path) -> object:
+        if isinstance(value, SharedLink) or (isinstance(value, str) and is_link(value)):
+            return await self.store.fetch_file(value, folder)
+        return value
 
     def _unlock(self) -> Account:
         if isinstance(self._account, Account):

@@ -10,8 +10,9 @@ A thread runs the event loop; `pekanu.aio` holds what is done there.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -24,6 +25,7 @@ from pekanu.errors import PekanuError
 from pekanu.market.claim import Result
 from pekanu.node.client_job import JobReceipt
 from pekanu.node.offers import Offer
+from pekanu.node.storage.store import Store as AsyncStore
 from pekanu.ringers import RingerCount
 
 AnswerT = TypeVar("AnswerT")
@@ -117,6 +119,42 @@ class Future:
         self._loop.call(lambda: self._inner.add_done_callback(lambda _: callback(self)))
 
 
+class Store:
+    """Storage, as `pekanu.node.storage.store.Store` has it, each call awaited in the loop's thread.
+
+    Args:
+        inner: The same in the event loop.
+        loop: The loop.
+    """
+
+    def __init__(self, inner: AsyncStore, loop: _Loop) -> None:
+        self._inner, self._loop = inner, loop
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        found = getattr(self._inner, name)
+        if name == "iterate":
+            return lambda *given, **named: _pull(found(*given, **named), self._loop)
+
+        def call(*given: Any, **named: Any) -> Any:
+            async def work() -> Any:
+                result = found(*given, **named)
+                return await result if inspect.isawaitable(result) else result
+
+            return self._loop.run(work())
+
+        return call
+
+
+def _pull(parts: AsyncIterator[bytes], loop: _Loop) -> Iterator[bytes]:
+    """Yield what an asynchronous iterator yields."""
+
+    async def next_part() -> bytes | None:
+        return await anext(parts, None)
+
+    while (part := loop.run(next_part())) is not None:
+        yield part
+
+
 class Client:
     """A client at a market; a context manager. The arguments are those of `pekanu.aio.Client`."""
 
@@ -170,6 +208,12 @@ class Client:
         """Jobs of a former process, taken up again."""
         loop = self._get_loop()
         return tuple(Future(inner, loop) for inner in self._inner.resumed)
+
+    @property
+    def store(self) -> Store:
+        """Storage: `put`, `get`, `ls`, `verify`, `challenge`, `renew`, `rm` and more."""
+        loop = self._get_loop()
+        return Store(self._inner.store, loop)
 
     def submit(
         self,

@@ -24,6 +24,7 @@ class Subject(StrEnum):
     MARKET = "market"
     SEALING = "sealing"
     SITE = "site"
+    STORAGE = "storage"
 
 
 _METHODS: Final = {
@@ -39,6 +40,10 @@ _METHODS: Final = {
     Subject.SITE: (
         "milliseconds for a page, asked 50 times a second of a site process with 10,000 tasks in "
         "its index and 20 live listeners, a worker's process beside it, all on this machine"
+    ),
+    Subject.STORAGE: (
+        "seconds of whole commands for a file of 1 GiB of random bytes, client and provider as "
+        "processes of this machine, beside restic and borg into its file system; memory at peak"
     ),
     Subject.SEALING: "megabytes a second on one core, in turn on the same bytes",
 }
@@ -63,6 +68,8 @@ async def _bench(
             continue
         if one is Subject.MACHINE:
             _print_machine(figures[one.value])
+        elif one is Subject.STORAGE:
+            _print_storage(figures[one.value])
         else:
             rows = [(name, f"{figure:,}") for name, figure in figures[one.value].items()]
             print_table((one.value, ""), rows, empty="")
@@ -88,10 +95,26 @@ async def _measure(subject: Subject) -> dict[str, Any]:
             from pekanu.bench import sealing
 
             return dict(await asyncio.to_thread(sealing.measure))
+        case Subject.STORAGE:
+            from pekanu.bench import storage
+
+            return await asyncio.to_thread(storage.measure, tell=note)
         case Subject.SITE:
             from pekanu.bench import site
 
             return dict(await site.measure())
+
+
+def _print_storage(report: dict[str, Any]) -> None:
+    programs = report["programs"]
+    names = sorted({name for one in programs.values() for name in one})
+    rows = [
+        (name, *(f"{one[name]:,}" if name in one else "-" for one in programs.values()))
+        for name in names
+    ]
+    print_table(("storage", *programs), rows, empty="")
+    ratios = [(name, f"{value:,}") for name, value in report.items() if "_over_" in name]
+    print_fields(ratios)
 
 
 def _print_machine(report: dict[str, Any]) -> None:

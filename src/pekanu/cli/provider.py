@@ -16,8 +16,8 @@ from pekanu.cli.account import find_address
 from pekanu.cli.commands import command
 from pekanu.cli.output import note, print_fields, print_json
 from pekanu.cli.session import Session
-from pekanu.cli.units import format_size, parse_size, parse_span
 from pekanu.cli.worker import until_signal
+from pekanu.node.storage.units import format_size, parse_size, parse_span
 from pekanu.types import Address, Seconds, Wei, format_wei, parse_wei
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ Not here: what is computed (`orders`), buying (`purchase`), what is printed (`de
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 
 from pekanu.cli.commands import command
 from pekanu.cli.deliveries import Ended, check_out, deliver
+from pekanu.cli.links import fetch_links
 from pekanu.cli.orders import Order, read_order
 from pekanu.cli.output import note, show_progress
 from pekanu.cli.session import Session
@@ -109,7 +111,9 @@ def _run(  # noqa: PLR0913 - the options of a command
         from pekanu.cli.purchase import resume_purchases
 
         return resume_purchases(session, out=out)
-    order = read_order(name, program, inputs or [], batch)
+    with tempfile.TemporaryDirectory(prefix="pekanu-links-") as folder:
+        given, own = fetch_links(session, inputs or [], program, Path(folder))
+        order = read_order(name, own, given, batch)
     check_out(order, out)
     if local:
         _run_here(session, order, max_steps, out=out)

@@ -26,8 +26,8 @@ from pekanu.cli.output import (
 )
 from pekanu.cli.session import Session
 from pekanu.cli.store_keeping import register_keeping
-from pekanu.cli.units import format_size, parse_span
 from pekanu.errors import UsageError
+from pekanu.node.storage.units import format_size, parse_span
 from pekanu.types import Address, format_wei, parse_address, parse_wei
 
 if TYPE_CHECKING:
@@ -83,6 +83,10 @@ async def _put(  # noqa: PLR0913 - the options of a command
             "learns the phrase, can tell that you store a file which he has too.",
         ),
     ] = "",
+    task: Annotated[
+        str | None,
+        typer.Option(help="Store the sealed output of a task of yours, by its id; no PATH."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show sizes and the full cost; sign nothing.")
     ] = False,
@@ -99,6 +103,11 @@ async def _put(  # noqa: PLR0913 - the options of a command
             raise UsageError("--resume goes without PATH")
         await _resume(session)
         return
+    if task is not None:
+        if paths:
+            raise UsageError("--task goes without PATH")
+        paths = [find_sealed_output(session, task)]
+        name = name or f"task {paths[0].parent.name[:8]}"
     if not paths:
         raise UsageError("nothing to store was named", hint="name files or folders, or - for stdin")
     async with AsyncExitStack() as stack:
@@ -129,6 +138,24 @@ async def _put(  # noqa: PLR0913 - the options of a command
             raise UsageError("not stored: you declined; nothing was signed")
         stored = await _run_put(storer, prepared)
         _show_stored(session, stored)
+
+
+def find_sealed_output(session: Session, task: str) -> Path:
+    """Return the ciphertext of a task that the chosen account bought, as its node keeps it.
+
+    Raises:
+        UsageError: None is kept under this id, or several are.
+    """
+    address = session.keystore.find(session.get_account_name()).address
+    folder = session.home / "work" / address.lower() / "client"
+    digits = task.removeprefix("0x").lower()
+    found = [path for path in folder.glob(f"{digits}*/ciphertext") if digits]
+    if len(found) != 1:
+        raise UsageError(
+            f"{len(found)} sealed outputs are kept here for task {task}",
+            hint="`pekanu tasks` lists tasks; give enough of the id",
+        )
+    return found[0]
 
 
 async def _run_put(storer: Storer, prepared: Prepared) -> StoredObject:

@@ -14,8 +14,8 @@ import typer
 from pekanu.cli.commands import command
 from pekanu.cli.output import format_span, note, print_json, show_bytes
 from pekanu.cli.session import Session
-from pekanu.cli.units import parse_span
 from pekanu.errors import UsageError, WorkerFault
+from pekanu.node.storage.units import parse_span
 from pekanu.types import format_wei, parse_wei
 
 if TYPE_CHECKING:

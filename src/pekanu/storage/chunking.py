@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import Final, Protocol
 
 from pekanu.storage.gear import CutFinder, build_finder
 
@@ -29,6 +29,18 @@ class ChunkSizes:
         """The bits that must be zero for a cut before the normal size, and behind it."""
         bits = self.normal.bit_length() - 1
         return _high_bits(bits + 2), _high_bits(bits - 2)
+
+
+#: The longest chunks that are read ahead.
+_ROOM: Final = 4
+
+
+class Readable(Protocol):
+    """A stream of bytes, such as a binary file."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Fill a buffer with the next bytes and return how many; 0 at the end."""
+        ...
 
 
 #: What every client cuts by; a change would end deduplication against what is stored.
@@ -55,32 +67,32 @@ class Chunker:
         self._sizes, self._finder = sizes, finder or build_finder(key)
         self._masks = sizes.masks
 
-    def split(self, stream: BinaryIO) -> Iterator[bytes]:
+    def split(self, stream: Readable) -> Iterator[bytes]:
         """Yield the chunks of a stream; of an empty one none.
 
-        Holds two of the longest chunks at most, and the one that was yielded.
+        Holds four of the longest chunks, and the one that was yielded.
         """
-        room = 2 * self._sizes.most
-        buffer, is_open = bytearray(), True
+        most = self._sizes.most
+        buffer = bytearray(_ROOM * most)
+        view, start, filled, is_open = memoryview(buffer), 0, 0, True
         while True:
-            while is_open and len(buffer) < self._sizes.most:
-                data = stream.read(room - len(buffer))
-                is_open = bool(data)
-                buffer += data
-            if not buffer:
+            while is_open and filled - start < most:
+                if start:
+                    view[: filled - start] = bytes(view[start:filled])
+                    start, filled = 0, filled - start
+                count = stream.readinto(view[filled:])
+                is_open = bool(count)
+                filled += count or 0
+            if start == filled:
                 return
-            start = 0
-            while len(buffer) - start >= self._sizes.most or (not is_open and start < len(buffer)):
-                end = start + self._find_length(buffer, start)
-                with memoryview(buffer) as view:
-                    chunk = bytes(view[start:end])
-                start = end
-                yield chunk
-            del buffer[:start]
+            end = start + self._find_length(buffer, start, filled)
+            chunk = bytes(view[start:end])
+            start = end
+            yield chunk
 
-    def _find_length(self, buffer: bytearray, start: int) -> int:
+    def _find_length(self, buffer: bytearray, start: int, filled: int) -> int:
         """Return the length of the chunk that begins at a place of the buffer."""
-        sizes, left = self._sizes, len(buffer) - start
+        sizes, left = self._sizes, filled - start
         if left <= sizes.least:
             return left
         self._finder.reset()

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final
 
 from pekanu.node.provider.index import ChunkName
 from pekanu.node.provider.vault import to_entry
@@ -89,7 +89,7 @@ def build_plan(
     with ThreadPoolExecutor(max_workers=max(2, os.cpu_count() or 2)) as pool:
         for offset, size in source.list_segments():
             with source.open_range(offset, size) as stream:
-                for plain in chunker.split(cast("Any", stream)):
+                for plain in chunker.split(stream):
                     if len(waiting) >= _AHEAD:
                         refs.append(waiting.popleft().result())
                     waiting.append(pool.submit(_describe, domain, plain))

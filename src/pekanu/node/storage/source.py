@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pekanu.errors import InvalidInput
 from pekanu.storage.chunking import CHUNK_SIZES
@@ -93,6 +93,22 @@ class FileStream(io.RawIOBase):
             self._place += len(data)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def readinto(self, buffer: Any, /) -> int:
+        """Fill a buffer with the next bytes and return how many; raises as `read`."""
+        view = memoryview(buffer)[: self._end - self._place]
+        done = 0
+        while done < len(view):
+            handle, path, offset, room = self._find(len(view) - done)
+            try:
+                count = os.preadv(handle, [view[done : done + room]], offset)
+            except OSError as error:
+                raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+            if not count:
+                raise InvalidInput(f"{path} has become shorter while it was stored")
+            done += count
+            self._place += count
+        return done
+
     def close(self) -> None:
         """Close the file that is open."""
         if self._file is not None:
@@ -101,26 +117,32 @@ class FileStream(io.RawIOBase):
         super().close()
 
     def _read_some(self, wanted: int) -> bytes:
-        index = bisect_right(self._starts, self._place) - 1
-        while self._source.entries[index].size == 0:
-            index += 1
-        path = self._source.paths[index]
-        offset = self._place - self._starts[index]
-        room = min(wanted, self._source.entries[index].size - offset)
+        handle, path, offset, room = self._find(wanted)
         try:
-            if index != self._index:
-                if self._file is not None:
-                    os.close(self._file)
-                    self._file = None
-                self._file, self._index = os.open(path, os.O_RDONLY), index
-            if self._file is None:  # pragma: no cover - opened above
-                raise InvalidInput(f"{path} is closed")
-            data = os.pread(self._file, room, offset)
+            data = os.pread(handle, room, offset)
         except OSError as error:
             raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
         if not data:
             raise InvalidInput(f"{path} has become shorter while it was stored")
         return data
+
+    def _find(self, wanted: int) -> tuple[int, Path, int, int]:
+        """Return the file that holds the next byte, opened, where in it, and how much to read."""
+        index = bisect_right(self._starts, self._place) - 1
+        while self._source.entries[index].size == 0:
+            index += 1
+        path = self._source.paths[index]
+        offset = self._place - self._starts[index]
+        if index != self._index or self._file is None:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
+            try:
+                self._file, self._index = os.open(path, os.O_RDONLY), index
+            except OSError as error:
+                raise InvalidInput(f"{path} cannot be read: {error.strerror}") from error
+        room = min(wanted, self._source.entries[index].size - offset)
+        return self._file, path, offset, room
 
 
 def scan(paths: Sequence[Path], *, name: str = "") -> Source:
