@@ -134,7 +134,8 @@ def test_run__when_an_input_is_a_link__then_the_stored_file_is_computed_on(
 
 
 def hash_file(path: Path) -> str:
-    return hashlib.file_digest(path.open("rb"), "sha256").hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def kill_once(process: subprocess.Popen[str], is_so: object, seconds: float = 90) -> None:

@@ -1,0 +1,241 @@
+"""A provider's index and vault, in SQLite and in a real PostgreSQL: the same books."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pekanu.errors import JournalError, UsageError
+from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.provider.index import (
+    AgreementRow,
+    ChunkName,
+    ProviderIndex,
+    open_index,
+    pack_names,
+)
+from pekanu.node.provider.vault import Vault
+from pekanu.storage.chunk_trees import get_chunk_entry
+from pekanu.storage.ownership import prove_ownership
+from pekanu.storage.stores import MemoryStore, StoreError
+from pekanu.storage.trees import CountProof, LeafProof, get_proven_root, get_root
+from pekanu.types import Hash32
+
+POSTGRES = Path("/usr/lib/postgresql")
+
+
+def find_server() -> Path | None:
+    found = sorted(POSTGRES.glob("*/bin/postgres"))
+    return found[-1].parent if found else None
+
+
+@pytest.fixture(scope="module")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL of its own; it refuses to run as root, so root runs it as somebody else."""
+    binaries = find_server()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail("PostgreSQL is missing")
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    folder = tmp_path_factory.mktemp("postgres")
+    prefix = []
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+        for parent in folder.parents[:3]:
+            if parent != Path("/tmp"):  # noqa: S108 - pytest's own folders alone are opened
+                parent.chmod(0o755)
+        prefix = ["runuser", "-u", "postgres", "--"]
+    data = folder / "data"
+    subprocess.run(
+        [*prefix, binaries / "initdb", "-D", data, "-A", "trust", "-U", "keeper"],
+        check=True,
+        capture_output=True,
+        cwd="/",
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
+    control = [*prefix, binaries / "pg_ctl", "-D", data, "-w"]
+    subprocess.run(
+        [*control, "-o", options, "-l", folder / "log", "start"],
+        check=True,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"postgresql://keeper@127.0.0.1:{port}/postgres"
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd="/")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ProviderIndex]:
+    place: Path | str = tmp_path / "index.db"
+    if request.param == "postgresql":
+        place = request.getfixturevalue("postgres_url")
+    with open_index(place) as found:
+        for row in found.list_agreements():
+            found.release(row.agreement_id)
+            found.remove_agreement(row.agreement_id)
+        yield found
+
+
+@pytest.fixture
+def vault(index: ProviderIndex) -> Vault:
+    count = itertools.count(random.getrandbits(64))
+    return Vault(MemoryStore(), index, draw=lambda size: next(count).to_bytes(size, "big"))
+
+
+def make_chunks(*seeds: int) -> list[bytes]:
+    return [random.Random(seed).randbytes(1000 + seed) for seed in seeds]
+
+
+def name_chunk(data: bytes) -> ChunkName:
+    return ChunkName(root=get_chunk_entry(data).chunk_root, size=len(data))
+
+
+def add(index: ProviderIndex, number: int, chunks: list[bytes]) -> AgreementRow:
+    row = AgreementRow(
+        agreement_id=Hash32(bytes([number]) * 32),
+        server="0x" + "11" * 20,
+        client="0x" + "22" * 20,
+        agent="0x" + "33" * 20,
+        stage="uploading",
+        is_live=True,
+        is_held=False,
+        state="{}",
+        entries=pack_names([name_chunk(data) for data in chunks]),
+        shown=bytes(len(chunks)),
+        awaited_bytes=sum(map(len, chunks)),
+        created_at=7,
+    )
+    index.add_agreement(row)
+    index.hold(row.agreement_id)
+    return reload(index, row)
+
+
+def reload(index: ProviderIndex, row: AgreementRow) -> AgreementRow:
+    found = index.get_agreement(row.agreement_id)
+    assert found is not None
+    return found
+
+
+def take(vault: Vault, row: AgreementRow, chunks: list[bytes], *numbers: int) -> AgreementRow:
+    bodies = [(number, memoryview(chunks[number])) for number in numbers]
+    vault.take(row, row.names, bodies)
+    return reload(vault.index, row)
+
+
+def test_take__when_all_came__then_read_back_and_counted(vault: Vault) -> None:
+    chunks = make_chunks(1, 2, 3)
+    row = add(vault.index, 1, [*chunks, chunks[0]])
+    assert vault.find_missing(row).absent == (0, 1, 2)
+    row = take(vault, row, chunks, 0, 2)
+    # The fourth equals the first: it is shown with it.
+    assert row.shown == b"\x01\x00\x01\x01"
+    assert vault.find_missing(row).absent == (1,)
+    row = take(vault, row, chunks, 1)
+    assert vault.read(row.names) == [*chunks, chunks[0]]
+    usage = vault.index.measure()
+    assert usage.live_bytes == usage.pack_bytes == sum(map(len, chunks))
+    assert (usage.chunk_count, usage.awaited_bytes) == (3, 0)
+
+
+def test_take__when_a_chunk_is_another__then_nothing_is_kept(vault: Vault) -> None:
+    chunks = make_chunks(1, 2)
+    row = add(vault.index, 1, chunks)
+    with pytest.raises(PeerRefused, match="root"):
+        vault.take(row, row.names, [(0, memoryview(chunks[0])), (1, memoryview(chunks[0]))])
+    assert vault.index.measure().pack_bytes == 0
+
+
+def test_check_ownership__when_another_holds_it__then_only_who_has_the_bytes_passes(
+    vault: Vault,
+) -> None:
+    chunks, nonce = make_chunks(1, 2), b"n" * 32
+    take(vault, add(vault.index, 1, chunks), chunks, 0, 1)
+    row = add(vault.index, 2, chunks)
+    missing = vault.find_missing(row)
+    assert (missing.absent, missing.unshown) == ((), (0, 1))
+    right = prove_ownership(nonce, row.names[0].root, chunks[0])
+    assert vault.check_ownership(row, nonce, {0: right, 1: bytes(32)}) == 1
+    row = reload(vault.index, row)
+    assert row.shown == b"\x01\x00"
+
+
+def test_release__when_the_last_agreement_ends__then_the_bytes_go(vault: Vault) -> None:
+    chunks = make_chunks(1, 2, 3)
+    one = take(vault, add(vault.index, 1, chunks), chunks, 0, 1, 2)
+    two = add(vault.index, 2, chunks[:1])
+    vault.release(one.agreement_id)
+    vault.release(one.agreement_id)
+    assert vault.read(two.names) == chunks[:1]
+    usage = vault.index.measure()
+    assert (usage.live_bytes, usage.chunk_count) == (len(chunks[0]), 1)
+    with pytest.raises(StoreError):
+        vault.read(one.names)
+    assert vault.compact() == 1
+    assert vault.index.measure().pack_bytes == len(chunks[0])
+    assert vault.read(two.names) == chunks[:1]
+    vault.release(two.agreement_id)
+    assert vault.index.measure().pack_bytes == 0
+    assert vault.index.list_packs() == set()
+
+
+def test_sweep__when_a_kill_left_a_pack_without_an_entry__then_deleted(vault: Vault) -> None:
+    chunks = make_chunks(1)
+    row = take(vault, add(vault.index, 1, chunks), chunks, 0)
+    vault._store.put("ffff", [b"half an upload"])
+    known = set(vault._store.list())
+    assert vault.sweep() == 1
+    assert set(vault._store.list()) == known - {"ffff"}
+    assert vault.read(row.names) == chunks
+
+
+def test_prove__when_challenged__then_the_proof_leads_to_the_root(vault: Vault) -> None:
+    chunks = make_chunks(1, 2, 3)
+    row = take(vault, add(vault.index, 1, chunks), chunks, 0, 1, 2)
+    root = get_root([get_chunk_entry(data) for data in chunks])
+    leaf = vault.prove(row, chunk=1, first=2, count=5)
+    assert isinstance(leaf, LeafProof)
+    assert get_proven_root(leaf, 3) == root
+    assert leaf.data == chunks[1][512:1002]
+    beyond = vault.prove(row, chunk=1, first=4, count=1)
+    assert isinstance(beyond, CountProof)
+    assert get_proven_root(beyond, 3) == root
+
+
+def test_set_state__when_it_stands_elsewhere__then_left_as_it_is(index: ProviderIndex) -> None:
+    row = add(index, 1, make_chunks(1))
+    index.set_state(row.agreement_id, stage="stored", state="{}", is_live=True, expected="paid")
+    assert reload(index, row).stage == "uploading"
+    index.set_state(
+        row.agreement_id, stage="ended", state="{}", is_live=False, expected="uploading"
+    )
+    assert index.list_agreements(live_only=True) == []
+    assert [one.stage for one in index.list_agreements(agent=row.agent)] == ["ended"]
+
+
+def test_open_index__when_opened_again__then_the_books_are_there(tmp_path: Path) -> None:
+    with open_index(tmp_path / "index.db") as index:
+        index.set_client("agent", "server", "one")
+        index.set_client("agent", "server", "two")
+    with open_index(tmp_path / "index.db") as index:
+        assert index.get_client("agent", "server") == "two"
+        assert index.get_client("agent", "other") is None
+
+
+def test_open_index__when_the_url_is_wrong__then_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError), open_index("nosuch://host/x"):
+        pass
+    (tmp_path / "index.db").write_bytes(b"no database" * 100)
+    with pytest.raises(JournalError), open_index(tmp_path / "index.db"):
+        pass
