@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     # It brings the library of long integers, which listing the catalog does without.
     from pekanu.ringers import Domain
 
-#: Solutions that a search that is sold may have: they must fit an output, and be accumulated.
-MAX_SOLUTIONS: Final = 1 << 20
-#: What accumulating a solution takes, in the steps by which work is priced: a millisecond.
-SOLUTION_STEPS: Final = 1_000_000
+#: Solutions that a search that is sold may have: a witness for ringers among so many takes some
+#: four minutes, and must be there within the window for an answer.
+MAX_SOLUTIONS: Final = 100_000
+#: What accumulating a solution takes, in the steps by which work is priced: two milliseconds.
+SOLUTION_STEPS: Final = 2_000_000
 
 
 class Inversion(Protocol):

@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from pekanu import catalog
-from pekanu.crypto.accumulator import accumulate, hash_accumulator
+from pekanu.crypto.accumulator import accumulate, encode_residue, hash_accumulator
+from pekanu.crypto.keccak import keccak256
 from pekanu.crypto.merkle import region_root
 from pekanu.market.claim import Result
 from pekanu.node.executors import ItemRun
+from pekanu.node.run_files import write_whole
 from pekanu.ringers import encode_solutions
+from pekanu.types import Hash32
 
 #: The share of the progress that is the search; the rest is accumulating.
 _SEARCH_SHARE: Final = 0.95
 _NOTES: Final = "search.json"
+_RESIDUE: Final = "accumulator"
 
 
 class SearchRunner:
@@ -47,12 +51,30 @@ class SearchRunner:
         def report(done: int) -> None:
             progress(_SEARCH_SHARE + (1 - _SEARCH_SHARE) * done / len(points))
 
+        residue = accumulate(points, report)
+        if self._notes is not None:
+            self._notes.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(get_residue_path(self._notes.parent), [encode_residue(residue)])
         result = Result(
             output_root=region_root(output),
             output_size=len(output),
-            evidence=hash_accumulator(accumulate(points, report)),
+            evidence=hash_accumulator(residue),
         )
         return ItemRun(result=result, output=output, steps=0)
+
+
+def get_residue_path(states: Path) -> Path:
+    """Return the file in which an accumulator is kept for whoever is asked about it."""
+    return states / _RESIDUE
+
+
+def load_residue(states: Path, evidence: Hash32) -> int | None:
+    """Return the accumulator that a result is about, None where it was not kept."""
+    try:
+        content = get_residue_path(states).read_bytes()
+    except OSError:
+        return None
+    return int.from_bytes(content, "big") if keccak256(content) == evidence else None
 
 
 def load(order: dict[str, Any]) -> SearchRunner:

@@ -15,6 +15,7 @@ from pekanu.dispute.place import Side
 from pekanu.errors import JournalError
 from pekanu.node.case_desk import CaseDesk
 from pekanu.node.case_file import CaseFile
+from pekanu.node.search_runner import load_residue
 from pekanu.node.worker_machine import WorkerTask
 from pekanu.node.worker_role import Workshop
 from pekanu.types import Hash32
@@ -50,13 +51,15 @@ class WorkerSearches:
         path = self._shop.blobs.get_path(task.input.blob_id)
         inversion = get(task.function).build_inversion(path.read_bytes())
         folder = self._shop.get_folder(task)
+        result = folder.load_results()[0]
         return CaseFile(
             contract=self._shop.desk.ringers,
             task_id=task.task_id,
             searched=Searched(task=task.task, claim=task.claim, terms=task.search, run=task.terms),
             inversion=inversion,
             images=list_images(inversion),
-            result=folder.load_results()[0],
+            result=result,
+            residue=load_residue(folder.states, result.evidence),
             output=folder.output.read_bytes(),
             cache=self._shop.cache,
         )

@@ -20,6 +20,7 @@ from pekanu.node.executors import Job
 from pekanu.node.peer_messages import unpack_results
 from pekanu.node.process_executor import ProcessExecutor
 from pekanu.node.run_files import gather
+from pekanu.node.search_runner import load_residue
 from pekanu.ringers import decode_solutions
 from support.crash import wait_until
 
@@ -58,7 +59,11 @@ def check_delivery(job: Job, folder: Path) -> None:
     (result,) = unpack_results((folder / "results").read_bytes(), 1)
     assert (result.status, result.exit_code, result.output_size) == (1, 0, 32 * len(SOLUTIONS))
     assert result.output_root == region_root(output)
-    assert result.evidence == hash_accumulator(accumulate(list(SOLUTIONS)))
+    residue = accumulate(list(SOLUTIONS))
+    assert result.evidence == hash_accumulator(residue)
+    assert job.states is not None
+    assert load_residue(job.states, result.evidence) == residue
+    assert load_residue(job.states, result.output_root) is None
 
 
 def list_executing() -> list[int]:

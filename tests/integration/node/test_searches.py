@@ -183,7 +183,8 @@ async def test_search__when_a_list_that_is_dear_to_publish_is_withheld__then_rin
 async def test_search__when_the_client_vanishes__then_the_worker_is_paid_after_the_audit(
     town: Town, accounts: tuple[Account, ...]
 ) -> None:
-    worker = await town.open_worker(accounts[1])
+    # It shows nothing before it must, so that the client is not further when it goes.
+    worker = await town.open_worker(accounts[1], kind=build_cheat(withholds={"claim"}))
     client = await town.open_client(accounts[0])
     handle = await client.submit(build_search())
     while handle.task is None or handle.task.step in UNBOUND:
