@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from support.shell import Shell
 
 
 def test_demo__played_to_the_end__pays_each_party_its_due(shell: Shell) -> None:
-    scenes = shell("demo", "--json").json
+    patient = replace(shell, timeout_seconds=280.0)
+    scenes = patient("demo", "--json").json
     endings = [scene["ending"] for scene in scenes]
     tasks = ["settled", "refuted", "settled", "forfeited", "expired", "settled"]
     assert endings == [*tasks, "settled", "refuted", "settled", "ended", "fined"]

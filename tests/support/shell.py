@@ -43,6 +43,7 @@ class Shell:
 
     home: Path
     variables: dict[str, str]
+    timeout_seconds: float = 120.0
 
     def __call__(self, *arguments: str | Path, text: str | None = None, **variables: str) -> Run:
         done = subprocess.run(
@@ -53,7 +54,7 @@ class Shell:
             stdin=subprocess.DEVNULL if text is None else None,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=self.timeout_seconds,
             check=False,
         )
         return Run(code=done.returncode, out=done.stdout, err=done.stderr)

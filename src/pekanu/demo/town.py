@@ -37,6 +37,8 @@ from pekanu.types import Wei
 
 ETHER: Final = 10**18
 TERMS: Final = WorkerTerms(base_price=Wei(ETHER // 100), stake=Wei(ETHER // 20))
+#: People with money: the one who deploys, and two for each scene, with room for more.
+_ACCOUNTS: Final = 40
 #: Seconds in which a node does what chain time makes it do.
 _SETTLING_SECONDS: Final = 1.5
 
@@ -131,7 +133,7 @@ async def open_town(home: Path) -> AsyncIterator[Town]:
         home: An empty folder for keys, journals and files.
     """
     async with AsyncExitStack() as stack:
-        devnet = stack.enter_context(Devnet(DevnetOptions(accounts=20)))
+        devnet = stack.enter_context(Devnet(DevnetOptions(accounts=_ACCOUNTS)))
         chain = await stack.enter_async_context(Connection.open(devnet.rpc))
         book = await deploy(Sender(chain, devnet.accounts[0], MemoryPendingStore()))
         executor = await stack.enter_async_context(ProcessExecutor(2))
