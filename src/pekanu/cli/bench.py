@@ -30,7 +30,7 @@ class Subject(StrEnum):
 _METHODS: Final = {
     Subject.GAS: "gas used, from receipts of a development chain under Osaka rules",
     Subject.MACHINE: (
-        "seconds of the same C compiled to native code, -O2 for the processor's plain set, by the "
+        "processor seconds of the same C compiled to native code, -O2 for its plain set, by the "
         "better of gcc and zig cc, and of the machine, counting each step; the best of five in turn"
     ),
     Subject.MARKET: (
