@@ -7,6 +7,7 @@ filled beforehand with tasks that were never on chain, as if it had been read.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import statistics
 import sys
@@ -64,7 +65,7 @@ async def measure() -> dict[str, float]:
             await _fill_index(home, chain, book)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(_run_worker(home, devnet))
-            url, token = await stack.enter_async_context(_run_site(home, devnet.rpc))
+            url, token, site = await stack.enter_async_context(_run_site(home, devnet.rpc))
             client = await stack.enter_async_context(
                 httpx.AsyncClient(timeout=30, trust_env=False, base_url=url)
             )
@@ -72,7 +73,9 @@ async def measure() -> dict[str, float]:
             first = await _load_first(client)
             listeners = [asyncio.create_task(_listen(client)) for _ in range(LISTENERS)]
             try:
+                before = _read_cpu_seconds(site)
                 times = await _ask_steadily(client)
+                spent = _read_cpu_seconds(site) - before
             finally:
                 heard = [listener.done() for listener in listeners]
                 for listener in listeners:
@@ -86,6 +89,8 @@ async def measure() -> dict[str, float]:
         "page_p99_ms": round(cuts[98], 1),
         "page_worst_ms": round(max(times), 1),
         "requests": len(times),
+        # What a page costs the site, listeners included, however busy the machine is.
+        "cpu_per_page_ms": round(1000 * spent / len(times), 1),
         **first,
     }
 
@@ -138,16 +143,16 @@ async def _listen(client: httpx.AsyncClient) -> None:
 
 
 @asynccontextmanager
-async def _run_site(home: Path, rpc: str) -> AsyncIterator[tuple[str, str]]:
-    """Yield the address and the launch token of a site process without accounts."""
+async def _run_site(home: Path, rpc: str) -> AsyncIterator[tuple[str, str, int]]:
+    """Yield address, launch token and process id of a site without accounts."""
     empty = home / "site-home"
     empty.mkdir()
     (home / "chains").rename(empty / "chains")
     (home / "site").rename(empty / "site")
     (home / "chains").symlink_to(empty / "chains")
     command = ("up", "--rpc", rpc, "--home", str(empty), "--port", "0")
-    async with _run(*command, until=r"the site: (http://\S+)/#token=(\S+)") as found:
-        yield found[1], found[2]
+    async with _run(*command, until=r"the site: (http://\S+)/#token=(\S+)") as (found, process):
+        yield found[1], found[2], process
 
 
 @asynccontextmanager
@@ -162,8 +167,8 @@ async def _run_worker(home: Path, devnet: Devnet) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _run(*command: str, until: str) -> AsyncIterator[re.Match[str]]:
-    """Yield what a process says once it is ready; it ends with the context."""
+async def _run(*command: str, until: str) -> AsyncIterator[tuple[re.Match[str], int]]:
+    """Yield what a process says once it is ready, and its id; it ends with the context."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -181,13 +186,24 @@ async def _run(*command: str, until: str) -> AsyncIterator[re.Match[str]]:
             words.append(line.decode(errors="replace"))
             found = re.search(until, words[-1])
             if found is not None:
-                yield found
+                yield found, process.pid
                 return
         raise ExecutionFailed(f"{command[0]} did not start: {''.join(words)[-500:]}")
     finally:
         if process.returncode is None:
             process.terminate()
             await process.communicate()
+
+
+def _read_cpu_seconds(process: int) -> float:
+    """Return the processor time that a process has had; 0 where the system does not say."""
+    try:
+        fields = (
+            Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        )
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # --- the index ------------------------------------------------------------------------------------
