@@ -1,7 +1,7 @@
-"""What the market adds to a computation: submit to verified result, for a tiny task.
+"""What the market adds to a computation: submit to verified result; and many tasks at once.
 
 A client and a worker in this process, executions in another, a development chain beside them.
-Not here: gas (`gas`).
+Not here: gas (`gas`), how many tasks are queued (`queue`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from pekanu import catalog
+from pekanu.bench import queue
 from pekanu.demo.town import open_town
 from pekanu.node.client import ClientNode
 from pekanu.node.client_job import JobRequest
@@ -25,7 +26,7 @@ RUNS: Final = 5
 
 
 async def measure() -> dict[str, float]:
-    """Return seconds by name: submit to verified result, and to the end on chain."""
+    """Return seconds by name: to a verified result, to the end on chain; then those of a queue."""
     with tempfile.TemporaryDirectory(prefix="pekanu-bench-") as folder:
         async with open_town(Path(folder)) as town:
             buyer, seller = town.take_account(), town.take_account()
@@ -39,6 +40,7 @@ async def measure() -> dict[str, float]:
         "verified_seconds": round(statistics.median(run[0] for run in runs), 3),
         "verified_seconds_worst": round(max(run[0] for run in runs), 3),
         "settled_seconds": round(statistics.median(run[1] for run in runs), 3),
+        **await queue.measure(),
     }
 
 

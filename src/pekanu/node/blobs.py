@@ -49,6 +49,8 @@ class _Note:
     #: When it was last asked for, wall clock.
     touched: float
     holders: list[str] = field(default_factory=list)
+    #: A task has held it: what it did for its owner is paid for.
+    served: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
@@ -209,11 +211,12 @@ class BlobStore:
                 self._write_note(blob_id.hex(), note)
 
     def release(self, blob_id: Hash32, holder: str) -> None:
-        """Let a holder's blob go; without holders it is evicted by age."""
+        """Let a holder's blob go; without holders it is evicted by age, or for want of room."""
         with self._lock:
             note = self._notes.get(blob_id.hex())
             if note is not None and holder in note.holders:
                 note.holders.remove(holder)
+                note.served = True
                 note.touched = self._clock()
                 self._write_note(blob_id.hex(), note)
 
@@ -230,13 +233,23 @@ class BlobStore:
         return self._partial / f"{blob_id.hex()}-{owner.lower()}"
 
     def _check_quota(self, size: int, owner: str) -> None:
-        free = [note for note in self._notes.values() if not note.holders]
-        own = [note for note in free if note.owner == owner]
+        free = {key: note for key, note in self._notes.items() if not note.holders}
+        own = [note for note in free.values() if note.owner == owner and not note.served]
+        if size > self.limits.owner_bytes:
+            raise PeerRefused("quota", f"a blob of {size} bytes is too large here")
+        # Room comes back as soon as tasks are accepted: whoever offers many at once waits a little.
         if len(own) >= self.limits.owner_blobs:
-            raise PeerRefused("quota", f"you have {len(own)} inputs here without a task")
+            raise PeerRefused("busy", f"you have {len(own)} inputs here without a task")
         if sum(note.size for note in own) + size > self.limits.owner_bytes:
-            raise PeerRefused("quota", "your inputs without a task take too much room")
-        if sum(note.size for note in free) + size > self.limits.total_bytes:
+            raise PeerRefused("busy", "your inputs without a task take too much room")
+        room = self.limits.total_bytes - sum(note.size for note in free.values())
+        for key, note in sorted(free.items(), key=lambda item: item[1].touched):
+            if room >= size:
+                return
+            if note.served:
+                room += note.size
+                self._drop(key)
+        if room < size:
             raise PeerRefused("busy", "the worker has no room for more inputs now")
 
     def _reopen(self, key: str) -> _Upload:

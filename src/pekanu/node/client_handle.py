@@ -19,7 +19,7 @@ from pekanu.node import client_machine as machine
 from pekanu.node.client_job import ClientJob, JobReceipt
 from pekanu.node.client_machine import ClientStep, ClientTask
 from pekanu.node.court import Trial
-from pekanu.node.offers import Offer, choose
+from pekanu.node.offers import Offer, WorkersBusy, choose
 from pekanu.node.task_driver import TaskDriver
 from pekanu.node.verification import require_success
 from pekanu.types import Address, Wei, format_wei
@@ -35,6 +35,8 @@ _Driver = TaskDriver[ClientTask, machine.ClientEvent, machine.ClientInstruction]
 #: Seconds for which a busy worker is not asked, from the first time on.
 _FIRST_REST: Final = 0.5
 _LONGEST_REST: Final = 10.0
+#: Seconds for which workers are asked again that are all too busy to make an offer.
+_BUSY_SECONDS: Final = 300.0
 _RESTED: Final = (0.0, 0.0)
 #: By whether the client still does something about a wrong result.
 _HINTS: Final = {
@@ -257,8 +259,15 @@ class JobHandle:
 
     async def _choose(self, limit: Wei | None) -> Offer:
         """Return the best offer of workers that are not resting; wait for one if all are."""
+        waited_until = time.monotonic() + _BUSY_SECONDS
         while True:
-            offers = await self._node.fetch_offers(self.job)
+            try:
+                offers = await self._node.fetch_offers(self.job)
+            except WorkersBusy:
+                if time.monotonic() > waited_until:
+                    raise
+                await asyncio.sleep(_FIRST_REST)
+                continue
             now = time.monotonic()
             free = [one for one in offers if self._rests.get(one.worker.address, _RESTED)[0] <= now]
             affordable = [one for one in offers if limit is None or one.price <= limit]

@@ -23,12 +23,21 @@ from pekanu.node.client_machine import WorkerRef
 from pekanu.node.dispute_terms import build_terms
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.peer_client import PeerClient
+from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_messages import Quote, QuoteRequest
 from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei, format_wei
 
 _LOG: Final = logging.getLogger(__name__)
 #: Seconds that a client gives itself to get a signed task onto the chain.
 OFFER_SECONDS: Final = 600
+
+
+#: Refusals of a worker that may make an offer a little later.
+_PASSING: Final = frozenset({"busy", "quota", "slow"})
+
+
+class WorkersBusy(NoWorker):
+    """Nobody makes an offer now, but somebody may a little later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +116,12 @@ async def fetch_offers(
     connect: Callable[[WorkerRef], Awaitable[PeerClient]],
     now: Seconds,
 ) -> list[Offer]:
-    """Return the offers of those workers that make one, the best first."""
+    """Return the offers of those workers that make one, the best first.
+
+    Raises:
+        WorkersBusy: Nobody does, but somebody may a little later.
+    """
+    busy: set[Address] = set()
 
     async def ask(worker: WorkerRef) -> Offer | None:
         try:
@@ -115,6 +129,8 @@ async def fetch_offers(
             quote = await peer.fetch_quote(demand.request)
         except ProtocolError as error:
             _LOG.info("%s makes no offer: %s", worker.address, error)
+            if isinstance(error, PeerRefused) and error.code in _PASSING:
+                busy.add(worker.address)
             return None
         windows = (quote.compute_window, quote.audit_window, quote.response_window)
         # With a bond above the stake a lie could not be challenged for less than it costs.

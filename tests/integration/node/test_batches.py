@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pekanu import catalog
-from pekanu.bench import batch
+from pekanu.bench import batch, queue
 from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.errors import WorkerFault
 from pekanu.node.client_job import JobRequest
@@ -78,3 +78,9 @@ async def test_submit__when_one_item_of_a_batch_is_a_lie__then_it_is_found_and_r
 async def test_measure__of_a_small_batch__then_two_transactions_and_right_outputs() -> None:
     figures = await batch.measure(40)
     assert figures.gas < 40 * 4000
+
+
+async def test_measure__of_a_queue__then_no_task_is_lost() -> None:
+    # More than a stranger may have inputs without a task.
+    found = await queue.measure(66)
+    assert found["queued_settled"] == 66

@@ -111,17 +111,18 @@ def test_append__when_another_owner_uploads_garbage_under_the_name__then_mine_is
 
 
 @pytest.mark.parametrize(
-    ("held", "size"),
-    [([], 4001), ([3000], 2001), ([1, 2, 3], 4)],
+    ("held", "size", "code"),
+    # What is too large stays so; for the rest there is room again once tasks hold their inputs.
+    [([], 4001, "quota"), ([3000], 2001, "busy"), ([1, 2, 3], 4, "busy")],
 )
 def test_begin__when_an_owner_asks_for_too_much__then_refused(
-    store: BlobStore, held: list[int], size: int
+    store: BlobStore, held: list[int], size: int, code: str
 ) -> None:
     for number in held:
         store.begin(keccak256(bytes([number % 251])), number, "0xA")
     with pytest.raises(PeerRefused) as caught:
         store.begin(BLOB, size, "0xA")
-    assert caught.value.code == "quota"
+    assert caught.value.code == code
 
 
 def test_begin__when_all_owners_ask_for_too_much__then_busy(store: BlobStore) -> None:
@@ -183,3 +184,19 @@ def test_begin__when_a_held_blob_is_said_to_have_another_size__then_refused(
     assert store.begin(BLOB, 3000, "0xB") == 3000
     with pytest.raises(PeerRefused, match="another size"):
         store.begin(BLOB, 2999, "0xB")
+
+
+def test_begin__when_tasks_held_the_others__then_they_do_not_count_and_make_room(
+    store: BlobStore, clock: Clock
+) -> None:
+    served = []
+    for number in range(8):
+        clock.now += 1
+        blob_id = upload(store, bytes([number]) * 1000)
+        store.hold(blob_id, f"task {number}")
+        store.release(blob_id, f"task {number}")
+        served.append(blob_id)
+    # Eight of three are there; the oldest go when all the room is taken.
+    assert all(store.has(blob_id) for blob_id in served)
+    upload(store, DATA)
+    assert [store.has(blob_id) for blob_id in served] == [False] * 3 + [True] * 5
