@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pekanu.cli.account import find_address
+from pekanu.cli.allocator import bound_memory
 from pekanu.cli.commands import command
 from pekanu.cli.output import note, print_fields, print_json
 from pekanu.cli.session import Session
@@ -144,6 +145,7 @@ async def _serve(
     from pekanu.node.provider.metrics import build_metrics_app
     from pekanu.node.provider.provider import open_provider
 
+    bound_memory()
     async with AsyncExitStack() as stack:
         desk = await stack.enter_async_context(
             open_account_desk(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pekanu.cli.allocator import bound_memory
 from pekanu.cli.commands import command
 from pekanu.cli.output import (
     format_span,
@@ -55,6 +56,7 @@ async def open_store(session: Session, purpose: str = "a storage client") -> Asy
     from pekanu.node.account_desk import open_account_desk
     from pekanu.node.storage.storer import open_storer
 
+    bound_memory()
     async with open_account_desk(
         session.home, session.rpc, session.unlock(), purpose=purpose
     ) as desk:
