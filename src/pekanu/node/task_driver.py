@@ -184,4 +184,5 @@ class TaskDriver(Generic[TaskT, EventT, InstructionT]):
     async def wait_changed(self, timeout_seconds: float | None = None) -> None:
         """Return at the next change of the task's state."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._changed.wait()

@@ -171,9 +171,11 @@ class ChainWatch:
             left = until - time.monotonic()
             if left <= 0:
                 break
+            # The clock ticks twice a second; events wake at once. Not `wait_for`, which before
+            # Python 3.12 loses a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                # The clock ticks twice a second; events wake at once.
-                await asyncio.wait_for(waker.wait(), min(left, _CLOCK_SECONDS / 5))
+                async with asyncio.timeout(min(left, _CLOCK_SECONDS / 5)):
+                    await waker.wait()
         waker.clear()
 
     def _follow_contract(
