@@ -196,7 +196,7 @@ def open_journal(place: Path | str, account: Address, *, purpose: str) -> Iterat
         engine = create_engine(f"sqlite:///{path}" if path else str(place))
         if path is not None:
             path.touch(mode=0o600)
-            event.listen(engine, "connect", _configure_sqlite)
+            event.listen(engine, "connect", configure_sqlite)
         try:
             _prepare(engine)
             yield Journal(engine, account)
@@ -226,7 +226,8 @@ def read_journal(path: Path, account: Address) -> Iterator[Journal]:
         engine.dispose()
 
 
-def _configure_sqlite(connection: Any, _record: object) -> None:
+def configure_sqlite(connection: Any, _record: object) -> None:
+    """Let a fresh SQLite connection sync every commit and wait for others' locks."""
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")

@@ -34,6 +34,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, NoSuchModuleError
 
 from pekanu.errors import JournalError, UsageError
+from pekanu.node.journal import configure_sqlite
 from pekanu.node.provider.tables import agreements, chunks, clients, packs
 from pekanu.types import Hash32
 
@@ -460,7 +461,7 @@ def open_index(place: Path | str) -> Iterator[ProviderIndex]:
             hint="for PostgreSQL: pip install 'pekanu[postgresql]'",
         ) from error
     if url.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", configure_sqlite)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
@@ -475,10 +476,3 @@ def open_index(place: Path | str) -> Iterator[ProviderIndex]:
         raise JournalError(f"the index cannot be used: {error.orig}") from error
     finally:
         engine.dispose()
-
-
-def _configure_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
