@@ -69,13 +69,13 @@ class EncryptionDomain:
         return blake3(plain, key=derive_key(self.secret, "chunk keys")).digest()
 
 
-def encrypt_chunk(plain: bytes, key: bytes) -> bytes:
+def encrypt_chunk(plain: bytes | memoryview, key: bytes) -> bytes:
     """Return the ciphertext, as long as the plain bytes, under a key that seals nothing else."""
     encryptor = Cipher(AES256(key), CTR(_COUNTER)).encryptor()
     return encryptor.update(plain) + encryptor.finalize()
 
 
-def decrypt_chunk(ciphertext: bytes, key: bytes) -> bytes:
+def decrypt_chunk(ciphertext: bytes | memoryview, key: bytes) -> bytes:
     """Return the plain bytes; that the ciphertext is right its root must have shown before."""
     return encrypt_chunk(ciphertext, key)
 

@@ -42,7 +42,7 @@ _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_SIZE: Final = 64
 
 
-def check_received(name: ChunkName, data: bytes, number: int) -> None:
+def check_received(name: ChunkName, data: bytes | memoryview, number: int) -> None:
     """Refuse bytes that a provider sent for a chunk and that are not it.
 
     Raises:
@@ -118,7 +118,7 @@ async def iterate_chunks(
 
 
 def _open_chunks(
-    start: int, some: list[bytes], chunks: Sequence[ChunkRef], names: Sequence[ChunkName]
+    start: int, some: list[memoryview], chunks: Sequence[ChunkRef], names: Sequence[ChunkName]
 ) -> list[tuple[int, bytes]]:
     found = []
     for number, data in enumerate(some, start):

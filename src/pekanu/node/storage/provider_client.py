@@ -133,7 +133,9 @@ class ProviderClient(PeerClient):
         """Say that sigma and L arrived: the provider need not put L on chain."""
         return await self._ask(routes.ACKNOWLEDGE, AgreementQuery(agreement_id=agreement_id))
 
-    async def fetch_chunks(self, link: Link, first: int, names: list[ChunkName]) -> list[bytes]:
+    async def fetch_chunks(
+        self, link: Link, first: int, names: list[ChunkName]
+    ) -> list[memoryview]:
         """Return neighbouring chunks, as many as the provider sends at once and at least one.
 
         Their lengths are checked here, their roots are not (`check_received`).
@@ -145,20 +147,20 @@ class ProviderClient(PeerClient):
             count=min(len(names), routes.BATCH_CHUNKS),
         )
 
-        async def ask() -> list[bytes]:
+        async def ask() -> list[memoryview]:
             async with self._line.call(routes.CHUNKS, query) as call:
-                head, body = call.head, bytearray()
+                head = call.head
                 if not 1 <= head.count <= query.count:
                     raise InvalidMessage("the provider sent another number of chunks")
                 expected = [name.size for name in names[: head.count]]
                 if head.size != sum(expected) or head.size > routes.CHUNKS.download_bytes:
                     raise InvalidMessage("the provider's chunks have other lengths than agreed")
-                async for part in call.read_body(head.count * NUMBER_SIZE + head.size):
-                    body += part
+                whole = head.count * NUMBER_SIZE + head.size
+                parts = [part async for part in call.read_body(whole)]
             start, found = head.count * NUMBER_SIZE, []
-            view = memoryview(body)
+            view = memoryview(b"".join(parts))
             for size in expected:
-                found.append(bytes(view[start : start + size]))
+                found.append(view[start : start + size])
                 start += size
             return found
 
