@@ -33,6 +33,7 @@ def register_keeping(group: typer.Typer) -> None:
     command(group, "receipt", epilog="Example: pekanu store receipt photos -o photos.receipt")(
         _receipt
     )
+    command(group, "register", epilog="Example: pekanu store register --provider 0x…")(_register)
     command(group, "fine", epilog="Example: pekanu store fine photos")(_fine)
     command(group, "reclaim", epilog="Example: pekanu store reclaim photos")(_reclaim)
 
@@ -168,6 +169,25 @@ def _describe_challenge(seen: ChallengeSeen) -> dict[str, Any]:
         "is_answered": seen.is_answered,
         "data": "0x" + seen.data.hex(),
     }
+
+
+async def _register(
+    session: Session,
+    *,
+    provider: Annotated[
+        str | None, typer.Option(help="Address of the provider.", show_default="the cheapest")
+    ] = None,
+) -> None:
+    """Be let in by a provider and have a contract with it; `put` does it too (steps 1-4, 7)."""
+    from pekanu.cli.store import open_store
+    from pekanu.types import Address, parse_address
+
+    wanted = None if provider is None else Address(parse_address(provider))
+    async with open_store(session) as storer:
+        registered = await storer.register(wanted)
+    if session.as_json:
+        print_json([step.to_json() for step in registered.steps])
+    note(f"registered; your contract with the provider is {registered.contract.address}")
 
 
 async def _fine(session: Session, what: _What) -> None:

@@ -14,6 +14,7 @@ from pekanu.node.journal import Journal
 from pekanu.node.provider.index import ChunkName
 from pekanu.node.storage.download import check_received
 from pekanu.node.storage.keeping import fetch_state
+from pekanu.node.storage.providers import NoProvider
 from pekanu.node.storage.reading import (
     fetch_contents,
     get_object,
@@ -146,6 +147,17 @@ async def test_state__when_written__then_the_journal_gives_it_back(
     for name in ("other", "", "0x"):
         with pytest.raises(InvalidInput):
             storer.find(name)
+
+
+async def test_register__when_done_alone_and_twice__then_one_contract(
+    depot: Depot, accounts: tuple[Account, ...]
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    first, again = await storer.register(), await storer.register()
+    assert first.contract.address == again.contract.address
+    assert [step.number for step in first.steps] == [1, 2, 3, 4, 7]
+    with pytest.raises(NoProvider):
+        await storer.register(accounts[7].address)
 
 
 def test_check_received__when_a_byte_differs__then_refused() -> None:

@@ -30,13 +30,22 @@ from pekanu.market.typed_data import get_signable
 from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.signatures import is_signed_by
-from pekanu.node.storage.deal import ask_quote, await_admission, check_funds, pay, register
+from pekanu.node.storage.deal import (
+    Admitted,
+    ask_quote,
+    await_admission,
+    check_funds,
+    pay,
+    register,
+)
 from pekanu.node.storage.messages import UploadRequest
 from pekanu.node.storage.plan import Plan, Progress, build_plan, restore_plan
 from pekanu.node.storage.providers import (
+    NoProvider,
     OpenProvider,
     ProviderOffer,
     choose_offer,
+    fetch_offers,
     find_announced,
     open_provider_line,
 )
@@ -186,6 +195,19 @@ class Storer:
             max_price=request.max_price,
         )
         return Prepared(source=source, plan=plan, domain=domain, request=request, offer=offer)
+
+    async def register(self, provider: Address | None = None) -> Admitted:
+        """Take steps 1 to 4 and 7 alone, with the cheapest provider unless one is named.
+
+        Raises:
+            NoProvider: There is none.
+        """
+        offers = await fetch_offers(self.desk, size=0, term=0, provider=provider)
+        if not offers:
+            raise NoProvider("no storage provider answers on this chain")
+        server = Address(offers[0].info.server)
+        async with self._open(offers[0].announced.account, server) as found:
+            return await register(self.desk, found, self.secret, now=time.time())
 
     async def estimate_cost(self, prepared: Prepared) -> dict[str, int]:
         """Return about what gas a put would cost beside its price, and what the wallet has."""
