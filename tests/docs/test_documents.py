@@ -42,6 +42,12 @@ def test_link__in_any_document__leads_to_a_file(document: Path) -> None:
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
+def test_decisions__have_a_number_each__which_is_their_files() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    numbers = [int(re.match(r"# (\d+)\. ", page.read_text()).group(1)) for page in pages]
+    assert numbers == [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_code_block__in_any_document__has_a_known_language(document: Path) -> None:
     known = {"sh", "console", "python", "text", "c", "rust", "toml"}

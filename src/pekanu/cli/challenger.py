@@ -116,7 +116,8 @@ async def _wait(node: ChallengerNode, *, once: bool) -> None:
         await node.look()
     while not stopped.is_set() and not (once and not node.disputes.list_tasks()):
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), 0.5)
+            async with asyncio.timeout(0.5):
+                await stopped.wait()
 
 
 async def _tell(node: ChallengerNode) -> None:

@@ -71,8 +71,10 @@ class ServerWatch:
 
     async def wait(self, seconds: float) -> None:
         """Return when something was heard, or after so many seconds."""
+        # Not `wait_for`, which before Python 3.12 loses a cancellation that comes with the news.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
         self._news.clear()
 
     def wake(self) -> None:
