@@ -9,12 +9,12 @@ from pathlib import Path
 from pekanu.crypto.merkle import get_root
 from pekanu.demo.cheats import claim_outputs
 from pekanu.market import delivery
-from pekanu.node import client_machine
+from pekanu.node import client_events
 from pekanu.node import worker_machine as machine
 from pekanu.node.client import ClientNode
 from pekanu.node.client_job import ClientJob
-from pekanu.node.client_machine import ClientTask
 from pekanu.node.client_role import ClientRole
+from pekanu.node.client_task import ClientTask
 from pekanu.node.delivery_folder import DeliveryFolder
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_handler import Delivered
@@ -150,14 +150,14 @@ class CheatingClientRole(ClientRole):
     denies = False
 
     async def perform(
-        self, task: ClientTask, instruction: client_machine.ClientInstruction
-    ) -> client_machine.ClientEvent | None:
-        if isinstance(instruction, client_machine.Send) and instruction.call in self.drops:
+        self, task: ClientTask, instruction: client_events.ClientInstruction
+    ) -> client_events.ClientEvent | None:
+        if isinstance(instruction, client_events.Send) and instruction.call in self.drops:
             return None
         if instruction in self.drops:
             return None
-        if self.denies and instruction is client_machine.Ask.CLAIM:
-            return client_machine.PeerLied(message="denied")
+        if self.denies and instruction is client_events.Ask.CLAIM:
+            return client_events.PeerLied(message="denied")
         return await super().perform(task, instruction)
 
 

@@ -21,14 +21,14 @@ from pekanu.machine.executor import run
 from pekanu.machine.program import Program
 from pekanu.machine.trace import States
 from pekanu.market import delivery
-from pekanu.node import client_machine
+from pekanu.node import client_events
 from pekanu.node import worker_machine as machine
 from pekanu.node.batch_file import join_items
 from pekanu.node.client import ClientNode
 from pekanu.node.client_challenge import ClientChallenges
 from pekanu.node.client_job import ClientJob
-from pekanu.node.client_machine import ClientTask
 from pekanu.node.client_role import ClientRole
+from pekanu.node.client_task import ClientTask
 from pekanu.node.delivery_folder import DeliveryFolder
 from pekanu.node.executors import Job
 from pekanu.node.peer_messages import pack_results
@@ -175,11 +175,11 @@ class _AccusingRole(ClientRole):
     """Calls each output wrong that is right."""
 
     async def perform(
-        self, task: ClientTask, instruction: client_machine.ClientInstruction
-    ) -> client_machine.ClientEvent | None:
+        self, task: ClientTask, instruction: client_events.ClientInstruction
+    ) -> client_events.ClientEvent | None:
         event = await super().perform(task, instruction)
-        if isinstance(event, client_machine.OutputVerified):
-            return client_machine.OutputRefused(what="the client says so", item=0)
+        if isinstance(event, client_events.OutputVerified):
+            return client_events.OutputRefused(what="the client says so", item=0)
         return event
 
 

@@ -29,7 +29,7 @@ from pekanu.market.task import Task
 from pekanu.node.case_machine import CaseStep
 from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
-from pekanu.node.client_machine import ClientStep, ClientTask
+from pekanu.node.client_task import ClientStep, ClientTask
 from pekanu.node.dispute_story import DisputeStory, fetch_story
 from pekanu.node.worker import WorkerNode
 from pekanu.node.worker_machine import WorkerStep

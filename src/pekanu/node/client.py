@@ -26,10 +26,10 @@ from pekanu.node.client_challenge import ClientChallenges
 from pekanu.node.client_draft import build_demand, build_job
 from pekanu.node.client_handle import Confirm, JobHandle
 from pekanu.node.client_job import ClientJob, JobRequest
-from pekanu.node.client_machine import ClientStep, ClientTask, WorkerRef
 from pekanu.node.client_role import ROLE, UNBOUND, ClientRole, Office
 from pekanu.node.client_search import SearchDraft
 from pekanu.node.client_searches import ClientSearches
+from pekanu.node.client_task import ClientStep, ClientTask, WorkerRef
 from pekanu.node.court import Trial
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.offers import Demand, Offer, draft_task, fetch_offers

@@ -16,8 +16,8 @@ from pekanu.machine.program import Program
 from pekanu.machine.trace import States, Trace
 from pekanu.market.claim import Result
 from pekanu.node.batch_file import split_items
-from pekanu.node.client_machine import ClientTask
 from pekanu.node.client_role import ROLE, Office
+from pekanu.node.client_task import ClientTask
 from pekanu.node.court import Trial
 from pekanu.node.dispute_desk import DisputeDesk
 from pekanu.node.dispute_machine import DisputeStep, DisputeTask

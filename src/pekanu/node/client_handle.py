@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pekanu.errors import InsufficientFunds, NoWorker, PekanuError, UsageError, WorkerFault
 from pekanu.market.claim import Result
-from pekanu.node import client_machine as machine
+from pekanu.node import client_events
 from pekanu.node.client_job import ClientJob, JobReceipt
-from pekanu.node.client_machine import ClientStep, ClientTask
+from pekanu.node.client_task import ClientStep, ClientTask
 from pekanu.node.court import Trial
 from pekanu.node.offers import Offer, WorkersBusy, choose
 from pekanu.node.task_driver import TaskDriver
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Asked with each offer before anything is signed.
 Confirm: TypeAlias = Callable[[Offer], bool | Awaitable[bool]]
 
-_Driver = TaskDriver[ClientTask, machine.ClientEvent, machine.ClientInstruction]
+_Driver = TaskDriver[ClientTask, client_events.ClientEvent, client_events.ClientInstruction]
 
 #: Seconds for which a busy worker is not asked, from the first time on.
 _FIRST_REST: Final = 0.5
@@ -142,7 +142,7 @@ class JobHandle:
             return False
         self._is_cancelled = True
         if self._driver is not None:
-            self._driver.feed(machine.AcceptanceRefused(message="cancelled by the client"))
+            self._driver.feed(client_events.AcceptanceRefused(message="cancelled by the client"))
         else:
             self._run.cancel()
         self._finish()

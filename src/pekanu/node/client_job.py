@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pekanu.catalog.policy import get_miss_probability, parse_policy
 from pekanu.catalog.verdict import format_probability
-from pekanu.node.client_machine import ClientTask
+from pekanu.node.client_task import ClientTask
 from pekanu.node.journal import Cost
 from pekanu.node.peer_messages import BlobRef, Message
 from pekanu.node.peer_wire import U8, U32, U64, U256, AddressText, Name, Word

@@ -9,371 +9,37 @@ Source: design/market.md, "The two-transaction path" and "States".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import Enum, StrEnum
+from dataclasses import replace
 from typing import Final, TypeAlias, assert_never
 
-from pekanu.market.claim import Claim
 from pekanu.market.state import Status, TaskState
-from pekanu.node.court import Trial
-from pekanu.node.peer_messages import BlobRef, Message
-from pekanu.node.peer_wire import (
-    U32,
-    U64,
-    U256,
-    AddressText,
-    ClaimHex,
-    Name,
-    SearchHex,
-    TaskHex,
-    TermsHex,
-    WalletSignature,
-    Word,
+from pekanu.node.client_events import (
+    AcceptanceHeld,
+    AcceptanceRefused,
+    Ask,
+    BeginDispute,
+    ChainSeen,
+    CiphertextHeld,
+    ClaimHeld,
+    ClientCall,
+    ClientEvent,
+    ClientInstruction,
+    Close,
+    CulpritFound,
+    Funded,
+    KeyHeld,
+    ListWithheld,
+    NoCulprit,
+    OutputRefused,
+    OutputVerified,
+    PeerLied,
+    PostRefused,
+    SealBroken,
+    Send,
 )
-from pekanu.types import ZERO_HASH, Address, Seconds, Wei
+from pekanu.node.client_task import ClientStep, ClientTask, SearchFault
+from pekanu.types import Seconds
 
-
-class ClientStep(StrEnum):
-    """What the journal says of a client's task; each is written before it is taken."""
-
-    #: The terms are fixed: what the ledger lacks of the price is deposited.
-    FUNDING = "funding"
-    #: The price is in the ledger: the input goes to the worker and its acceptance is asked for.
-    ASKING = "asking"
-    #: The acceptance is held: the escrow is posted.
-    POSTING = "posting"
-    #: The escrow stands: the claim is waited for.
-    WAITING = "waiting"
-    #: The claim is held: the ciphertext is fetched.
-    FETCHING = "fetching"
-    #: The ciphertext is held: the key is asked for.
-    OPENING = "opening"
-    #: The key is held: the outputs are opened and verified.
-    VERIFYING = "verifying"
-    #: The outputs are verified: the approval is signed and given.
-    APPROVING = "approving"
-    #: The outputs are wrong but well sealed: never approved; what can be challenged is looked for.
-    REFUSED = "refused"
-    #: The machine gives another result: the claim is to be challenged.
-    CHALLENGING = "challenging"
-    #: The challenge is under way (`dispute_machine`).
-    DISPUTING = "disputing"
-    #: The worker did not deliver: the money is called back.
-    EXPIRING = "expiring"
-    #: The ciphertext did not come: it is demanded on chain, group by group.
-    DEMANDING_CHUNKS = "demanding_chunks"
-    #: The key did not come: it is demanded on chain.
-    DEMANDING_KEY = "demanding_key"
-    #: A demand went unanswered: price and stake are called for.
-    FORFEITING = "forfeiting"
-    #: The seal is wrong: the place is shown on chain.
-    COMPLAINING = "complaining"
-    #: Nothing was posted, and nothing can be any more.
-    ABANDONED = "abandoned"
-    #: The status on chain is final and never left.
-    FINISHED = "finished"
-
-    @property
-    def is_live(self) -> bool:
-        """Return whether anything is left to do."""
-        return self not in {ClientStep.ABANDONED, ClientStep.FINISHED}
-
-
-#: Steps in which the outputs are known to be wrong.
-_WRONG: Final = (ClientStep.REFUSED, ClientStep.CHALLENGING, ClientStep.DISPUTING)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerRef(Message):
-    """Where a worker is reached."""
-
-    address: AddressText
-    endpoint: str
-    channel_key: Word
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SearchFault(Message):
-    """What is wrong with a search, as it is put to the referee."""
-
-    #: `pekanu.ringers.cases.Kind`, by its name.
-    kind: Name
-    #: In the list: of the wrong point, or where a missing ringer would stand.
-    place: U32 | None = None
-    #: The missing ringer, or the listed point.
-    point: U256 | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClientTask(Message):
-    """All that a client must know to carry on with a task."""
-
-    step: ClientStep
-    task_id: Word
-    job_id: Name
-    task: TaskHex
-    terms: TermsHex
-    #: Of a search; with the client's secret: the ringers, and the salt of their commitment.
-    search: SearchHex | None = None
-    ringers: tuple[U256, ...] = ()
-    salt: Word = ZERO_HASH
-    worker: WorkerRef
-    function: Name
-    input: BlobRef
-    #: A program of the client's own; None for the function.
-    program: BlobRef | None = None
-    #: What was to be deposited for it.
-    deposit: U256 = 0
-    #: Seconds after a delivery for which a silent worker is waited for.
-    patience: U32
-    #: The worker's acceptance.
-    expiry: U64 = 0
-    acceptance: WalletSignature | None = None
-    #: The claim that this client works on; its results lie beside the ciphertext.
-    claim: ClaimHex | None = None
-    #: The claim that stands on chain is this one.
-    is_claim_on_chain: bool = False
-    #: The whole ciphertext, of the claim's root, is held.
-    has_ciphertext: bool = False
-    key: U256 | None = None
-    blinding: U256 | None = None
-    #: The worker's node gave something that does not hold; it is asked no more.
-    is_distrusted: bool = False
-    #: The outputs were verified, or refused, under the policy.
-    is_verified: bool = False
-    #: What was verified and how, or what is wrong.
-    verdict: str = ""
-    #: The item that is wrong.
-    wrong_item: U32 | None = None
-    #: The number of the challenge that was decided upon.
-    challenge: U64 | None = None
-    #: Nothing more can be done about wrong outputs.
-    is_resigned: bool = False
-    #: Of a search: what is wrong.
-    fault: SearchFault | None = None
-    #: Status at the end, by its name.
-    ending: str = ""
-    #: Whose challenge the referee upheld, if one was.
-    refuted_by: AddressText | None = None
-
-    @property
-    def is_wrong(self) -> bool:
-        """Return whether the outputs are known to be wrong and the end is still open."""
-        return self.step in _WRONG
-
-    @property
-    def won_wei(self) -> Wei:
-        """Return what came of the worker's stake: half of it if others proved the fault."""
-        stake = self.task.stake
-        if self.ending in ("expired", "forfeited"):
-            return stake
-        if self.ending != "refuted":
-            return Wei(0)
-        is_own = self.refuted_by in (self.task.client, self.task.agent)
-        return stake if is_own else Wei(stake - stake // 2)
-
-
-class ClientCall(Enum):
-    """A transaction of the client's."""
-
-    #: Put the missing money into the ledger.
-    DEPOSIT = "deposit"
-    #: Lock price and stake.
-    POST_ACCEPTED = "post_accepted"
-    #: Take back price and stake.
-    EXPIRE = "expire"
-    #: Demand the key.
-    DEMAND_KEY = "demand_key"
-    #: Demand the next group of chunks.
-    DEMAND_CHUNKS = "demand_chunks"
-    #: Take price and stake for an unanswered demand.
-    FORFEIT = "forfeit"
-    #: Show the wrong place.
-    COMPLAIN = "complain"
-
-
-# --- events ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChainSeen:
-    """What the chain says of the task."""
-
-    state: TaskState
-    #: The status is final by the node's confirmation rule.
-    is_final: bool
-    now: Seconds
-    #: The claim that stands on chain, once one does.
-    claim: Claim | None = None
-    #: How the client's own challenge of it stands, once it was begun.
-    trial: Trial | None = None
-    #: Whose challenge the referee upheld, if one was.
-    refuted_by: Address | None = None
-
-    @property
-    def is_auditing(self) -> bool:
-        """Return whether challenges are still admitted."""
-        return self.state.status.is_claimed and self.now <= self.state.deadline
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Funded:
-    """The ledger covers the price."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AcceptanceHeld:
-    """The worker signed exactly this task."""
-
-    expiry: int
-    signature: bytes
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AcceptanceRefused:
-    """The worker does not sign, or the client does not want it any more."""
-
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PostRefused:
-    """The chain refuses the escrow, and nothing of it can be mined any more."""
-
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClaimHeld:
-    """A claim came, and its results under its root; they are stored."""
-
-    claim: Claim
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CiphertextHeld:
-    """The whole ciphertext is stored and has the claim's root; so are the results."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KeyHeld:
-    """A key and blinding came that open the claim's commitment."""
-
-    key: int
-    blinding: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PeerLied:
-    """The worker's node gave what does not hold under its claim."""
-
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OutputVerified:
-    """The outputs are those of the claim, and right as far as the policy looks."""
-
-    what: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OutputRefused:
-    """The outputs are those of the claim, and wrong."""
-
-    what: str
-    #: The first that is; None when it is not known to be one item's.
-    item: int | None = None
-    #: Of a search.
-    fault: SearchFault | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ListWithheld:
-    """A search's list did not come, and publishing it would cost more than the search."""
-
-    what: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CulpritFound:
-    """The machine computes another result of an item; a fresh number for the challenge comes."""
-
-    item: int
-    number: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NoCulprit:
-    """The machine computes what was claimed, though the policy refuses it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SealBroken:
-    """The opened seal does not lead to the claim's results; the place is known."""
-
-
-ClientEvent: TypeAlias = (
-    ChainSeen
-    | Funded
-    | AcceptanceHeld
-    | AcceptanceRefused
-    | PostRefused
-    | ClaimHeld
-    | CiphertextHeld
-    | KeyHeld
-    | PeerLied
-    | OutputVerified
-    | OutputRefused
-    | ListWithheld
-    | SealBroken
-    | CulpritFound
-    | NoCulprit
-)
-
-
-# --- instructions ---------------------------------------------------------------------------------
-
-
-class Ask(Enum):
-    """Something to get, check and come back with."""
-
-    #: Upload the input; get the worker's acceptance.
-    ACCEPTANCE = "acceptance"
-    #: Get claim and results.
-    CLAIM = "claim"
-    #: Get the ciphertext.
-    CIPHERTEXT = "ciphertext"
-    #: Get the key.
-    KEY = "key"
-    #: Read the key that was opened on chain.
-    KEY_ON_CHAIN = "key on chain"
-    #: Open and verify the outputs.
-    VERDICT = "verdict"
-    #: Sign the approval and give it to the worker.
-    APPROVAL = "approval"
-    #: Run what is wrong on the machine, and find the item to challenge.
-    CULPRIT = "culprit"
-
-
-@dataclass(frozen=True, slots=True)
-class BeginDispute:
-    """Challenge the wrong item, and play."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a transaction."""
-
-    call: ClientCall
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Give back what the task held here."""
-
-
-ClientInstruction: TypeAlias = Ask | Send | Close | BeginDispute
 ClientMove: TypeAlias = tuple[ClientTask, list[ClientInstruction]]
 
 #: What the worker's node is asked in each step.
@@ -581,7 +247,7 @@ def _see_claimed(task: ClientTask, event: ChainSeen) -> ClientMove:
         return replace(task, step=ClientStep.FORFEITING), [Send(ClientCall.FORFEIT)]
     if task.step is ClientStep.COMPLAINING:
         return task, [Send(ClientCall.COMPLAIN)]
-    if task.step in _WRONG:
+    if task.is_wrong:
         return _see_refused(task, event)
     if status is Status.DEMANDED:
         # What the worker's own node gives meanwhile is as good.

@@ -29,19 +29,14 @@ from pekanu.market import delivery
 from pekanu.market.claim import Result
 from pekanu.market.state import GROUP, Status
 from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
+from pekanu.node import client_events
 from pekanu.node import client_machine as machine
 from pekanu.node.batch_file import split_items
 from pekanu.node.blobs import BlobStore
+from pekanu.node.client_events import Ask, ClientCall
 from pekanu.node.client_job import ClientJob
-from pekanu.node.client_machine import (
-    Ask,
-    ClientCall,
-    ClientStep,
-    ClientTask,
-    SearchFault,
-    WorkerRef,
-)
 from pekanu.node.client_search import OpenedSearch
+from pekanu.node.client_task import ClientStep, ClientTask, SearchFault, WorkerRef
 from pekanu.node.court import Court
 from pekanu.node.delivery_folder import DeliveryFolder
 from pekanu.node.journal import Entry
@@ -122,8 +117,8 @@ class ClientRole:
         self.is_busy = False
 
     def handle(
-        self, task: ClientTask, event: machine.ClientEvent
-    ) -> tuple[ClientTask, Sequence[machine.ClientInstruction]]:
+        self, task: ClientTask, event: client_events.ClientEvent
+    ) -> tuple[ClientTask, Sequence[client_events.ClientInstruction]]:
         """Return the machine's move."""
         return machine.handle(task, event)
 
@@ -142,12 +137,12 @@ class ClientRole:
         )
         self._desk.journal.record(entry, self._desk.watch.now)
 
-    async def look(self, task: ClientTask) -> Look[machine.ClientEvent]:
+    async def look(self, task: ClientTask) -> Look[client_events.ClientEvent]:
         """Return what the chain says of a task."""
         seen = await self._desk.fetch_sighting(task.task_id)
         index = self._desk.watch.index
         refuted = index.find_last(task.task_id, Refuted)
-        event = machine.ChainSeen(
+        event = client_events.ChainSeen(
             state=seen.state,
             # Who proved the fault is told by an event, which may come a moment later.
             is_final=seen.is_final and (seen.state.status is not Status.REFUTED or bool(refuted)),
@@ -162,25 +157,27 @@ class ClientRole:
         """Return whether anything is left to do."""
         return task.step.is_live
 
-    def is_droppable(self, instruction: machine.ClientInstruction) -> bool:
+    def is_droppable(self, instruction: client_events.ClientInstruction) -> bool:
         """Return whether it is given up when nobody asks for it any more."""
         return isinstance(instruction, Ask)
 
     async def perform(  # noqa: PLR0911 - one return a case
-        self, task: ClientTask, instruction: machine.ClientInstruction
-    ) -> machine.ClientEvent | None:
+        self, task: ClientTask, instruction: client_events.ClientInstruction
+    ) -> client_events.ClientEvent | None:
         """Do what the machine says; return what came of it."""
         match instruction:
-            case machine.Send(call):
+            case client_events.Send(call):
                 return await self._send(task, call)
-            case machine.Close():
+            case client_events.Close():
                 self._office.release(task)
                 return None
             case Ask.ACCEPTANCE:
                 return await self._ask_acceptance(task)
             case Ask.KEY_ON_CHAIN:
                 found = self._desk.watch.index.find_key(task.task_id)
-                return machine.KeyHeld(key=found.key, blinding=found.blinding) if found else None
+                return (
+                    client_events.KeyHeld(key=found.key, blinding=found.blinding) if found else None
+                )
             case Ask.VERDICT:
                 return await asyncio.to_thread(self._judge, task)
             case Ask.APPROVAL:
@@ -188,7 +185,7 @@ class ClientRole:
                 return None
             case Ask.CULPRIT:
                 return await self._find_culprit(task)
-            case machine.BeginDispute():
+            case client_events.BeginDispute():
                 self._court.begin(task)
                 self._desk.watch.wake(task.task_id)
                 return None
@@ -199,7 +196,7 @@ class ClientRole:
 
     # --- the worker's node ------------------------------------------------------------------------
 
-    async def _ask_acceptance(self, task: ClientTask) -> machine.ClientEvent:
+    async def _ask_acceptance(self, task: ClientTask) -> client_events.ClientEvent:
         request = AcceptanceRequest(
             task=task.task,
             terms=task.terms,
@@ -217,15 +214,15 @@ class ClientRole:
             found = await peer.accept(request)
         except ProtocolError as error:
             self.is_busy = isinstance(error, PeerRefused) and error.code == "busy"
-            return machine.AcceptanceRefused(message=error.message)
+            return client_events.AcceptanceRefused(message=error.message)
         document = build_acceptance(self._desk.domain, task.task, task.worker.address, found.expiry)
         if found.worker != task.worker.address or not is_signed_by(
             task.worker.address, get_signable(document), found.signature
         ):
-            return machine.AcceptanceRefused(message="the worker's acceptance is not signed")
-        return machine.AcceptanceHeld(expiry=found.expiry, signature=found.signature)
+            return client_events.AcceptanceRefused(message="the worker's acceptance is not signed")
+        return client_events.AcceptanceHeld(expiry=found.expiry, signature=found.signature)
 
-    async def _fetch(self, task: ClientTask, question: Ask) -> machine.ClientEvent | None:
+    async def _fetch(self, task: ClientTask, question: Ask) -> client_events.ClientEvent | None:
         """Get a part of the delivery; what does not hold under the claim is the worker's lie."""
         peer = await self._office.connect(task.worker)
         fetch = {
@@ -238,9 +235,9 @@ class ClientRole:
         except (PeerUnreachable, PeerRefused):
             raise
         except (ProtocolError, UsageError) as error:
-            return machine.PeerLied(message=error.message)
+            return client_events.PeerLied(message=error.message)
 
-    async def _fetch_claim(self, task: ClientTask, peer: PeerClient) -> machine.ClientEvent:
+    async def _fetch_claim(self, task: ClientTask, peer: PeerClient) -> client_events.ClientEvent:
         async def report() -> None:
             self._set_progress((await peer.fetch_status(task.task_id)).progress / 1_000_000)
 
@@ -251,9 +248,11 @@ class ClientRole:
             raise InvalidProof("the worker shows another claim than the one on chain")
         folder = self._office.get_folder(task)
         await asyncio.to_thread(folder.store_results, found.claim, found.results)
-        return machine.ClaimHeld(claim=found.claim)
+        return client_events.ClaimHeld(claim=found.claim)
 
-    async def _fetch_ciphertext(self, task: ClientTask, peer: PeerClient) -> machine.ClientEvent:
+    async def _fetch_ciphertext(
+        self, task: ClientTask, peer: PeerClient
+    ) -> client_events.ClientEvent:
         folder = self._office.get_folder(task)
         if task.claim is None:
             raise JournalError("a ciphertext is to be fetched before there is a claim")
@@ -264,9 +263,9 @@ class ClientRole:
         except (InvalidProof, InvalidMessage):
             folder.ciphertext.unlink(missing_ok=True)
             raise
-        return machine.CiphertextHeld()
+        return client_events.CiphertextHeld()
 
-    async def _fetch_key(self, task: ClientTask, peer: PeerClient) -> machine.ClientEvent:
+    async def _fetch_key(self, task: ClientTask, peer: PeerClient) -> client_events.ClientEvent:
         if task.claim is None:
             raise JournalError("a key is to be fetched before there is a claim")
         found = await _wait_for(lambda: peer.fetch_key(task.task_id))
@@ -274,7 +273,7 @@ class ClientRole:
         # Through a thread: two multiplications on the curve.
         if not await asyncio.to_thread(pedersen.is_opening, point, found.key, found.blinding):
             raise InvalidProof("the worker's key does not open its commitment")
-        return machine.KeyHeld(key=found.key, blinding=found.blinding)
+        return client_events.KeyHeld(key=found.key, blinding=found.blinding)
 
     async def _approve(self, task: ClientTask) -> None:
         if task.claim is None or not task.is_verified:
@@ -291,7 +290,7 @@ class ClientRole:
 
     # --- verification -----------------------------------------------------------------------------
 
-    def _judge(self, task: ClientTask) -> machine.ClientEvent:
+    def _judge(self, task: ClientTask) -> client_events.ClientEvent:
         """Open the outputs and verify them under the job's policy; blocks."""
         if task.key is None:
             raise JournalError("an output is to be opened without a key")
@@ -301,29 +300,29 @@ class ClientRole:
         except (ProtocolError, UsageError) as error:
             # Of a search the ringers can be asked for, whatever the list is.
             fault = SearchFault(kind="ringers") if task.search else None
-            return machine.OutputRefused(what=error.message, fault=fault)
+            return client_events.OutputRefused(what=error.message, fault=fault)
         if isinstance(outputs, delivery.Complaint):
-            return machine.SealBroken()
+            return client_events.SealBroken()
         if task.search is not None:
             return self._judge_search(task, outputs[0], folder)
         found = self._verify(outputs, folder.load_results())
         if found.wrong_item is not None:
-            return machine.OutputRefused(what=found.verdict.what, item=found.wrong_item)
+            return client_events.OutputRefused(what=found.verdict.what, item=found.wrong_item)
         folder.store_outputs(outputs)
-        return machine.OutputVerified(what=found.verdict.what)
+        return client_events.OutputVerified(what=found.verdict.what)
 
     def _judge_search(
         self, task: ClientTask, output: bytes, folder: DeliveryFolder
-    ) -> machine.ClientEvent:
+    ) -> client_events.ClientEvent:
         """Look for the ringers in an opened list, and for faults; blocks."""
         blobs, function = self._office.blobs, catalog.get(task.function)
         opened = OpenedSearch.load(function, task, blobs.get_path(task.input.blob_id))
         verdict, fault, points = opened.audit(output, folder.load_results()[0])
         if fault is not None:
-            return machine.OutputRefused(what=verdict.what, item=0, fault=fault)
+            return client_events.OutputRefused(what=verdict.what, item=0, fault=fault)
         wanted = blobs.get_path(self._job.input.blob_id).read_bytes()
         folder.store_outputs([function.format_points(wanted, points)])
-        return machine.OutputVerified(what=verdict.what)
+        return client_events.OutputVerified(what=verdict.what)
 
     def _verify(self, outputs: Sequence[bytes], results: Sequence[Result]) -> Verification:
         job = self._job
@@ -338,16 +337,16 @@ class ClientRole:
         )
         return verifier.verify(items, results, outputs)
 
-    async def _find_culprit(self, task: ClientTask) -> machine.ClientEvent:
+    async def _find_culprit(self, task: ClientTask) -> client_events.ClientEvent:
         item = await self._court.find_culprit(task)
         if item is None:
-            return machine.NoCulprit()
+            return client_events.NoCulprit()
         number = int.from_bytes(self._office.draw(8), "big")
-        return machine.CulpritFound(item=item, number=number)
+        return client_events.CulpritFound(item=item, number=number)
 
     # --- the chain --------------------------------------------------------------------------------
 
-    async def _send(self, task: ClientTask, call: ClientCall) -> machine.ClientEvent | None:
+    async def _send(self, task: ClientTask, call: ClientCall) -> client_events.ClientEvent | None:
         if call is ClientCall.DEPOSIT:
             return await self._deposit(task)
         if call is ClientCall.POST_ACCEPTED:
@@ -377,17 +376,17 @@ class ClientRole:
             case _:
                 raise JournalError(f"{call.value} is not built here")
 
-    async def _deposit(self, task: ClientTask) -> machine.ClientEvent:
+    async def _deposit(self, task: ClientTask) -> client_events.ClientEvent:
         if task.deposit:
             call = self._desk.market.deposit(Wei(task.deposit))
             try:
                 await self._send_built(task, call, ClientCall.DEPOSIT.value)
             except InsufficientFunds as error:
                 self.failure = error
-                return machine.AcceptanceRefused(message=error.message)
-        return machine.Funded()
+                return client_events.AcceptanceRefused(message=error.message)
+        return client_events.Funded()
 
-    async def _post(self, task: ClientTask) -> machine.ClientEvent | None:
+    async def _post(self, task: ClientTask) -> client_events.ClientEvent | None:
         call = self._desk.market.post_accepted(
             task.task, task.worker.address, task.expiry, task.acceptance or b"", value=_NOTHING
         )
@@ -395,14 +394,14 @@ class ClientRole:
             await self._send_built(task, call, ClientCall.POST_ACCEPTED.value)
         except InsufficientFunds as error:
             self.failure = error
-            return machine.PostRefused(message=error.message)
+            return client_events.PostRefused(message=error.message)
         except TransactionReverted as error:
             if "task used" in error.reason:
                 return None  # it stands already
-            return machine.PostRefused(message=error.message)
+            return client_events.PostRefused(message=error.message)
         return None
 
-    async def _demand_chunks(self, task: ClientTask) -> machine.ClientEvent | None:
+    async def _demand_chunks(self, task: ClientTask) -> client_events.ClientEvent | None:
         if task.claim is None:
             raise JournalError("chunks are to be demanded before there is a claim")
         folder = self._office.get_folder(task)
@@ -410,13 +409,13 @@ class ClientRole:
         supplied = [(event.item, event.evidence) for event in events]
         missing = await asyncio.to_thread(folder.rebuild, supplied)
         if missing is None:
-            return machine.CiphertextHeld()
+            return client_events.CiphertextHeld()
         item, first, count, evidence = missing
         chunks = delivery.Layout.from_size(self._job.output_bytes).chunk_count
         if not count:
             count = min(GROUP, chunks)
             if task.search is not None and chunks * task.task.chunk_fee > task.task.price:
-                return machine.ListWithheld(
+                return client_events.ListWithheld(
                     what="the list was withheld, and to have it published would cost more than "
                     "the search"
                 )

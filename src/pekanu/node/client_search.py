@@ -18,7 +18,7 @@ from pekanu.errors import JournalError
 from pekanu.market.claim import STATUS_HALTED, Result
 from pekanu.market.task import Terms
 from pekanu.node.case_file import CaseFile
-from pekanu.node.client_machine import ClientTask, SearchFault
+from pekanu.node.client_task import ClientTask, SearchFault
 from pekanu.ringers import (
     Audit,
     Finding,

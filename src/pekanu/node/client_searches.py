@@ -14,9 +14,9 @@ from pekanu.errors import JournalError, PekanuError
 from pekanu.node.case_desk import CaseDesk
 from pekanu.node.case_file import CaseFile
 from pekanu.node.case_machine import CaseStep, CaseTask
-from pekanu.node.client_machine import ClientTask
 from pekanu.node.client_role import Office
 from pekanu.node.client_search import OpenedSearch, get_challenge_id
+from pekanu.node.client_task import ClientTask
 from pekanu.node.court import Trial
 from pekanu.ringers.cases import Kind
 from pekanu.types import Hash32, Wei

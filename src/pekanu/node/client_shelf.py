@@ -12,8 +12,8 @@ from pathlib import Path
 from pekanu.errors import JournalError, PekanuError
 from pekanu.node.audit_bundle import AuditBundle
 from pekanu.node.blobs import BlobStore
-from pekanu.node.client_machine import ClientTask
 from pekanu.node.client_role import ROLE
+from pekanu.node.client_task import ClientTask
 from pekanu.node.delivery_folder import DeliveryFolder
 from pekanu.node.journal import read_journal
 from pekanu.node.peer_wire import decode_message

@@ -19,7 +19,7 @@ from pekanu.market.delivery import Layout
 from pekanu.market.lifecycle import MAX_WINDOW, MIN_WINDOW
 from pekanu.market.pricing import Risk, get_risk
 from pekanu.market.task import Task, Terms
-from pekanu.node.client_machine import WorkerRef
+from pekanu.node.client_task import WorkerRef
 from pekanu.node.dispute_terms import build_terms
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.peer_client import PeerClient

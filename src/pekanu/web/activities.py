@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from pekanu.chain import TaskEvent
-from pekanu.node.client_machine import ClientStep
+from pekanu.node.client_task import ClientStep
 
 #: What the client's node does in each step.
 ACTIVITIES: Final[dict[ClientStep, str]] = {

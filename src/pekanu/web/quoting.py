@@ -24,7 +24,7 @@ from pekanu.node import client_draft
 from pekanu.node.channel_keys import ChannelIdentity
 from pekanu.node.client import build_ref
 from pekanu.node.client_job import JobRequest
-from pekanu.node.client_machine import WorkerRef
+from pekanu.node.client_task import WorkerRef
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.offers import Demand, Offer, fetch_offers, rank
 from pekanu.node.peer_client import PeerClient, PeerPatience

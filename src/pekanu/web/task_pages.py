@@ -15,8 +15,8 @@ from pekanu.market.moves import Outlook, get_outlook
 from pekanu.market.state import Status
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import ClientJob
-from pekanu.node.client_machine import ClientStep, ClientTask
 from pekanu.node.client_role import ROLE
+from pekanu.node.client_task import ClientStep, ClientTask
 from pekanu.node.peer_wire import decode_message
 from pekanu.types import ZERO_ADDRESS, Hash32, Wei, format_wei
 from pekanu.web.accounts import OpenClient, load_jobs

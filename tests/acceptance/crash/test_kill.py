@@ -18,7 +18,8 @@ import pytest
 from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.demo.cheats import AccusingClient
 from pekanu.node.client import ClientNode
-from pekanu.node.client_machine import Ask, ClientCall, ClientStep
+from pekanu.node.client_events import Ask, ClientCall
+from pekanu.node.client_task import ClientStep
 from pekanu.node.worker_machine import WorkerCall, WorkerStep
 from pekanu.types import Hash32, Wei
 from support.cheats import (

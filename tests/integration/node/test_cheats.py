@@ -12,8 +12,8 @@ from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.errors import InsufficientFunds, NoWorker, WorkerFault
 from pekanu.market.state import Status
 from pekanu.node.client_handle import Declined, JobHandle
-from pekanu.node.client_machine import ClientStep
 from pekanu.node.client_role import UNBOUND
+from pekanu.node.client_task import ClientStep
 from pekanu.node.offers import Offer
 from pekanu.node.worker_machine import WorkerCall
 from pekanu.types import Wei

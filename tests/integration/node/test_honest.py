@@ -15,8 +15,8 @@ from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.dispute.rules import are_sound
 from pekanu.errors import ProgramFailed
 from pekanu.machine.state import Status
-from pekanu.node.client_machine import ClientStep
 from pekanu.node.client_role import UNBOUND
+from pekanu.node.client_task import ClientStep
 from pekanu.node.process_executor import ProcessExecutor
 from pekanu.node.worker_machine import WorkerStep
 from pekanu.types import Wei

@@ -24,7 +24,7 @@ from pekanu.demo.lies import (
 from pekanu.errors import WorkerFault
 from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
-from pekanu.node.client_machine import ClientStep
+from pekanu.node.client_task import ClientStep
 from pekanu.node.worker import WorkerNode
 from pekanu.node.worker_machine import get_margin
 from pekanu.node.worker_terms import WorkerTerms

@@ -18,9 +18,9 @@ from pekanu.market.task import Terms
 from pekanu.node.client import ClientNode
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import ClientJob, JobRequest
-from pekanu.node.client_machine import ClientStep
 from pekanu.node.client_role import UNBOUND
 from pekanu.node.client_search import SearchDraft
+from pekanu.node.client_task import ClientStep
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.worker import WorkerNode
 from pekanu.node.worker_terms import WorkerTerms

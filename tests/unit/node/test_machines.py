@@ -10,9 +10,11 @@ import pytest
 from pekanu.market.claim import Claim
 from pekanu.market.state import ChunkDemand, Status, TaskState
 from pekanu.market.task import Task, Terms
+from pekanu.node import client_events
 from pekanu.node import client_machine as client
 from pekanu.node import worker_machine as worker
-from pekanu.node.client_machine import Ask, ClientCall, ClientStep, ClientTask
+from pekanu.node.client_events import Ask, ClientCall
+from pekanu.node.client_task import ClientStep, ClientTask, SearchFault, WorkerRef
 from pekanu.node.court import Trial
 from pekanu.node.peer_messages import BlobRef
 from pekanu.node.peer_wire import decode_message, encode_message
@@ -57,7 +59,7 @@ CLIENT_TASK = ClientTask(
     job_id="job",
     task=TASK,
     terms=TERMS,
-    worker=client.WorkerRef(address=BOB, endpoint="http://127.0.0.1:1", channel_key=WORD),
+    worker=WorkerRef(address=BOB, endpoint="http://127.0.0.1:1", channel_key=WORD),
     function="matmul",
     input=BLOB,
     patience=50,
@@ -82,7 +84,7 @@ def client_sees(
     is_final: bool = True,
     claim: Claim | None = None,
 ) -> client.ClientMove:
-    event = client.ChainSeen(state=state, is_final=is_final, now=Seconds(now), claim=claim)
+    event = client_events.ChainSeen(state=state, is_final=is_final, now=Seconds(now), claim=claim)
     return client.handle(task, event)
 
 
@@ -189,18 +191,18 @@ def test_worker_task__when_encoded__then_reads_back_with_its_secrets() -> None:
 
 
 def test_client__when_acceptance_comes__then_posts() -> None:
-    event = client.AcceptanceHeld(expiry=1120, signature=bytes(65))
+    event = client_events.AcceptanceHeld(expiry=1120, signature=bytes(65))
     task, told = client.handle(CLIENT_TASK, event)
-    assert (task.step, told) == (ClientStep.POSTING, [client.Send(ClientCall.POST_ACCEPTED)])
+    assert (task.step, told) == (ClientStep.POSTING, [client_events.Send(ClientCall.POST_ACCEPTED)])
 
 
 def test_client__when_acceptance_is_refused__then_abandons() -> None:
-    task, told = client.handle(CLIENT_TASK, client.AcceptanceRefused(message="busy"))
-    assert (task.step, told) == (ClientStep.ABANDONED, [client.Close()])
+    task, told = client.handle(CLIENT_TASK, client_events.AcceptanceRefused(message="busy"))
+    assert (task.step, told) == (ClientStep.ABANDONED, [client_events.Close()])
 
 
 @pytest.mark.parametrize(
-    ("now", "told"), [(1100, [client.Send(ClientCall.POST_ACCEPTED)]), (1101, [])]
+    ("now", "told"), [(1100, [client_events.Send(ClientCall.POST_ACCEPTED)]), (1101, [])]
 )
 def test_client__when_reorganized__then_posts_again_while_it_can(
     now: int, told: list[object]
@@ -214,16 +216,16 @@ def test_client__when_compute_window_is_over__then_expires(
     now: int, call: ClientCall | None
 ) -> None:
     _, told = client_sees(at(ClientStep.WAITING), see(Status.ACCEPTED), now=now)
-    assert told == ([client.Send(call)] if call else [Ask.CLAIM])
+    assert told == ([client_events.Send(call)] if call else [Ask.CLAIM])
 
 
 @pytest.mark.parametrize(
     ("step", "now", "told"),
     [
         (ClientStep.FETCHING, 1349, [Ask.CIPHERTEXT]),
-        (ClientStep.FETCHING, 1350, [client.Send(ClientCall.DEMAND_CHUNKS)]),
+        (ClientStep.FETCHING, 1350, [client_events.Send(ClientCall.DEMAND_CHUNKS)]),
         (ClientStep.OPENING, 1349, [Ask.KEY]),
-        (ClientStep.OPENING, 1350, [client.Send(ClientCall.DEMAND_KEY)]),
+        (ClientStep.OPENING, 1350, [client_events.Send(ClientCall.DEMAND_KEY)]),
     ],
 )
 def test_client__when_worker_is_silent_after_delivery__then_demands(
@@ -247,13 +249,15 @@ def test_client__when_another_claim_is_delivered__then_begins_again_with_it() ->
 
 def test_client__when_seal_is_broken_before_delivery__then_complains_after_it() -> None:
     task = at(ClientStep.VERIFYING, claim=CLAIM, has_ciphertext=True, key=1, blinding=2)
-    task, told = client.handle(task, client.SealBroken())
+    task, told = client.handle(task, client_events.SealBroken())
     assert (task.step, told) == (ClientStep.COMPLAINING, [])
     _, told = client_sees(task, see(Status.DELIVERED), now=1310, claim=CLAIM)
-    assert told == [client.Send(ClientCall.COMPLAIN)]
+    assert told == [client_events.Send(ClientCall.COMPLAIN)]
 
 
-@pytest.mark.parametrize(("now", "told"), [(1500, []), (1501, [client.Send(ClientCall.FORFEIT)])])
+@pytest.mark.parametrize(
+    ("now", "told"), [(1500, []), (1501, [client_events.Send(ClientCall.FORFEIT)])]
+)
 def test_client__when_demand_is_overdue__then_forfeits(now: int, told: list[object]) -> None:
     task = at(ClientStep.DEMANDING_CHUNKS, claim=CLAIM, is_claim_on_chain=True)
     assert client_sees(task, see(Status.DEMANDED), now=now, claim=CLAIM)[1] == told
@@ -266,28 +270,28 @@ def test_client_task__when_encoded__then_reads_back() -> None:
 
 def test_client__when_anything_comes_in_any_order__then_approves_only_what_was_verified() -> None:
     rng = random.Random(5)
-    events: list[client.ClientEvent] = [
-        client.Funded(),
-        client.AcceptanceHeld(expiry=1120, signature=bytes(65)),
-        client.AcceptanceRefused(message="no"),
-        client.PostRefused(message="no"),
-        client.ClaimHeld(claim=CLAIM),
-        client.ClaimHeld(claim=OTHER),
-        client.CiphertextHeld(),
-        client.KeyHeld(key=1, blinding=2),
-        client.PeerLied(message="lied"),
-        client.OutputVerified(what="checked"),
-        client.OutputRefused(what="wrong"),
-        client.SealBroken(),
+    events: list[client_events.ClientEvent] = [
+        client_events.Funded(),
+        client_events.AcceptanceHeld(expiry=1120, signature=bytes(65)),
+        client_events.AcceptanceRefused(message="no"),
+        client_events.PostRefused(message="no"),
+        client_events.ClaimHeld(claim=CLAIM),
+        client_events.ClaimHeld(claim=OTHER),
+        client_events.CiphertextHeld(),
+        client_events.KeyHeld(key=1, blinding=2),
+        client_events.PeerLied(message="lied"),
+        client_events.OutputVerified(what="checked"),
+        client_events.OutputRefused(what="wrong"),
+        client_events.SealBroken(),
     ]
     for _ in range(3000):
         task, verified = CLIENT_TASK, None
         for _ in range(30):
-            event: client.ClientEvent
+            event: client_events.ClientEvent
             if rng.random() < 0.5:
                 event = rng.choice(events)
             else:
-                event = client.ChainSeen(
+                event = client_events.ChainSeen(
                     state=see(
                         rng.choice(list(Status)),
                         key_demanded=rng.random() < 0.3,
@@ -299,7 +303,7 @@ def test_client__when_anything_comes_in_any_order__then_approves_only_what_was_v
                 )
             before = task
             task, told = client.handle(task, event)
-            if isinstance(event, client.OutputVerified) and task.is_verified:
+            if isinstance(event, client_events.OutputVerified) and task.is_verified:
                 verified = before.claim if not before.is_verified else verified
             if Ask.APPROVAL in told:
                 assert task.is_verified
@@ -313,7 +317,7 @@ TRIAL = Trial(is_live=True, is_won=False)
 
 
 def client_disputes(task: ClientTask, trial: Trial | None) -> client.ClientMove:
-    event = client.ChainSeen(
+    event = client_events.ChainSeen(
         state=see(Status.DELIVERED),
         is_final=True,
         now=Seconds(1310),
@@ -325,23 +329,23 @@ def client_disputes(task: ClientTask, trial: Trial | None) -> client.ClientMove:
 
 def test_client__when_outputs_are_wrong__then_it_looks_for_the_item_and_challenges_it() -> None:
     verifying = at(ClientStep.VERIFYING, claim=CLAIM, is_claim_on_chain=True)
-    task, told = client.handle(verifying, client.OutputRefused(what="wrong", item=3))
+    task, told = client.handle(verifying, client_events.OutputRefused(what="wrong", item=3))
     assert (task.step, task.wrong_item, told) == (ClientStep.REFUSED, 3, [Ask.CULPRIT])
-    task, told = client.handle(task, client.CulpritFound(item=3, number=7))
+    task, told = client.handle(task, client_events.CulpritFound(item=3, number=7))
     assert (task.step, task.challenge, told) == (
         ClientStep.CHALLENGING,
         7,
-        [client.BeginDispute()],
+        [client_events.BeginDispute()],
     )
     task, told = client_disputes(task, None)
-    assert (task.step, told) == (ClientStep.CHALLENGING, [client.BeginDispute()])
+    assert (task.step, told) == (ClientStep.CHALLENGING, [client_events.BeginDispute()])
     task, told = client_disputes(task, TRIAL)
     assert (task.step, told) == (ClientStep.DISPUTING, [])
 
 
 def test_client__when_the_claim_is_not_on_chain__then_it_waits_with_the_challenge() -> None:
     task, told = client.handle(
-        at(ClientStep.VERIFYING, claim=CLAIM), client.OutputRefused(what="wrong", item=0)
+        at(ClientStep.VERIFYING, claim=CLAIM), client_events.OutputRefused(what="wrong", item=0)
     )
     assert (task.step, told) == (ClientStep.REFUSED, [])
     task, told = client_disputes(task, None)
@@ -349,7 +353,7 @@ def test_client__when_the_claim_is_not_on_chain__then_it_waits_with_the_challeng
 
 
 def test_client__when_the_machine_agrees_with_the_claim__then_nothing_is_challenged() -> None:
-    task, told = client.handle(REFUSED, client.NoCulprit())
+    task, told = client.handle(REFUSED, client_events.NoCulprit())
     assert (task.step, task.is_resigned, told) == (ClientStep.REFUSED, True, [])
     assert client_disputes(task, None) == (task, [])
 
@@ -375,23 +379,25 @@ def test_client__when_its_challenge_is_won__then_it_waits_for_the_task_s_end() -
 def test_client__when_a_search_s_list_is_dear_to_publish__then_it_asks_for_the_ringers() -> None:
     search = SearchTerms.build(WORD, Domain(low=0, high=9), [WORD], WORD, Wei(1))
     demanding = at(ClientStep.DEMANDING_CHUNKS, claim=CLAIM, is_claim_on_chain=True, search=search)
-    task, told = client.handle(demanding, client.ListWithheld(what="withheld"))
+    task, told = client.handle(demanding, client_events.ListWithheld(what="withheld"))
     assert (task.step, task.fault, told) == (
         ClientStep.REFUSED,
-        client.SearchFault(kind="ringers"),
+        SearchFault(kind="ringers"),
         [Ask.CULPRIT],
     )
     # Nobody asks a program's worker for ringers.
     program = replace(demanding, search=None)
-    assert client.handle(program, client.ListWithheld(what="withheld")) == (program, [])
+    assert client.handle(program, client_events.ListWithheld(what="withheld")) == (program, [])
 
 
 def test_client__when_a_search_is_at_fault__then_the_fault_is_kept_until_another_claim_comes() -> (
     None
 ):
-    fault = client.SearchFault(kind="missing", place=1, point=7)
+    fault = SearchFault(kind="missing", place=1, point=7)
     verifying = at(ClientStep.VERIFYING, claim=CLAIM, is_claim_on_chain=True)
-    task, _ = client.handle(verifying, client.OutputRefused(what="wrong", item=0, fault=fault))
+    task, _ = client.handle(
+        verifying, client_events.OutputRefused(what="wrong", item=0, fault=fault)
+    )
     assert task.fault == fault
     other = replace(CLAIM, key_x=CLAIM.key_x + 1)
     task, _ = client_sees(task, see(Status.DELIVERED), claim=other)
@@ -402,7 +408,7 @@ def test_client__when_a_search_is_at_fault__then_the_fault_is_kept_until_another
 def test_client__when_the_worker_is_refuted__then_its_share_depends_on_who_proved_it(
     challenger: Address, won: int
 ) -> None:
-    event = client.ChainSeen(
+    event = client_events.ChainSeen(
         state=see(Status.REFUTED), is_final=True, now=Seconds(1310), refuted_by=challenger
     )
     task, _ = client.handle(REFUSED, event)
