@@ -21,7 +21,16 @@ async def test_pages__before_anything_happened__then_axe_finds_nothing(
     found = await check(page, "the gate")
     page = await visitors.enter(served)
     visitors.expected = ("404",)
-    for path in ("/", "/compute", "/tasks", "/work", "/explorer", "/settings", "/nothing"):
+    for path in (
+        "/",
+        "/compute",
+        "/tasks",
+        "/storage",
+        "/work",
+        "/explorer",
+        "/settings",
+        "/nothing",
+    ):
         await page.goto(served.url + path)
         await settle(page)
         found += await check(page, path)

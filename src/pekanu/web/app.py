@@ -46,6 +46,7 @@ from pekanu.web.routes import (
     launch,
     market,
     settings,
+    storage,
     tasks,
     wallet,
     work,
@@ -88,7 +89,7 @@ def build_app(site: Site, *, on_launch: Callable[[], None] = lambda: None) -> AS
     app.state.site = site
     app.state.on_launch = on_launch
     protected = [Depends(check_csrf)]
-    for part in (market, compute, tasks, disputes, work, explorer, settings, wallet):
+    for part in (market, compute, storage, tasks, disputes, work, explorer, settings, wallet):
         if site.options.is_hosted and part in (compute, work):
             continue
         app.include_router(part.router, dependencies=protected)

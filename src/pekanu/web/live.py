@@ -19,6 +19,7 @@ from pekanu.web.dispute_pages import build_dispute, build_dispute_list
 from pekanu.web.explorer_pages import build_explorer, build_gone, build_place, parse_page
 from pekanu.web.market_pages import build_market, build_task_list
 from pekanu.web.rendering import format_series, render
+from pekanu.web.storage_pages import build_storage, build_stored
 from pekanu.web.task_pages import build_task_page
 from pekanu.web.viewer import Viewer, build_shell
 from pekanu.web.views.market import MarketPage
@@ -103,6 +104,11 @@ LIVE_PAGES: Final[dict[str, LivePage]] = {
     "disputes": LivePage(build=_build_disputes, regions=("dispute-list",)),
     "address": LivePage(build=_build_place, regions=("address-content",)),
     "transaction": LivePage(build=_build_transaction, regions=("transaction-content",)),
+    "storage": LivePage(build=build_storage, regions=("storage-list",)),
+    "stored": LivePage(
+        build=build_stored,
+        regions=("stored-status", "stored-actions", "stored-files", "stored-steps", "stored-facts"),
+    ),
     "work": LivePage(build=build_work, regions=("work-status", "work-queue")),
     "explorer": LivePage(build=_build_explorer, regions=("explorer-events",)),
 }

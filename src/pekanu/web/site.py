@@ -25,6 +25,7 @@ from pekanu.web.pulse import Pulse
 from pekanu.web.quoting import Quoting
 from pekanu.web.results import Results
 from pekanu.web.sessions import SessionStore
+from pekanu.web.storage_desk import StorageDesk
 from pekanu.web.summary import Summaries
 from pekanu.web.uploads import Uploads
 from pekanu.web.wallet_requests import WalletRequests
@@ -79,6 +80,7 @@ class Site:
             pulse.beat,
             is_development=self.is_development and not options.is_hosted,
         )
+        self.storage = StorageDesk(options.home, self.accounts, pulse.beat)
         self.quoting = Quoting(index, self.domain)
         self.results = Results()
         self.broadcast = Broadcast()
@@ -120,6 +122,7 @@ class Site:
     async def close(self) -> None:
         """Close what was opened since; the worker goes with the site."""
         await self.worker.stop()
+        await self.storage.close()
         await self.accounts.close()
         await self.quoting.close()
 

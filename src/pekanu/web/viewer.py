@@ -22,6 +22,7 @@ NAVIGATION: Final = (
     ("/", "Market"),
     ("/compute", "New computation"),
     ("/tasks", "Tasks"),
+    ("/storage", "Storage"),
     ("/work", "Work"),
     ("/explorer", "Explorer"),
     ("/settings", "Settings"),

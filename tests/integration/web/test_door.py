@@ -20,7 +20,8 @@ POLICY = (
 
 
 async def test_get__with_a_session__then_each_page_is_there(browser: Browser) -> None:
-    for path in ("/", "/compute", "/compute/matmul", "/tasks", "/work", "/explorer", "/settings"):
+    pages = ("/", "/compute", "/compute/matmul", "/tasks", "/storage", "/work", "/explorer")
+    for path in (*pages, "/settings"):
         page = await browser.see(path)
         assert "<main" in page
         assert "<script>" not in page

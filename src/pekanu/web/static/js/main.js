@@ -2,6 +2,7 @@
 import { begin as beginLaunch } from "./launch.js";
 import { begin as beginLive } from "./live.js";
 import { begin as beginForms } from "./forms.js";
+import { begin as beginStorage } from "./storage.js";
 import { begin as beginDialog } from "./dialog.js";
 import { begin as beginWallet } from "./wallet.js";
 import { begin as beginPage } from "./page.js";
@@ -15,6 +16,7 @@ if (document.body.hasAttribute("data-launch")) {
   beginTimes();
   beginDialog();
   beginForms();
+  beginStorage();
   beginWallet();
   drawAll(document);
   beginLive(document.body.dataset.live);

@@ -1,0 +1,224 @@
+"""Storage: files that are to be stored, the offer, objects, and what can be asked of a provider."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from pekanu.errors import InvalidInput, PekanuError, UsageError
+from pekanu.node.storage.keeping import get_server
+from pekanu.node.storage.reading import find_file
+from pekanu.node.storage.store import Store
+from pekanu.node.storage.stored import StoredObject
+from pekanu.types import Address
+from pekanu.web.requests import answer_fragment, answer_page, answer_seeing, pick, read_form
+from pekanu.web.routes.market import Looking
+from pekanu.web.storage_pages import (
+    build_held,
+    build_quote,
+    build_storage,
+    build_stored,
+    find_stored,
+    open_viewers_store,
+)
+from pekanu.web.viewer import Viewer
+from pekanu.web.views.shell import Tone
+from pekanu.web.views.storage import Outcome, StorageReview
+from pekanu.web.views.task import Fact
+from pekanu.web.wording import build_money, format_span
+
+router = APIRouter(prefix="/storage")
+Name = Annotated[str, Query(max_length=1000)]
+
+
+@router.get("")
+async def show(viewer: Looking) -> Response:
+    """List what the account stores, with the form to store more."""
+    page = await build_storage(viewer)
+    return await answer_page(
+        viewer, "storage.html", page, title="Storage", path="/storage", live_page="storage"
+    )
+
+
+@router.post("/upload/{batch}")
+async def upload(request: Request, viewer: Looking, batch: str, name: Name) -> Response:
+    """Keep a file, whose bytes are the body; answer with all that wait."""
+    await open_viewers_store(viewer)
+    problem = ""
+    try:
+        await viewer.site.storage.uploads.take(batch, name, request.stream())
+    except InvalidInput as error:
+        problem = ". ".join(filter(None, (error.message, error.hint)))
+    return answer_fragment("storage_files.html", build_held(viewer.site, batch, problem))
+
+
+@router.post("/drop/{batch}")
+async def drop(viewer: Looking, batch: str, name: Name) -> Response:
+    """Drop a file that waits."""
+    await open_viewers_store(viewer)
+    viewer.site.storage.uploads.drop(batch, name)
+    return answer_fragment("storage_files.html", build_held(viewer.site, batch))
+
+
+@router.post("/quote")
+async def show_quote(request: Request, viewer: Looking) -> Response:
+    """Show what storing would cost, and what each side can lose."""
+    account, _ = await open_viewers_store(viewer)
+    form = await read_form(request)
+    batch = pick(form, "batch")
+    prepared, cost = await viewer.site.storage.prepare(
+        account, batch, term=pick(form, "term"), name=pick(form, "name")
+    )
+    return answer_fragment("storage_review.html", build_quote(batch, prepared, cost))
+
+
+@router.post("/put")
+async def put(request: Request, viewer: Looking) -> Response:
+    """Store what was shown."""
+    account, _ = await open_viewers_store(viewer)
+    run = await viewer.site.storage.put(account, pick(await read_form(request), "batch"))
+    return answer_seeing(f"/storage/{run.id}")
+
+
+@router.get("/{subject}")
+async def show_stored(viewer: Looking, subject: str) -> Response:
+    """Show an object, or the steps of one that is being stored."""
+    account, store = await open_viewers_store(viewer)
+    run = viewer.site.storage.find_run(account, subject)
+    stored = find_stored(store, subject, run)
+    if stored is not None:
+        viewer.site.storage.forget_contents(stored)
+    page = await build_stored(viewer, subject)
+    return await answer_page(
+        viewer,
+        "stored.html",
+        page,
+        title=page.name,
+        path="/storage",
+        live_page=f"stored:{subject}",
+    )
+
+
+@router.get("/{subject}/receipt")
+async def receipt(viewer: Looking, subject: str) -> Response:
+    """Give the signed receipt as a file that anyone can check offline."""
+    _, store, stored = await _find(viewer, subject)
+    name = f"pekanu-{stored.agreement_id.hex()[:8]}.receipt"
+    return JSONResponse(
+        store.export_receipt(stored),
+        headers={"content-disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.get("/{subject}/file")
+async def fetch(viewer: Looking, subject: str, path: Name) -> Response:
+    """Give a file; each byte was verified before it is sent, and a broken one never ends well."""
+    _, store, stored = await _find(viewer, subject)
+    manifest = await store.contents(stored)
+    _, size = find_file(manifest, path)
+    parts = store.iterate(stored, path)
+    # What fails at once is told in a sentence; later the download breaks off, short of its length.
+    first = await anext(parts, b"")
+    named = quote(path.rpartition("/")[2], safe="", errors="replace")
+
+    async def write() -> AsyncIterator[bytes]:
+        done = len(first)
+        try:
+            yield first
+            async for part in parts:
+                done += len(part)
+                yield part
+        except PekanuError as error:
+            _note(viewer, stored, "Not fetched", error.message, Tone.BAD)
+            raise
+        if done == size:
+            sentence = f"All {size} bytes of {path} were verified as they came."
+            _note(viewer, stored, "Fetched", sentence, Tone.GOOD)
+
+    return StreamingResponse(
+        write(),
+        media_type="application/octet-stream",
+        headers={
+            "content-disposition": f"attachment; filename*=UTF-8''{named}",
+            "content-length": str(size),
+        },
+    )
+
+
+@router.post("/{subject}/resume")
+async def resume(viewer: Looking, subject: str) -> Response:
+    """Go on with a put that was broken off."""
+    account, _, stored = await _find(viewer, subject)
+    await viewer.site.storage.resume(account, stored)
+    return answer_seeing(f"/storage/0x{stored.agreement_id.hex()}")
+
+
+@router.post("/{subject}/verify")
+async def verify(viewer: Looking, subject: str) -> Response:
+    """Check that the provider holds every byte."""
+    _, store, stored = await _find(viewer, subject)
+    viewer.site.storage.verify(store, stored)
+    return answer_seeing(f"/storage/{subject}")
+
+
+@router.post("/{subject}/challenge/review")
+async def review_challenge(viewer: Looking, subject: str) -> Response:
+    """Show what a challenge costs, and what comes of it."""
+    _, store, stored = await _find(viewer, subject)
+    fee = await get_server(store.storer, stored).fetch_challenge_fee(1)
+    terms = stored.quote.terms
+    window = format_span(terms.response_window)
+    return answer_fragment(
+        "storage_review.html",
+        StorageReview(
+            title=f"Challenge the provider of {stored.name}",
+            sentences=(
+                f"It must show 256 bytes that chance names, on chain, within {window}.",
+                "Meanwhile it earns nothing.",
+            ),
+            facts=(
+                Fact(name="You put up", value=build_money(fee).text),
+                Fact(name="You can lose", value="that fee, which pays for the answer, and gas"),
+                Fact(
+                    name="The provider can lose",
+                    value=f"{build_money(terms.penalty).text} as penalty, and what is not served",
+                ),
+            ),
+            refusal="",
+            confirm=f"/storage/{subject}/challenge",
+            confirm_title="Challenge",
+        ),
+    )
+
+
+@router.post("/{subject}/challenge")
+async def challenge(viewer: Looking, subject: str) -> Response:
+    """Challenge."""
+    _, store, stored = await _find(viewer, subject)
+    viewer.site.storage.challenge(store, stored)
+    return answer_seeing(f"/storage/{subject}")
+
+
+@router.post("/{subject}/fine")
+async def fine(viewer: Looking, subject: str) -> Response:
+    """Take the penalty."""
+    _, store, stored = await _find(viewer, subject)
+    viewer.site.storage.fine(store, stored)
+    return answer_seeing(f"/storage/{subject}")
+
+
+async def _find(viewer: Viewer, subject: str) -> tuple[Address, Store, StoredObject]:
+    account, store = await open_viewers_store(viewer)
+    run = viewer.site.storage.find_run(account, subject)
+    stored = find_stored(store, subject, run)
+    if stored is None:
+        raise UsageError("nothing of this account is stored under this address")
+    return account, store, stored
+
+
+def _note(viewer: Viewer, stored: StoredObject, title: str, sentence: str, tone: Tone) -> None:
+    viewer.site.storage.note(stored, Outcome(title=title, sentence=sentence, tone=tone))

@@ -1,0 +1,362 @@
+"""Storage as the site does it for the accounts of this node: what is prepared, under way, found.
+
+A put that was broken off stands in the account's journal and is gone on with by `resume`. What is
+not here: doing it (`pekanu.node.storage`), files on their way (`storage_uploads`), pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pekanu.errors import KeystoreError, PekanuError, UsageError
+from pekanu.node.storage.steps import Step
+from pekanu.node.storage.store import Store, open_store
+from pekanu.node.storage.stored import StoredObject, StoreStep
+from pekanu.node.storage.storer import Prepared
+from pekanu.storage.manifest import Manifest
+from pekanu.storage.state import AgreementState, Status
+from pekanu.types import Address, Hash32, format_wei
+from pekanu.web.accounts import Accounts, OpenClient
+from pekanu.web.storage_uploads import StorageUploads
+from pekanu.web.views.shell import Tone
+from pekanu.web.views.storage import Outcome
+
+_MAX_DRAFTS: Final = 32
+_MAX_OUTCOMES: Final = 8
+#: Seconds that the page waits for the answer to a challenge before it says that there is none yet.
+_ANSWER_SECONDS: Final = 60.0
+
+
+@dataclass(kw_only=True)
+class StoreRun:
+    """A put that is under way here, or was."""
+
+    id: str
+    name: str
+    steps: dict[int, Step] = field(default_factory=dict)
+    #: Bytes that the provider holds, and bytes in all.
+    uploaded: tuple[int, int] = (0, 0)
+    stored: StoredObject | None = None
+    failure: PekanuError | None = None
+    is_over: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """What was prepared for an account and can be confirmed."""
+
+    account: Address
+    batch: str
+    prepared: Prepared
+
+
+class StorageDesk:
+    """All that the site does about storage.
+
+    Args:
+        home: The node's folder.
+        accounts: Who can act.
+        beat: Called when anything changes.
+    """
+
+    def __init__(self, home: Path, accounts: Accounts, beat: Callable[[], None]) -> None:
+        self.uploads = StorageUploads(home / "site" / "storage")
+        self._home, self._accounts, self._beat = home, accounts, beat
+        self._stores: dict[Address, tuple[OpenClient, Store]] = {}
+        self._drafts: dict[str, Draft] = {}
+        #: By account and id: of the batch, and of the agreement once there is one.
+        self._runs: dict[tuple[Address, str], StoreRun] = {}
+        self._outcomes: dict[Hash32, deque[Outcome]] = {}
+        self._busy: set[Hash32] = set()
+        self._contents: dict[Hash32, Manifest | PekanuError] = {}
+        self._asked: set[Hash32] = set()
+        self._states: dict[Hash32, tuple[int, AgreementState]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opening = asyncio.Lock()
+
+    async def open(self, account: Address) -> Store:
+        """Return an account's storage.
+
+        Raises:
+            KeystoreError: Its key is not at hand here.
+            JournalError: Another process acts for it.
+        """
+        if not self._accounts.is_unlocked(account):
+            raise KeystoreError(
+                "storing needs an account whose key is unlocked on this node",
+                hint="choose or unlock one under Settings",
+            )
+        client = await self._accounts.open_client(account)
+        async with self._opening:
+            found = self._stores.get(account)
+            if found is None or found[0] is not client:
+                found = client, await open_store(client.node.desk, self._home)
+                self._stores[account] = found
+        return found[1]
+
+    async def close(self) -> None:
+        """Stop what is under way; the journals keep where it stands."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # --- storing ----------------------------------------------------------------------------------
+
+    async def prepare(
+        self, account: Address, batch: str, *, term: str, name: str
+    ) -> tuple[Prepared, dict[str, int]]:
+        """Return what storing a batch takes and about what it costs; nothing is signed.
+
+        Raises:
+            UsageError: There are no files, or the term cannot be read.
+            NoProvider: Nobody takes it.
+        """
+        paths = self.uploads.list(batch)
+        if not paths:
+            raise UsageError("no file was chosen", hint="drop files on the page, or choose some")
+        store = await self.open(account)
+        called = name or (paths[0].name if len(paths) == 1 else f"{len(paths)} files")
+        prepared = await store.prepare(*paths, term=term, name=called)
+        cost = await store.storer.estimate_cost(prepared)
+        self._drafts.pop(batch, None)
+        self._drafts[batch] = Draft(account=account, batch=batch, prepared=prepared)
+        while len(self._drafts) > _MAX_DRAFTS:
+            self._drafts.pop(next(iter(self._drafts)))
+        return prepared, cost
+
+    async def put(self, account: Address, batch: str) -> StoreRun:
+        """Begin to store what was prepared, exactly as it was shown.
+
+        Raises:
+            UsageError: It is not prepared any more.
+        """
+        draft = self._drafts.get(batch)
+        if draft is None or draft.account != account:
+            raise UsageError("this offer is not here any more", hint="ask for a quote again")
+        store = await self.open(account)
+        self._drafts.pop(batch, None)
+        self.uploads.begin(batch)
+        run = StoreRun(id=batch, name=draft.prepared.source.name)
+        self._runs[account, batch] = run
+        self._start(self._follow(account, run, lambda: self._put(store, draft.prepared, run)))
+        return run
+
+    async def resume(self, account: Address, stored: StoredObject) -> None:
+        """Go on with a put that was broken off."""
+        store = await self.open(account)
+        key = account, stored.agreement_id.hex()
+        before = self._runs.get(key)
+        if before is not None and not before.is_over:
+            return
+        run = StoreRun(id=stored.agreement_id.hex(), name=stored.name, stored=stored)
+        run.steps = {step.number: step for step in stored.steps}
+        self._runs[key] = run
+        progress = self._build_progress(run)
+        self._start(self._follow(account, run, lambda: store.resume(stored, progress=progress)))
+
+    def find_run(self, account: Address, subject: str) -> StoreRun | None:
+        """Return the put of a batch or of an agreement, if it was here."""
+        return self._runs.get((account, subject.removeprefix("0x")))
+
+    async def _put(self, store: Store, prepared: Prepared, run: StoreRun) -> StoredObject:
+        def note(step: Step) -> None:
+            run.steps[step.number] = step
+            self._beat()
+
+        return await store.put_prepared(prepared, on_step=note, progress=self._build_progress(run))
+
+    def _build_progress(self, run: StoreRun) -> Callable[[int, int], None]:
+        loop = asyncio.get_running_loop()
+
+        def note(done: int, whole: int) -> None:
+            percent = [100 * part // max(1, of) for part, of in (run.uploaded, (done, whole))]
+            run.uploaded = done, whole
+            if percent[0] != percent[1]:
+                # Chunks are counted where they are sent, which may be another thread.
+                loop.call_soon_threadsafe(self._beat)
+
+        return note
+
+    async def _follow(
+        self, account: Address, run: StoreRun, act: Callable[[], Awaitable[StoredObject]]
+    ) -> None:
+        try:
+            run.stored = await act()
+            run.steps = {step.number: step for step in run.stored.steps}
+            self._runs[account, run.stored.agreement_id.hex()] = run
+            if run.stored.step is StoreStep.STORED:
+                self._forget_files(run.stored)
+        except PekanuError as error:
+            run.failure = error
+            if run.stored is None:
+                await self._keep_what_is_left(account, run)
+        finally:
+            run.is_over = True
+            self._beat()
+
+    async def _keep_what_is_left(self, account: Address, run: StoreRun) -> None:
+        """Find the agreement of a put that failed; without one its files may go."""
+        with contextlib.suppress(PekanuError):
+            store = await self.open(account)
+            for stored in store.ls():
+                if any(self.uploads.find_batch(Path(path)) == run.id for path in stored.paths):
+                    run.stored = stored
+                    self._runs[account, stored.agreement_id.hex()] = run
+                    return
+            self.uploads.release(run.id)
+
+    def _forget_files(self, stored: StoredObject) -> None:
+        """Drop the files of an object that its provider holds now, where they came from here."""
+        batches = {self.uploads.find_batch(Path(path)) for path in stored.paths} - {""}
+        for batch in batches:
+            self.uploads.end(batch)
+
+    # --- what is known ----------------------------------------------------------------------------
+
+    async def fetch_state(self, store: Store, stored: StoredObject, block: int) -> AgreementState:
+        """Return where an agreement stands on chain, asked for once a block."""
+        agreement = stored.agreement_id
+        kept = self._states.get(agreement)
+        if kept is not None and (kept[0] == block or kept[1].status > Status.CHALLENGED):
+            return kept[1]
+        state = await store.fetch_state(stored)
+        self._states[agreement] = block, state
+        return state
+
+    def find_contents(self, store: Store, stored: StoredObject) -> Manifest | PekanuError | None:
+        """Return what an object holds; None while its provider is asked."""
+        agreement = stored.agreement_id
+        if agreement not in self._contents and agreement not in self._asked:
+            self._asked.add(agreement)
+
+            async def ask() -> None:
+                try:
+                    self._contents[agreement] = await store.contents(stored)
+                except PekanuError as error:
+                    self._contents[agreement] = error
+                finally:
+                    self._asked.discard(agreement)
+                    self._beat()
+
+            self._start(ask())
+        return self._contents.get(agreement)
+
+    def forget_contents(self, stored: StoredObject) -> None:
+        """Ask again next time, where the answer was a failure."""
+        if isinstance(self._contents.get(stored.agreement_id), PekanuError):
+            self._contents.pop(stored.agreement_id)
+
+    def list_outcomes(self, stored: StoredObject) -> tuple[Outcome, ...]:
+        """Return what came of what was asked for, newest first."""
+        return tuple(self._outcomes.get(stored.agreement_id, ()))
+
+    def is_busy(self, stored: StoredObject) -> bool:
+        """Return whether something is being asked for."""
+        return stored.agreement_id in self._busy
+
+    # --- checking ---------------------------------------------------------------------------------
+
+    def verify(self, store: Store, stored: StoredObject) -> None:
+        """Begin to check that the provider holds every byte."""
+
+        async def act() -> Outcome:
+            found = await store.verify(stored)
+            if found.is_good:
+                return Outcome(
+                    title="Verified",
+                    sentence=f"{found.proved} of {found.asked} chunks were proved.",
+                    tone=Tone.GOOD,
+                )
+            return Outcome(
+                title="Not proved",
+                sentence=f"{found.proved} of {found.asked} chunks were proved: {found.failure}; "
+                "a challenge makes the provider show them on chain, or pay.",
+                tone=Tone.BAD,
+            )
+
+        self._act(stored, "Not verified", act)
+
+    def challenge(self, store: Store, stored: StoredObject) -> None:
+        """Begin a challenge of a random leaf."""
+
+        async def act() -> Outcome:
+            seen = await store.challenge(stored, timeout=_ANSWER_SECONDS)
+            where = f"chunk {seen.chunk}, leaf {seen.leaf}"
+            if seen.is_answered:
+                return Outcome(
+                    title="Challenge answered",
+                    sentence=f"{len(seen.data)} bytes of {where} were shown on chain with their "
+                    f"proof; the fee of {format_wei(seen.fee)} is the provider's.",
+                    tone=Tone.GOOD,
+                )
+            if seen.is_answered is None:
+                return Outcome(
+                    title="Challenge open",
+                    sentence=f"{where} was not shown yet; after the deadline the penalty is yours.",
+                    tone=Tone.WAITING,
+                )
+            return Outcome(
+                title="Challenge not answered",
+                sentence=f"{where} was not shown in time: the penalty can be taken.",
+                tone=Tone.BAD,
+            )
+
+        self._act(stored, "Not challenged", act)
+
+    def fine(self, store: Store, stored: StoredObject) -> None:
+        """Begin to take the penalty."""
+
+        async def act() -> Outcome:
+            step = await store.fine(stored)
+            amount = format_wei(int(step.evidence["to_client_wei"]))
+            return Outcome(
+                title="Penalty taken",
+                sentence=f"The provider was fined: {amount} came to you.",
+                tone=Tone.GOOD,
+            )
+
+        self._act(stored, "Not fined", act)
+
+    def note(self, stored: StoredObject, outcome: Outcome) -> None:
+        """Keep what came of something."""
+        kept = self._outcomes.setdefault(stored.agreement_id, deque(maxlen=_MAX_OUTCOMES))
+        kept.appendleft(outcome)
+        self._beat()
+
+    def _act(
+        self, stored: StoredObject, failed: str, act: Callable[[], Awaitable[Outcome]]
+    ) -> None:
+        agreement = stored.agreement_id
+        if agreement in self._busy:
+            raise UsageError("something is being asked of this provider already")
+        self._busy.add(agreement)
+
+        async def follow() -> None:
+            try:
+                outcome = await act()
+            except PekanuError as error:
+                hint = f" ({error.hint})" if error.hint else ""
+                outcome = Outcome(title=failed, sentence=error.message + hint, tone=Tone.BAD)
+            finally:
+                self._busy.discard(agreement)
+                self._states.pop(agreement, None)
+            self.note(stored, outcome)
+
+        self._beat()
+        self._start(follow())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        with contextlib.suppress(asyncio.CancelledError):
+            task.result()

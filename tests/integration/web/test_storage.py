@@ -1,0 +1,204 @@
+"""Storage on the site, with a provider at work on a real chain."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import secrets
+import shutil
+
+import httpx
+import pytest
+
+from pekanu.chain import AddressBook, Devnet
+from pekanu.node.provider.provider import get_provider_folder
+from pekanu.node.storage.receipts import check_exported
+from pekanu.web.serving import Served, serve_site
+from pekanu.web.site import SiteOptions
+from support.browser import Browser
+from support.nodes import open_town
+from support.storage import ETHER, open_depot
+
+DATA = secrets.token_bytes(300_000)
+NAME = "naïve <b>&.bin"
+
+
+async def upload(browser: Browser, batch: str, name: str, data: bytes) -> str:
+    headers = {"origin": browser.url, "x-csrf-token": browser.csrf}
+    answer = await browser.client.post(
+        f"{browser.url}/storage/upload/{batch}",
+        params={"name": name},
+        content=data,
+        headers=headers,
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def put(browser: Browser, name: str = NAME) -> str:
+    """Return the address of an object that was stored."""
+    batch = secrets.token_hex(16)
+    await upload(browser, batch, name, DATA)
+    quoted = await browser.send("/storage/quote", {"batch": batch, "term": "1d", "name": ""})
+    assert quoted.status_code == 200, quoted.text
+    assert "The provider can lose" in quoted.text
+    started = await browser.send("/storage/put", {"batch": batch})
+    assert started.status_code == 303, started.text
+    await browser.wait(started.headers["location"], "is paid by the second")
+    page = await browser.see("/storage")
+    found = re.search(r"/storage/0x[0-9a-f]{64}", page)
+    assert found is not None
+    return found.group(0)
+
+
+async def test_put__by_the_site__then_14_steps_a_receipt_and_equal_bytes(
+    served: Served, browser: Browser, devnet: Devnet, market_book: AddressBook
+) -> None:
+    async with (
+        open_town(devnet, market_book, served.site.options.home) as town,
+        open_depot(town, devnet.accounts[1]),
+    ):
+        assert "stores nothing yet" in await browser.see("/storage")
+        address = await put(browser)
+        page = await browser.wait(address, "file?path=")
+        assert page.count('data-phase="done"') == 14
+        assert "<b>&.bin" not in page
+        assert "&lt;b&gt;&amp;.bin" in page
+        receipt = check_exported(json.loads(await browser.see(address + "/receipt")))
+        assert receipt["provider"] == devnet.accounts[1].address
+        href = re.search(r'href="([^"]+file\?path=[^"]+)"', page)
+        assert href is not None
+        fetched = await browser.get(href.group(1))
+        assert fetched.content == DATA
+        # What the provider holds lies here no more.
+        assert not any((served.site.options.home / "site" / "storage").iterdir())
+        assert (await browser.send(address + "/verify")).status_code == 303
+        await browser.wait(address, "chunks were proved.")
+        review = await browser.send(address + "/challenge/review")
+        assert "You put up" in review.text
+        assert (await browser.send(address + "/challenge")).status_code == 303
+        await browser.wait(address, "Challenge answered")
+
+
+async def test_fine__when_the_provider_lost_the_bytes__then_the_penalty_comes(
+    served: Served, browser: Browser, devnet: Devnet, market_book: AddressBook
+) -> None:
+    home = served.site.options.home
+    async with open_town(devnet, market_book, home) as town:
+        async with open_depot(town, devnet.accounts[1]):
+            address = await put(browser, "lost.bin")
+            (stored,) = (await served.site.storage.open(devnet.accounts[2].address)).ls()
+        penalty = stored.quote.terms.penalty
+        shutil.rmtree(get_provider_folder(home, devnet.accounts[1].address))
+        await browser.send(address + "/challenge")
+        await browser.wait(address, "The provider must show bytes on chain")
+        balance = await served.site.chain.get_balance(devnet.accounts[2].address)
+        await asyncio.to_thread(devnet.advance_time, 700)
+        await browser.wait(address, "Challenge not answered")
+        assert "Take the penalty" in await browser.see(address)
+        assert (await browser.send(address + "/fine")).status_code == 303
+        await browser.wait(address, "Penalty taken")
+        got = await served.site.chain.get_balance(devnet.accounts[2].address) - balance
+        gas = ETHER // 1000
+        assert penalty - gas < got < penalty + stored.quote.terms.price + gas
+
+
+@pytest.mark.parametrize("name", ["", "..", "a\nb", "x" * 300])
+async def test_upload__under_a_bad_name__then_a_sentence_and_nothing_is_kept(
+    served: Served, browser: Browser, name: str
+) -> None:
+    text = await upload(browser, secrets.token_hex(16), name, b"bytes")
+    assert "is no name for a file here" in text
+    assert not (served.site.options.home / "site" / "storage").exists()
+
+
+async def test_quote__without_files_or_provider_or_term__then_one_sentence(
+    browser: Browser,
+) -> None:
+    batch = secrets.token_hex(16)
+    answer = await browser.send("/storage/quote", {"batch": batch, "term": "30d"})
+    assert answer.status_code == 400
+    assert "no file was chosen" in answer.text
+    await upload(browser, batch, "a.bin", b"bytes")
+    answer = await browser.send("/storage/quote", {"batch": batch, "term": "soon"})
+    assert answer.status_code == 400
+    assert "cannot be read" in answer.text
+    answer = await browser.send("/storage/quote", {"batch": batch, "term": "30d"})
+    assert answer.status_code == 409
+    answer = await browser.send("/storage/put", {"batch": batch})
+    assert answer.status_code == 400
+    assert (await browser.get("/storage/" + "ab" * 32)).status_code == 404
+
+
+async def test_put__broken_off_after_the_payment__then_a_button_goes_on_and_pays_once(
+    served: Served, browser: Browser, devnet: Devnet, market_book: AddressBook
+) -> None:
+    site, account = served.site, devnet.accounts[2].address
+    async with (
+        open_town(devnet, market_book, site.options.home) as town,
+        open_depot(town, devnet.accounts[1]),
+    ):
+        batch = secrets.token_hex(16)
+        await upload(browser, batch, NAME, DATA)
+        await browser.send("/storage/quote", {"batch": batch, "term": "1d"})
+        await browser.send("/storage/put", {"batch": batch})
+        run = site.storage.find_run(account, batch)
+        assert run is not None
+        while 9 not in run.steps:
+            await site.pulse.wait(site.pulse.count, timeout_seconds=5)
+        await site.storage.close()
+        (stored,) = (await site.storage.open(account)).ls()
+        address = f"/storage/0x{stored.agreement_id.hex()}"
+        page = await browser.wait(address, "Broken off")
+        assert "Go on" in page
+        assert (await browser.send(address + "/resume")).status_code == 303
+        page = await browser.wait(address, "file?path=")
+        assert page.count('data-phase="done"') == 14
+        (again,) = (await site.storage.open(account)).ls()
+        assert again.agreement_id == stored.agreement_id
+        assert not any((site.options.home / "site" / "storage").iterdir())
+
+
+async def test_hosted__then_one_sentence_and_no_file_is_taken(options: SiteOptions) -> None:
+    hosted = SiteOptions(
+        home=options.home, rpc=options.rpc, origins=("http://pekanu.example",), is_hosted=True
+    )
+    async with serve_site(hosted) as served, httpx.AsyncClient(trust_env=False) as client:
+        browser = Browser(client, f"http://127.0.0.1:{served.site.port}")
+        client.headers.update({"host": "pekanu.example", "origin": "http://pekanu.example"})
+        assert (await browser.get("/storage")).status_code == 303
+        page = await browser.see("/storage")
+        assert "Storing needs an account whose key is on your own node" in page
+        client.headers["x-csrf-token"] = page.partition('name="csrf" content="')[2].partition('"')[
+            0
+        ]
+        batch = secrets.token_hex(16)
+        for path in (f"upload/{batch}?name=a", "quote", "put"):
+            answer = await client.post(f"{browser.url}/storage/{path}", data={"batch": batch})
+            assert answer.status_code == 400
+            assert "Storing needs" in answer.text
+        assert not (options.home / "site" / "storage").exists()
+
+
+async def test_put__without_the_pages_token__then_refused(browser: Browser) -> None:
+    browser.csrf = "0"
+    for path in (f"upload/{secrets.token_hex(16)}?name=a", "quote", "put", "0xab/fine"):
+        assert (await browser.send(f"/storage/{path}", {"batch": "a"})).status_code == 403
+
+
+async def test_storage__of_another_account__then_it_is_not_shown(
+    served: Served, browser: Browser, devnet: Devnet, market_book: AddressBook
+) -> None:
+    async with (
+        open_town(devnet, market_book, served.site.options.home) as town,
+        open_depot(town, devnet.accounts[1]),
+    ):
+        address = await put(browser)
+        chosen = await browser.send(
+            "/settings/accounts/use", {"address": devnet.accounts[3].address}
+        )
+        assert chosen.status_code == 303, chosen.text
+        assert "stores nothing yet" in await browser.see("/storage")
+        for path in (address, address + "/receipt", address + "/file?path=" + "x"):
+            assert (await browser.get(path)).status_code == 404
