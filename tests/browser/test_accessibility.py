@@ -26,6 +26,7 @@ async def test_pages__before_anything_happened__then_axe_finds_nothing(
         "/compute",
         "/tasks",
         "/storage",
+        "/storage/provider",
         "/work",
         "/explorer",
         "/settings",

@@ -55,4 +55,7 @@ async def test_storage__of_a_file__then_14_steps_and_equal_bytes_back(
         await settle(page)
         await page.get_by_role("link", name="signed receipt of holiday.bin").wait_for()
         found += await check(page, "what is stored")
+        await page.get_by_role("link", name="Kept for others").click()
+        await page.get_by_text("all that was asked for was shown").wait_for()
+        found += await check(page, "what a provider keeps")
         assert found == []

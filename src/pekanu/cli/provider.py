@@ -247,7 +247,7 @@ async def _sum_up(session: Session, address: Address, metadata: str) -> dict[str
             state = await server.fetch_agreement(row.agreement_id)
             if state.status.is_live:
                 reserved += agreement.terms.penalty
-                due += get_due(agreement, state, now)
+                due += get_due(agreement.terms, state, now)
                 challenges += state.status is Status.CHALLENGED
             agreements.append(
                 {

@@ -17,6 +17,7 @@ from pekanu.errors import PekanuError, UsageError
 from pekanu.web.broadcast import Snapshot
 from pekanu.web.dispute_pages import build_dispute, build_dispute_list
 from pekanu.web.explorer_pages import build_explorer, build_gone, build_place, parse_page
+from pekanu.web.keeping_pages import build_keeping
 from pekanu.web.market_pages import build_market, build_task_list
 from pekanu.web.rendering import format_series, render
 from pekanu.web.storage_pages import build_storage, build_stored
@@ -105,6 +106,7 @@ LIVE_PAGES: Final[dict[str, LivePage]] = {
     "address": LivePage(build=_build_place, regions=("address-content",)),
     "transaction": LivePage(build=_build_transaction, regions=("transaction-content",)),
     "storage": LivePage(build=build_storage, regions=("storage-list",)),
+    "keeping": LivePage(build=build_keeping, regions=("keeping-content",)),
     "stored": LivePage(
         build=build_stored,
         regions=("stored-status", "stored-actions", "stored-files", "stored-steps", "stored-facts"),

@@ -21,6 +21,7 @@ from pekanu.web.broadcast import Broadcast
 from pekanu.web.dispute_feed import DisputeFeed
 from pekanu.web.feed import ChainFeed
 from pekanu.web.index import SiteIndex
+from pekanu.web.keeping import Keeping
 from pekanu.web.pulse import Pulse
 from pekanu.web.quoting import Quoting
 from pekanu.web.results import Results
@@ -81,6 +82,7 @@ class Site:
             is_development=self.is_development and not options.is_hosted,
         )
         self.storage = StorageDesk(options.home, self.accounts, pulse.beat)
+        self.keeping = Keeping(options.home, chain, pulse.beat)
         self.quoting = Quoting(index, self.domain)
         self.results = Results()
         self.broadcast = Broadcast()
@@ -123,6 +125,7 @@ class Site:
         """Close what was opened since; the worker goes with the site."""
         await self.worker.stop()
         await self.storage.close()
+        await self.keeping.close()
         await self.accounts.close()
         await self.quoting.close()
 

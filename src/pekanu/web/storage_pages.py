@@ -53,7 +53,8 @@ _SHOWN_FILES: Final = 200
 _LONGEST_VALUE: Final = 2000
 _STEPS: Final = max(TITLES)
 _UNDER_WAY: Final = StorageBadge(title="Being stored", tone=Tone.ACTIVE)
-_STATES: Final = {
+#: Badge and sentence of each state.
+STATES: Final = {
     Status.NONE: (StorageBadge(title="Not paid", tone=Tone.WAITING), "Nothing was paid for it."),
     Status.PAID: (
         StorageBadge(title="Paid", tone=Tone.ACTIVE),
@@ -283,7 +284,7 @@ def _describe(
             StorageBadge(title="Broken off", tone=Tone.WAITING),
             "It is paid for; going on uploads what the provider lacks.",
         )
-    return _STATES[state.status]
+    return STATES[state.status]
 
 
 async def _build_row(site: Site, account: Address, store: Store, stored: StoredObject) -> StoredRow:

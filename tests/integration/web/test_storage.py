@@ -79,6 +79,10 @@ async def test_put__by_the_site__then_14_steps_a_receipt_and_equal_bytes(
         assert "You put up" in review.text
         assert (await browser.send(address + "/challenge")).status_code == 303
         await browser.wait(address, "Challenge answered")
+        kept = await browser.wait("/storage/provider", "all that was asked for was shown")
+        assert "1 answered, 0 fined" in kept
+        assert f'title="{address.rpartition("/")[2]}"' in kept
+        assert "0.999" in kept
 
 
 async def test_fine__when_the_provider_lost_the_bytes__then_the_penalty_comes(
@@ -99,6 +103,8 @@ async def test_fine__when_the_provider_lost_the_bytes__then_the_penalty_comes(
         assert "Take the penalty" in await browser.see(address)
         assert (await browser.send(address + "/fine")).status_code == 303
         await browser.wait(address, "Penalty taken")
+        # Its folder is gone, and with it all that this node knows of the provider.
+        assert "No account of this node offers storage" in await browser.see("/storage/provider")
         got = await served.site.chain.get_balance(devnet.accounts[2].address) - balance
         gas = ETHER // 1000
         assert penalty - gas < got < penalty + stored.quote.terms.price + gas

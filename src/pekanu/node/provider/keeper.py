@@ -27,6 +27,7 @@ from pekanu.node.provider.counter import Shop
 from pekanu.node.provider.index import AgreementRow
 from pekanu.node.storage.messages import Stage
 from pekanu.node.storage.sealing import seal_link
+from pekanu.storage.agreement import Terms
 from pekanu.storage.money import get_release, get_vested, get_vested_seconds
 from pekanu.storage.state import AgreementState, Status
 from pekanu.storage.trees import MAX_ANSWER, LeafProof
@@ -286,7 +287,7 @@ class Keeper:
         for row in rows:
             agreement = read_agreement(row)
             state = await shop.server.fetch_agreement(row.agreement_id)
-            if get_due(agreement, state, now):
+            if get_due(agreement.terms, state, now):
                 due.append((row, agreement))
         for start in range(0, len(due), MAX_BATCH):
             some = due[start : start + MAX_BATCH]
@@ -325,11 +326,10 @@ class Keeper:
         await self._shop.desk.send(call, task_id=row.agreement_id, name=name)
 
 
-def get_due(agreement: Agreement, state: AgreementState, now: Seconds) -> Wei:
+def get_due(terms: Terms, state: AgreementState, now: Seconds) -> Wei:
     """Return what a collection would bring, or 1 where it would only free the penalty."""
     if state.status not in {Status.STORED, Status.CHALLENGED, Status.FINED}:
         return Wei(0)
-    terms = agreement.terms
     vested = get_vested(terms, get_vested_seconds(terms, state, now))
     due = vested - get_vested(terms, state.collected)
     is_over = state.status is Status.STORED and now > get_release(terms, state)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -108,7 +108,9 @@ async def get_object(
     return Fetched(manifest=manifest, fetched_bytes=fetched, out=place)
 
 
-async def iterate_file(storer: Storer, shared: SharedLink, path: str = "") -> AsyncIterator[bytes]:
+async def iterate_file(
+    storer: Storer, shared: SharedLink, path: str = ""
+) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of one file, in order, each proved; by default of the only one.
 
     Raises:

@@ -6,7 +6,7 @@ Not here: what is done (`storer`, `reading`, `keeping`).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -159,7 +159,7 @@ class Store:
         shared = self._share(what)
         return await reading.read_range(self.storer, shared, path=path, offset=offset, size=size)
 
-    def iterate(self, what: What, path: str = "") -> AsyncIterator[bytes]:
+    def iterate(self, what: What, path: str = "") -> AsyncGenerator[bytes, None]:
         """Yield the bytes of one file in order, each verified."""
         return reading.iterate_file(self.storer, self._share(what), path)
 

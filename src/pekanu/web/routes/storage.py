@@ -15,6 +15,7 @@ from pekanu.node.storage.reading import find_file
 from pekanu.node.storage.store import Store
 from pekanu.node.storage.stored import StoredObject
 from pekanu.types import Address
+from pekanu.web.keeping_pages import build_keeping
 from pekanu.web.requests import answer_fragment, answer_page, answer_seeing, pick, read_form
 from pekanu.web.routes.market import Looking
 from pekanu.web.storage_pages import (
@@ -84,6 +85,20 @@ async def put(request: Request, viewer: Looking) -> Response:
     return answer_seeing(f"/storage/{run.id}")
 
 
+@router.get("/provider")
+async def show_keeping(viewer: Looking, of: Annotated[str, Query(max_length=100)] = "") -> Response:
+    """Show what a provider of this node keeps, owes and earns."""
+    page = await build_keeping(viewer, of)
+    return await answer_page(
+        viewer,
+        "keeping.html",
+        page,
+        title="Provider",
+        path="/storage",
+        live_page=f"keeping:{page.provider.full if page.provider else ''}",
+    )
+
+
 @router.get("/{subject}")
 async def show_stored(viewer: Looking, subject: str) -> Response:
     """Show an object, or the steps of one that is being stored."""
@@ -135,6 +150,9 @@ async def fetch(viewer: Looking, subject: str, path: Name) -> Response:
         except PekanuError as error:
             _note(viewer, stored, "Not fetched", error.message, Tone.BAD)
             raise
+        finally:
+            # Whoever stops a download in the middle ends the talk with the provider too.
+            await parts.aclose()
         if done == size:
             sentence = f"All {size} bytes of {path} were verified as they came."
             _note(viewer, stored, "Fetched", sentence, Tone.GOOD)

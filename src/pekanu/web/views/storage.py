@@ -165,14 +165,27 @@ class KeptRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ChallengeRow:
+    """Something that happened with a challenge."""
+
+    title: str
+    what: str
+    agreement: Link
+    block: Link
+    transaction: Link
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class KeepingPage:
     """`keeping.html`: what a provider of this node keeps, owes and earns."""
 
     provider: Link | None
     server: Link | None
+    #: Pages of this node's other providers.
+    others: tuple[Link, ...]
     figures: tuple[Figure, ...]
     rows: tuple[KeptRow, ...]
     #: What happened with challenges, newest first.
-    challenges: tuple[Fact, ...]
+    challenges: tuple[ChallengeRow, ...]
     #: Why nothing is shown; empty when something is.
     problem: str
