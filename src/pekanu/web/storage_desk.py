@@ -323,6 +323,20 @@ class StorageDesk:
 
         self._act(stored, "Not fined", act)
 
+    def reclaim(self, store: Store, stored: StoredObject) -> None:
+        """Begin to take back the payment of an upload whose receipt never came."""
+
+        async def act() -> Outcome:
+            back = await store.reclaim(stored)
+            self._forget_files(stored)
+            return Outcome(
+                title="Payment taken back",
+                sentence=f"No receipt came in time: {format_wei(back)} came back.",
+                tone=Tone.GOOD,
+            )
+
+        self._act(stored, "Not taken back", act)
+
     def note(self, stored: StoredObject, outcome: Outcome) -> None:
         """Keep what came of something."""
         kept = self._outcomes.setdefault(stored.agreement_id, deque(maxlen=_MAX_OUTCOMES))

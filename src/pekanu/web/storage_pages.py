@@ -245,6 +245,9 @@ def _build_page(site: Site, store: Store, found: _Found) -> StoredPage:
     is_open = stored is not None and stored.step in {StoreStep.PAYING, StoreStep.UPLOADING}
     now = site.feed.now
     is_late = state.status is Status.CHALLENGED and now > state.deadline
+    is_overdue = state.status is Status.PAID and now > state.deadline
+    if is_overdue:
+        sentence = "The provider showed no receipt in time."
     done, whole = run.uploaded if run is not None else (0, 0)
     return StoredPage(
         id=found.subject,
@@ -259,7 +262,8 @@ def _build_page(site: Site, store: Store, found: _Found) -> StoredPage:
         files=files,
         files_problem=files_problem,
         outcomes=() if stored is None else site.storage.list_outcomes(stored),
-        can_resume=is_open and not is_running,
+        can_resume=is_open and not is_running and not is_overdue,
+        can_reclaim=is_overdue and not is_running,
         can_check=is_kept and state.status is Status.STORED,
         can_fine=is_late,
         until=_build_until(stored, state),

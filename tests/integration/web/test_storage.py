@@ -14,6 +14,7 @@ import pytest
 from pekanu.chain import AddressBook, Devnet
 from pekanu.node.provider.provider import get_provider_folder
 from pekanu.node.storage.receipts import check_exported
+from pekanu.types import Wei, format_wei
 from pekanu.web.serving import Served, serve_site
 from pekanu.web.site import SiteOptions
 from support.browser import Browser
@@ -163,6 +164,35 @@ async def test_put__broken_off_after_the_payment__then_a_button_goes_on_and_pays
         assert page.count('data-phase="done"') == 14
         (again,) = (await site.storage.open(account)).ls()
         assert again.agreement_id == stored.agreement_id
+        assert not any((site.options.home / "site" / "storage").iterdir())
+
+
+async def test_put__of_which_no_receipt_comes__then_the_payment_comes_back(
+    served: Served, browser: Browser, devnet: Devnet, market_book: AddressBook
+) -> None:
+    site, account = served.site, devnet.accounts[2].address
+    async with open_town(devnet, market_book, site.options.home) as town:
+        async with open_depot(town, devnet.accounts[1]):
+            batch = secrets.token_hex(16)
+            await upload(browser, batch, NAME, DATA)
+            await browser.send("/storage/quote", {"batch": batch, "term": "1d"})
+            await browser.send("/storage/put", {"batch": batch})
+            run = site.storage.find_run(account, batch)
+            assert run is not None
+            while 9 not in run.steps:
+                await site.pulse.wait(site.pulse.count, timeout_seconds=5)
+            await site.storage.close()
+        (stored,) = (await site.storage.open(account)).ls()
+        address = f"/storage/0x{stored.agreement_id.hex()}"
+        await asyncio.to_thread(devnet.advance_time, 700)
+        assert "Go on" not in await browser.wait(address, "Take it back")
+        assert (await browser.send(address + "/reclaim")).status_code == 303
+        terms = stored.quote.terms
+        back = format_wei(Wei(terms.price - terms.reservation_fee))
+        await browser.wait(address, f"No receipt came in time: {back} came back.")
+        # All of it went on to the wallet.
+        assert await site.chain.get_balance(stored.client) == 0
+        assert "Reclaimed" in await browser.see(address)
         assert not any((site.options.home / "site" / "storage").iterdir())
 
 

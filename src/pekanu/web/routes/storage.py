@@ -229,6 +229,14 @@ async def fine(viewer: Looking, subject: str) -> Response:
     return answer_seeing(f"/storage/{subject}")
 
 
+@router.post("/{subject}/reclaim")
+async def reclaim(viewer: Looking, subject: str) -> Response:
+    """Take back the payment of an upload whose receipt never came."""
+    _, store, stored = await _find(viewer, subject)
+    viewer.site.storage.reclaim(store, stored)
+    return answer_seeing(f"/storage/{subject}")
+
+
 async def _find(viewer: Viewer, subject: str) -> tuple[Address, Store, StoredObject]:
     account, store = await open_viewers_store(viewer)
     run = viewer.site.storage.find_run(account, subject)

@@ -142,6 +142,8 @@ class StoredPage:
     can_check: bool
     #: An answer is overdue: the penalty can be taken.
     can_fine: bool
+    #: The receipt is overdue: the payment can be taken back.
+    can_reclaim: bool
     until: Moment | None
     #: For the answer to an open challenge.
     deadline: Moment | None
