@@ -1,6 +1,7 @@
 """The pages of storage: what an account stores, and one object with its 14 steps.
 
-What is not here: doing any of it (`storage_desk`), what a provider of this node keeps.
+What is not here: doing any of it (`storage_desk`), offers (`storage_offers`), what a provider of
+this node keeps (`keeping_pages`).
 """
 
 from __future__ import annotations
@@ -16,23 +17,19 @@ from pekanu.errors import PekanuError, UsageError
 from pekanu.node.storage.steps import TITLES, Step
 from pekanu.node.storage.store import Store
 from pekanu.node.storage.stored import StoredObject, StoreStep
-from pekanu.node.storage.storer import Prepared
 from pekanu.storage.manifest import FileKind, Manifest
 from pekanu.storage.money import get_end
 from pekanu.storage.state import AgreementState, Status
-from pekanu.types import Address, format_wei
+from pekanu.types import Address
 from pekanu.web.guard import MAX_FILE_BYTES
 from pekanu.web.site import Site
 from pekanu.web.storage_desk import StoreRun
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.shell import Link, Moment, Tone
 from pekanu.web.views.storage import (
-    HeldFile,
-    HeldFiles,
     StepView,
     StorageBadge,
     StoragePage,
-    StorageReview,
     StoredFile,
     StoredPage,
     StoredRow,
@@ -145,59 +142,6 @@ async def build_storage(viewer: Viewer, _parameter: str = "") -> StoragePage:
         max_file_bytes=MAX_FILE_BYTES,
         rows=rows,
         others=others,
-    )
-
-
-def build_held(site: Site, batch: str, problem: str = "") -> HeldFiles:
-    """Return the files that wait in a batch."""
-    paths = site.storage.uploads.list(batch)
-    sizes = [path.stat().st_size for path in paths]
-    return HeldFiles(
-        files=tuple(
-            HeldFile(name=path.name, size=format_size(size))
-            for path, size in zip(paths, sizes, strict=True)
-        ),
-        size=format_size(sum(sizes)),
-        problem=problem,
-    )
-
-
-def build_quote(batch: str, prepared: Prepared, cost: dict[str, int]) -> StorageReview:
-    """Return the dialog with an offer: all that it costs, and what each side can lose."""
-    offer, source, plan = prepared.offer, prepared.source, prepared.plan
-    whole = offer.price + cost["gas_wei"]
-    term = format_span(prepared.request.term)
-    short = cost["balance_wei"] < whole
-    balance = format_wei(cost["balance_wei"])
-    return StorageReview(
-        title=f"Store {source.name} for {term}",
-        sentences=(
-            "The price goes into escrow; the provider is paid from it by the second.",
-            "The same transaction reserves the penalty that it pays when it loses one byte.",
-            "The files are encrypted on this node; the provider sees sizes, and no content.",
-        ),
-        facts=(
-            Fact(name="Files", value=f"{len(source.entries)}, {format_size(source.size)}"),
-            Fact(name="To be kept", value=f"{format_size(plan.size)}, {len(plan.names)} chunks"),
-            _link_fact("Provider", offer.announced.account),
-            Fact(name="Price", value=build_money(offer.price).text),
-            Fact(name="Gas, about", value=build_money(cost["gas_wei"]).short),
-            Fact(name="In all, about", value=build_money(whole).short),
-            Fact(
-                name="You can lose",
-                value="price and gas; if no upload comes, all of the price comes back but "
-                f"{build_money(offer.reservation_fee).text}, which is burned",
-            ),
-            Fact(
-                name="The provider can lose",
-                value=f"{build_money(offer.penalty).text} as penalty, and what is not served yet",
-            ),
-            Fact(name="You have", value=balance),
-        ),
-        refusal=f"The account has {balance}, which is less than it takes." if short else "",
-        confirm="/storage/put",
-        confirm_title=f"Store for {build_money(offer.price).short}",
-        hidden=(("batch", batch),),
     )
 
 

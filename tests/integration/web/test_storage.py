@@ -196,6 +196,32 @@ async def test_put__of_which_no_receipt_comes__then_the_payment_comes_back(
         assert not any((site.options.home / "site" / "storage").iterdir())
 
 
+async def test_fetch__when_the_provider_altered_the_bytes__then_none_reaches_the_browser(
+    served: Served, browser: Browser, devnet: Devnet, market_book: AddressBook
+) -> None:
+    home = served.site.options.home
+    async with (
+        open_town(devnet, market_book, home) as town,
+        open_depot(town, devnet.accounts[1]),
+    ):
+        address = await put(browser, "kept.bin")
+        page = await browser.wait(address, "file?path=")
+        href = re.search(r'href="([^"]+file\?path=[^"]+)"', page)
+        assert href is not None
+        folder = get_provider_folder(home, devnet.accounts[1].address)
+        packs = [one for one in folder.rglob("*") if one.is_file() and one.stat().st_size > 300_000]
+        packs = [one for one in packs if not one.name.startswith("index.db")]
+        assert packs
+        for pack in packs:
+            pack.write_bytes(bytes(byte ^ 1 for byte in pack.read_bytes()))
+        answer = await browser.get(href.group(1))
+        assert answer.status_code >= 400
+        assert DATA[:64] not in answer.content
+        assert "That does not hold" in answer.text
+        await browser.send(address + "/verify")
+        await browser.wait(address, "0 of 2 chunks were proved: ")
+
+
 async def test_hosted__then_one_sentence_and_no_file_is_taken(options: SiteOptions) -> None:
     hosted = SiteOptions(
         home=options.home, rpc=options.rpc, origins=("http://pekanu.example",), is_hosted=True

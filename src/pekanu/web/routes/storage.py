@@ -18,9 +18,8 @@ from pekanu.types import Address
 from pekanu.web.keeping_pages import build_keeping
 from pekanu.web.requests import answer_fragment, answer_page, answer_seeing, pick, read_form
 from pekanu.web.routes.market import Looking
+from pekanu.web.storage_offers import build_held, build_quote
 from pekanu.web.storage_pages import (
-    build_held,
-    build_quote,
     build_storage,
     build_stored,
     find_stored,
