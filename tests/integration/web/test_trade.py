@@ -125,8 +125,7 @@ async def test_expire__of_an_abandoned_task__then_anyone_presses_the_button(
     task_id = await abandon(devnet, market_book, client, worker)
     path = f"/tasks/0x{task_id.hex()}"
     await browser.wait("/tasks", path)
-    page = await browser.see(path)
-    assert "Accepted" in page
+    page = await browser.wait(path, "Accepted")
     assert "/expire/review" not in page
     early = await browser.send(f"{path}/expire")
     assert early.status_code == 400

@@ -8,6 +8,7 @@ import random
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,20 +39,22 @@ def find_server() -> Path | None:
 
 
 @pytest.fixture(scope="module")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL of its own; it refuses to run as root, so root runs it as somebody else."""
     binaries = find_server()
     if binaries is None:
         if os.environ.get("CI"):
             pytest.fail("PostgreSQL is missing")
         pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not below pytest's folder, which nobody else may enter.
+    with tempfile.TemporaryDirectory(prefix="pekanu-postgres-") as folder:
+        yield from _run_server(binaries, Path(folder))
+
+
+def _run_server(binaries: Path, folder: Path) -> Iterator[str]:
     prefix = []
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
-        for parent in folder.parents[:3]:
-            if parent != Path("/tmp"):  # noqa: S108 - pytest's own folders alone are opened
-                parent.chmod(0o755)
         prefix = ["runuser", "-u", "postgres", "--"]
     data = folder / "data"
     subprocess.run(
