@@ -1,4 +1,5 @@
-// What belongs to no part of a page: copying, the choice of colours, words in passing.
+// What belongs to no part of a page: copying, the choice of colours, forms' tokens, words in passing.
+import { csrf } from "./request.js";
 
 const THEME = "pekanu-theme";
 const STAY_MILLISECONDS = 8000;
@@ -12,6 +13,11 @@ export function begin() {
     await navigator.clipboard.writeText(button.dataset.copy);
     say("Copied.");
   });
+  // Live regions are rendered once for all sessions of an account, so they cannot hold its token.
+  document.addEventListener("submit", (event) => {
+    const field = event.target.elements.namedItem("_csrf");
+    if (field) field.value = csrf;
+  }, { capture: true });
   const theme = document.getElementById("theme");
   theme.value = localStorage.getItem(THEME) ?? "";
   theme.addEventListener("change", () => {

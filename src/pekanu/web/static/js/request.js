@@ -1,6 +1,6 @@
 // Requests to the site itself, with the token that shows that they come from its page.
 
-const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
+export const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
 
 /** Send fields as a form; the answer is a Response. */
 export function send(path, fields) {
