@@ -1,15 +1,14 @@
-"""The choice of how many hashes are computed: short work in Python, long work compiled.
+"""The ways to compute many Keccak-256 hashes, and the process's choice among them.
 
-Compiling costs as much as some ten thousand single hashes, so it waits for that much work and a
-short command never pays it. Not here: the backends themselves (`scalar`, `vector`).
+Not here: the backends themselves (`scalar`, `vector`), when one is compiled (`crypto.backends`).
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
+from pekanu.crypto.backends import SCALAR_BUDGET, Choice
 from pekanu.crypto.keccak.scalar import ScalarBackend
 
 if TYPE_CHECKING:
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
 
     #: Rows of bytes, C-contiguous.
     Bytes2D: TypeAlias = NDArray[np.uint8]
-
-#: Hashes that are computed one by one before the kernels are compiled.
-SCALAR_BUDGET: Final = 20_000
 
 _log = logging.getLogger(__name__)
 
@@ -49,28 +45,14 @@ class Backend(Protocol):
         """
 
 
-class BackendChoice:
-    """Hands out the backend for the next piece of work, from any thread."""
+class BackendChoice(Choice[Backend]):
+    """The choice among the backends for Keccak-256."""
 
     def __init__(self, budget: int = SCALAR_BUDGET) -> None:
         """Start with the scalar backend."""
-        self._scalar = ScalarBackend()
-        self._fast: Backend | None = None
-        self._left = budget
-        self._lock = threading.Lock()
-
-    def get(self, work: int) -> Backend:
-        """Return the backend for `work` more hashes, compiling once enough have been asked for."""
-        if self._fast is not None:
-            return self._fast
-        with self._lock:
-            self._left -= work
-            if self._fast is None and self._left < 0:
-                self._fast = self._compile()
-            return self._fast or self._scalar
+        super().__init__(ScalarBackend(), budget)
 
     def _compile(self) -> Backend:
-        """Return the compiled backend, or the scalar one where this machine cannot compile."""
         from pekanu.crypto.keccak.vector import VectorBackend  # noqa: PLC0415 - only when needed
 
         try:

@@ -6,20 +6,18 @@ Not here: the backends (`scalar`, `compiled`), trees (`pekanu.storage`).
 from __future__ import annotations
 
 import logging
-import threading
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pekanu.crypto.backends import SCALAR_BUDGET, Choice
 from pekanu.crypto.sha256.scalar import ScalarBackend
 
 if TYPE_CHECKING:
     #: Rows of bytes, C-contiguous.
     Bytes2D: TypeAlias = NDArray[np.uint8]
 
-#: Rows that are hashed one by one before a kernel is compiled, which costs as much.
-SCALAR_BUDGET: Final = 20_000
 #: Rows are whole blocks of the hash function, so that one kernel serves all lengths.
 ROW_UNIT: Final = 64
 
@@ -37,25 +35,12 @@ class Backend(Protocol):
         """Write to each row of `target` the SHA-256 of the prefix and the same row of `source`."""
 
 
-class BackendChoice:
-    """Hands out the backend for the next piece of work, from any thread."""
+class BackendChoice(Choice[Backend]):
+    """The choice among the backends for SHA-256."""
 
     def __init__(self, budget: int = SCALAR_BUDGET) -> None:
         """Start with the scalar backend."""
-        self._scalar = ScalarBackend()
-        self._fast: Backend | None = None
-        self._left = budget
-        self._lock = threading.Lock()
-
-    def get(self, rows: int) -> Backend:
-        """Return the backend for more rows, compiling once enough have been asked for."""
-        if self._fast is not None:
-            return self._fast
-        with self._lock:
-            self._left -= rows
-            if self._fast is None and self._left < 0:
-                self._fast = self._compile()
-            return self._fast or self._scalar
+        super().__init__(ScalarBackend(), budget)
 
     def _compile(self) -> Backend:
         from pekanu.crypto.sha256.compiled import CompiledBackend  # noqa: PLC0415 - loads LLVM
