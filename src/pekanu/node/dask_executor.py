@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import tempfile
 import time
-from collections import deque
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -23,59 +22,15 @@ from pekanu.errors import ExecutionFailed, UsageError
 from pekanu.node import runners
 from pekanu.node.batch_file import split_items
 from pekanu.node.child_process import build_order
-from pekanu.node.executors import ExecutionCancelled, Job, LimitExceeded, Share, get_shares
-from pekanu.node.run_files import (
-    get_share_path,
-    list_open_shares,
-    write_share,
-    write_whole,
-)
+from pekanu.node.executors import Job, LimitExceeded, Share, get_shares
+from pekanu.node.run_files import get_share_path, write_share, write_whole
+from pekanu.node.share_execution import ShareExecution, run_together
 
 #: What an address begins with.
 SCHEME: Final = "dask://"
 _CONNECT_SECONDS: Final = 10
 #: Shares under way for each slot: one that runs, one that waits for it.
 _AHEAD: Final = 2
-
-
-class DaskExecution:
-    """A job of a `DaskExecutor`."""
-
-    def __init__(self, job: Job) -> None:
-        """Begin with nothing done but what a former process left."""
-        self.job = job
-        self.open_shares = deque(list_open_shares(job.runs, job.count))
-        self._left = sum(share.count for share in self.open_shares)
-        self.task: asyncio.Task[None] | None = None
-
-    def get_progress(self) -> float:
-        """Return the part that is done, 0 to 1."""
-        return 1 - self._left / self.job.count
-
-    def note_done(self, share: Share) -> None:
-        """Count a share."""
-        self._left -= share.count
-
-    async def result(self) -> None:
-        """Wait for the end. Raises as `executors.Execution.result` says."""
-        task = self._get_task()
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise ExecutionCancelled(f"{self.job.name} was cancelled") from None
-            raise
-
-    async def cancel(self) -> None:
-        """Forget it; what runs on the cluster ends by itself."""
-        task = self._get_task()
-        task.cancel()
-        await asyncio.wait({task})
-
-    def _get_task(self) -> asyncio.Task[None]:
-        if self.task is None:
-            raise ExecutionFailed(f"{self.job.name} was not submitted")
-        return self.task
 
 
 class DaskExecutor:
@@ -140,11 +95,10 @@ class DaskExecutor:
             await asyncio.wait(self._running)
         await self._close()
 
-    def submit(self, job: Job) -> DaskExecution:
+    def submit(self, job: Job) -> ShareExecution:
         """Begin a job: its shares are handed to the cluster as there is room, in order."""
-        execution = DaskExecution(job)
-        task = asyncio.create_task(self._execute(execution))
-        execution.task = task
+        execution = ShareExecution(job)
+        task = execution.begin(self._execute(execution))
         self._running.add(task)
         task.add_done_callback(self._forget)
         return execution
@@ -154,7 +108,7 @@ class DaskExecutor:
         if not task.cancelled():
             task.exception()  # whoever does not ask for the result does not want its failure
 
-    async def _execute(self, execution: DaskExecution) -> None:
+    async def _execute(self, execution: ShareExecution) -> None:
         job = execution.job
         ends = time.time() + job.limits.wall_seconds
         order = {**build_order(job, get_shares(job.count)[0]), "ends": ends}
@@ -162,21 +116,12 @@ class DaskExecutor:
         elf = await asyncio.to_thread(job.program.read_bytes)
         program = await self._client.scatter(elf, broadcast=True)
         await self._count_slots()
-        lines = [
-            asyncio.create_task(self._take_shares(execution, order, program, data))
-            for _ in range(min(self._slots * _AHEAD, len(execution.open_shares)))
-        ]
-        try:
-            for line in asyncio.as_completed(lines):
-                await line
-        finally:
-            for left in lines:
-                left.cancel()
-            await asyncio.gather(*lines, return_exceptions=True)
+        wide = min(self._slots * _AHEAD, len(execution.open_shares))
+        await run_together(self._take_shares(execution, order, program, data) for _ in range(wide))
 
     async def _take_shares(
         self,
-        execution: DaskExecution,
+        execution: ShareExecution,
         order: dict[str, Any],
         program: Any,
         data: bytes,
@@ -192,7 +137,7 @@ class DaskExecutor:
                 self._busy -= 1
             path = get_share_path(job.runs, share)
             await asyncio.to_thread(_keep, path, content)
-            execution.note_done(share)
+            execution.note_progress(share, 1.0)
 
     async def _run(
         self, job: Job, order: dict[str, Any], program: Any, items: list[bytes]

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import time
-from collections import deque
 from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
@@ -19,8 +18,8 @@ from typing import Final, Self
 
 from pekanu.errors import ExecutionFailed
 from pekanu.node.child_process import ChildProcess
-from pekanu.node.executors import ExecutionCancelled, Job, Share, get_shares
-from pekanu.node.run_files import list_open_shares
+from pekanu.node.executors import Job, Share
+from pekanu.node.share_execution import ShareExecution, run_together
 
 #: What runs an item: a program on the machine, or a search.
 RUNNERS: Final = "pekanu.node.runners:load"
@@ -28,48 +27,14 @@ RUNNERS: Final = "pekanu.node.runners:load"
 _GROWN_BYTES: Final = 1 << 30
 
 
-class ProcessExecution:
+class ProcessExecution(ShareExecution):
     """A job of a `ProcessExecutor`."""
 
     def __init__(self, job: Job) -> None:
         """Begin with nothing done but what a former process left."""
-        self.job = job
-        self.open_shares = deque(list_open_shares(job.runs, job.count))
-        self._parts: dict[int, float] = {
-            one.first: 0.0 if one in self.open_shares else float(one.count)
-            for one in get_shares(job.count)
-        }
+        super().__init__(job)
         #: Shares that hold a slot or wait for one.
         self.busy = 0
-        self._task: asyncio.Task[None] | None = None
-
-    def get_progress(self) -> float:
-        """Return the part that is done, 0 to 1."""
-        return min(1.0, sum(self._parts.values()) / self.job.count)
-
-    async def result(self) -> None:
-        """Wait for the end. Raises as `executors.Execution.result` says."""
-        task = self._get_task()
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise ExecutionCancelled(f"{self.job.name} was cancelled") from None
-            raise  # not the job, but who waits for it, was cancelled
-
-    async def cancel(self) -> None:
-        """Stop it; returns when its processes are gone."""
-        task = self._get_task()
-        task.cancel()
-        await asyncio.wait({task})
-
-    def _get_task(self) -> asyncio.Task[None]:
-        if self._task is None:
-            raise ExecutionFailed(f"{self.job.name} was not submitted")
-        return self._task
-
-    def _set_progress(self, share: Share, progress: float) -> None:
-        self._parts[share.first] = max(self._parts[share.first], progress * share.count)
 
 
 class _Clock:
@@ -150,8 +115,7 @@ class ProcessExecutor:
         """Begin a job, at once or when a process is free, in the order of submission."""
         execution = ProcessExecution(job)
         execution.busy = min(self._slots, len(execution.open_shares))
-        task = asyncio.create_task(self._execute(execution))
-        execution._task = task  # noqa: SLF001 - the two are one thing
+        task = execution.begin(self._execute(execution))
         self._running[task] = execution
         task.add_done_callback(self._forget)
         return execution
@@ -177,16 +141,7 @@ class ProcessExecutor:
 
     async def _execute(self, execution: ProcessExecution) -> None:
         clock = _Clock(execution.job.limits.wall_seconds)
-        lines = [
-            asyncio.create_task(self._take_shares(execution, clock)) for _ in range(execution.busy)
-        ]
-        try:
-            for line in asyncio.as_completed(lines):
-                await line
-        finally:
-            for left in lines:
-                left.cancel()
-            await asyncio.gather(*lines, return_exceptions=True)
+        await run_together(self._take_shares(execution, clock) for _ in range(execution.busy))
 
     async def _take_shares(self, execution: ProcessExecution, clock: _Clock) -> None:
         try:
@@ -205,7 +160,7 @@ class ProcessExecutor:
         except BaseException:
             await self._replace(ready)
             raise
-        report = partial(execution._set_progress, share)  # noqa: SLF001 - as above
+        report = partial(execution.note_progress, share)
         try:
             await child.run(execution.job, share, clock.get_left(), report)
         finally:
