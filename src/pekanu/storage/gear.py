@@ -15,11 +15,14 @@ from functools import cache
 from hashlib import shake_256
 from typing import Final, Protocol
 
+from pekanu.crypto.native import Kernels
+
 _log = logging.getLogger(__name__)
 _WORD: Final = (1 << 64) - 1
 _ENTRIES: Final = 256
 _KERNEL: Final = "find_cut"
 _C = ctypes.c_uint64
+_FIND = ctypes.CFUNCTYPE(_C, ctypes.c_void_p, _C, _C, ctypes.c_void_p, _C, ctypes.c_void_p)
 
 #: `find_cut(data, start, end, table, mask, hash)` returns the place behind the first byte at which
 #: the masked hash is zero, or 0 for none, and then leaves in `hash` what it has become.
@@ -110,7 +113,7 @@ class CompiledFinder:
     """
 
     def __init__(self, table: array[int]) -> None:
-        self._find = _compile()
+        self._find = _FIND(_compile().get_address(_KERNEL))
         self._table, self._hash = table, _C(0)
         self._table_address, _ = table.buffer_info()
         self._hash_address = ctypes.addressof(self._hash)
@@ -139,24 +142,6 @@ def build_finder(key: bytes) -> CutFinder:
         return PlainFinder(table)
 
 
-class _Kernel:
-    """The compiled function; the engine owns its code and lives as long."""
-
-    def __init__(self) -> None:
-        import llvmlite.binding as llvm  # noqa: PLC0415 - costs 50 ms, paid only when needed
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        machine = llvm.Target.from_default_triple().create_target_machine(opt=2, jit=True)
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(_MODULE), machine)
-        self._engine.finalize_object()
-        kind = ctypes.CFUNCTYPE(_C, ctypes.c_void_p, _C, _C, ctypes.c_void_p, _C, ctypes.c_void_p)
-        self._function = kind(self._engine.get_function_address(_KERNEL))
-
-    def __call__(self, *arguments: int) -> int:
-        return int(self._function(*arguments))
-
-
 @cache
-def _compile() -> _Kernel:
-    return _Kernel()
+def _compile() -> Kernels:
+    return Kernels(_MODULE)

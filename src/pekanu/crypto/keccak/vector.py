@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pekanu.crypto.keccak.ir import build_module, get_kernels
+from pekanu.crypto.native import Kernels, get_features
 
 if TYPE_CHECKING:
     from pekanu.crypto.keccak.backend import Bytes2D
@@ -42,22 +43,11 @@ class VectorBackend:
 
     def __init__(self, width: int | None = None) -> None:
         """Load LLVM and compile the kernels, for whole groups and for what is left over."""
-        import llvmlite.binding as llvm  # noqa: PLC0415 - costs 50 ms, paid only when needed
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        features = llvm.get_host_cpu_features()
-        self.width = width or get_width(features)
+        self.width = width or get_width(get_features())
         self.name = f"vector x{self.width}"
-        machine = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=2, jit=True
-        )
-        module = llvm.parse_assembly(build_module((self.width, 1)))
-        # The engine owns the code; it lives as long as this object.
-        self._engine = llvm.create_mcjit_compiler(module, machine)
-        self._engine.finalize_object()
+        self._kernels = Kernels(build_module((self.width, 1)))
         wide, one = (
-            [self._engine.get_function_address(kernel) for kernel in get_kernels(lanes)]
+            [self._kernels.get_address(kernel) for kernel in get_kernels(lanes)]
             for lanes in (self.width, 1)
         )
         self._hash = {

@@ -12,6 +12,7 @@ import platform
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pekanu.crypto.native import Kernels, get_features
 from pekanu.crypto.sha256 import ir_instructions, ir_lanes
 from pekanu.crypto.sha256.ir_writer import KERNEL
 from pekanu.crypto.sha256.scalar import ScalarBackend
@@ -47,22 +48,12 @@ class CompiledBackend:
 
     def __init__(self, width: int | None = None) -> None:
         """Load LLVM and compile the kernel."""
-        import llvmlite.binding as llvm  # noqa: PLC0415 - costs 50 ms, paid only when needed
-
-        llvm.initialize_native_target()
-        llvm.initialize_native_asmprinter()
-        features = llvm.get_host_cpu_features()
-        lanes = get_width(features) if width is None else width
+        lanes = get_width(get_features()) if width is None else width
         self.name = f"vector x{lanes}" if lanes else f"instructions x{ir_instructions.STREAMS}"
         self._group = lanes or ir_instructions.STREAMS
-        machine = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=2, jit=True
-        )
         text = ir_lanes.build_module(lanes) if lanes else ir_instructions.build_module()
-        # The engine owns the code; it lives as long as this object.
-        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
-        self._engine.finalize_object()
-        self._hash = _HASH(self._engine.get_function_address(KERNEL))
+        self._kernels = Kernels(text)
+        self._hash = _HASH(self._kernels.get_address(KERNEL))
         self._scalar = ScalarBackend()
 
     def hash_rows(self, source: Bytes2D, target: Bytes2D, prefix: int) -> None:
