@@ -1,6 +1,6 @@
 """`pekanu store`: keep files with a provider that pays when it loses them.
 
-Not here: the client's node (`pekanu.node.storage`), single receipts (`store_receipts`).
+Not here: the client's node (`pekanu.node.storage`), what stands already (`store_keeping`).
 """
 
 from __future__ import annotations

@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from pekanu.errors import InvalidProof
 
-KEY_SIZE: Final = 32
 _CONTEXT: Final = "pekanu storage 2026-11 "
 #: A key seals one text alone, so the counter may begin at zero.
 _COUNTER: Final = bytes(16)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from struct import Struct
@@ -207,8 +207,3 @@ def split_parts(data: bytes) -> list[bytes]:
 def get_part_key(manifest_key: bytes, number: int) -> bytes:
     """Return the key of one part of a manifest."""
     return derive_key(manifest_key, f"manifest part {number}")
-
-
-def join_parts(parts: Iterable[bytes]) -> bytes:
-    """Return a manifest's bytes from its parts."""
-    return b"".join(parts)

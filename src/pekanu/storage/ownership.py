@@ -16,7 +16,6 @@ from pekanu.types import Hash32
 
 #: Leaves that are asked for: a lack of 5 percent is found with 98.3 percent.
 ASKED_LEAVES: Final = 80
-NONCE_SIZE: Final = 32
 
 
 def choose_leaves(nonce: bytes, chunk_root: bytes, leaf_count: int) -> list[int]:

@@ -10,7 +10,7 @@ SHA-256 throughout, every kind of node under its own first byte:
 A level's lone last node goes up as it is, so nothing is padded; the shape follows from the leaf
 count in the entry and the chunk count in the quote, and every proof is held to it. A quote carries
 H(root | blind): nobody who knows a file finds it on the chain. Not here: how files become chunks
-(`chunks`), the fast hashing of many chunks, who asks for a proof when (`lifecycle`).
+(`chunking`), the fast hashing of many chunks, who asks for a proof when (`lifecycle`).
 Twin: contracts/libraries/chunk_trees.vy. Vectors: tests/vectors/storage.json.
 Source: design/storage.md, "Data".
 """

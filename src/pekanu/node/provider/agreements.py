@@ -89,8 +89,3 @@ def read_agreement(row: AgreementRow) -> Agreement:
 def read_stage(row: AgreementRow) -> Stage:
     """Return where a row's agreement stands."""
     return Stage(row.stage)
-
-
-def get_size(row: AgreementRow) -> int:
-    """Return the bytes of an agreement's chunks."""
-    return sum(name.size for name in row.names)

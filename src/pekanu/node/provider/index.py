@@ -243,14 +243,6 @@ class ProviderIndex:
             )
             return _take_dead(connection)
 
-    def _take_dead(self, connection: Connection) -> list[str]:
-        dead = list(
-            connection.execute(select(packs.c.name).where(packs.c.live_bytes <= 0)).scalars()
-        )
-        for some in _split(dead):
-            connection.execute(delete(packs).where(packs.c.name.in_(some)))
-        return dead
-
     def find_places(self, names: Sequence[ChunkName]) -> dict[str, Place]:
         """Return where those of some chunks lie that are held, by their keys."""
         with self._engine.connect() as connection:

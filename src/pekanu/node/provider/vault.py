@@ -187,8 +187,8 @@ class Vault:
             self._store.delete(pack)
 
     def compact(self) -> int:
-        """Write anew the packs of which less than half is needed; return the bytes freed."""
-        freed = 0
+        """Write anew the packs of which less than half is needed; return how many."""
+        written = 0
         while (old := self.index.find_sparse_pack()) is not None:
             places = self.index.list_places(old)
             new, offset, moved, parts = self._draw(_NAME_SIZE).hex(), 0, {}, []
@@ -199,8 +199,8 @@ class Vault:
             self._store.put(new, parts)
             self.index.move(old, new, moved)
             self._store.delete(old)
-            freed += 1
-        return freed
+            written += 1
+        return written
 
 
 def to_entry(name: ChunkName) -> Entry:

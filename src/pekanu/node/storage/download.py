@@ -32,7 +32,6 @@ from pekanu.storage.manifest import (
     Manifest,
     Placed,
     get_part_key,
-    join_parts,
 )
 from pekanu.storage.trees import LEAF_SIZE, get_siblings
 
@@ -64,7 +63,7 @@ async def fetch_manifest(client: ProviderClient, link: Link, manifest_key: bytes
     for number in range(link.manifest_chunks):
         sealed = await _fetch_proved(client, link, first + number)
         parts.append(decrypt_chunk(sealed, get_part_key(manifest_key, number)))
-    return Manifest.decode(join_parts(parts))
+    return Manifest.decode(b"".join(parts))
 
 
 async def _fetch_proved(client: ProviderClient, link: Link, chunk: int) -> bytes:

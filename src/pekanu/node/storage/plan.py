@@ -23,7 +23,6 @@ from pekanu.storage.chunking import Chunker
 from pekanu.storage.domains import EncryptionDomain, encrypt_chunk
 from pekanu.storage.manifest import (
     ChunkRef,
-    FileEntry,
     Manifest,
     get_part_key,
     split_parts,
@@ -97,14 +96,7 @@ def build_plan(
                     if progress is not None:
                         progress(done, total)
         refs += [one.result() for one in waiting]
-    return finish_plan(source.name, source.entries, tuple(refs), secret)
-
-
-def finish_plan(
-    name: str, entries: tuple[FileEntry, ...], refs: tuple[ChunkRef, ...], secret: StorageSecret
-) -> Plan:
-    """Return the plan whose content is known."""
-    manifest = Manifest(name=name, files=entries, chunks=refs)
+    manifest = Manifest(name=source.name, files=source.entries, chunks=tuple(refs))
     encoded = manifest.encode()
     return restore_plan(encoded, secret.get_manifest_key(encoded))
 

@@ -39,8 +39,6 @@ class ServerWatch:
         self, chain: Connection, server: Address, *, first_block: int, confirmations: int = 1
     ) -> None:
         self.events: defaultdict[Hash32, list[AgreementEvent]] = defaultdict(list)
-        #: Agreements of which something was heard since it was last taken.
-        self.touched: set[Hash32] = set()
         self._chain, self._first_block = chain, first_block
         self._news = asyncio.Event()
         self._stream = EventStream(
@@ -96,15 +94,12 @@ class ServerWatch:
     def _take(self, found: EventBatch | Rollback) -> None:
         if isinstance(found, Rollback):
             _LOG.warning("the chain was reorganized after block %d", found.to_block)
-            self.touched.update(self.events)
             self.events.clear()
             self._stream.cursor = Cursor(next_block=self._first_block)
             self._news.set()
             return
         for event in found.events:
-            if not isinstance(event, AgreementEvent):
-                continue
-            self.events[event.agreement_id].append(event)
-            self.touched.add(event.agreement_id)
+            if isinstance(event, AgreementEvent):
+                self.events[event.agreement_id].append(event)
         if found.events:
             self._news.set()
