@@ -1,7 +1,8 @@
 """Storage as the site does it for the accounts of this node: what is prepared, under way, found.
 
 A put that was broken off stands in the account's journal and is gone on with by `resume`. What is
-not here: doing it (`pekanu.node.storage`), files on their way (`storage_uploads`), pages.
+not here: doing it (`pekanu.node.storage`), what a provider can be asked (`storage_acts`), files on
+their way (`storage_uploads`), pages.
 """
 
 from __future__ import annotations
@@ -21,16 +22,15 @@ from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Prepared
 from pekanu.storage.manifest import Manifest
 from pekanu.storage.state import AgreementState, Status
-from pekanu.types import Address, Hash32, format_wei
+from pekanu.types import Address, Hash32
 from pekanu.web.accounts import Accounts, OpenClient
+from pekanu.web.storage_acts import Act
 from pekanu.web.storage_uploads import StorageUploads
 from pekanu.web.views.shell import Tone
 from pekanu.web.views.storage import Outcome
 
 _MAX_DRAFTS: Final = 32
 _MAX_OUTCOMES: Final = 8
-#: Seconds that the page waits for the answer to a challenge before it says that there is none yet.
-_ANSWER_SECONDS: Final = 60.0
 
 
 @dataclass(kw_only=True)
@@ -52,7 +52,6 @@ class Draft:
     """What was prepared for an account and can be confirmed."""
 
     account: Address
-    batch: str
     prepared: Prepared
 
 
@@ -125,7 +124,7 @@ class StorageDesk:
         prepared = await store.prepare(*paths, term=term, name=called)
         cost = await store.storer.estimate_cost(prepared)
         self._drafts.pop(batch, None)
-        self._drafts[batch] = Draft(account=account, batch=batch, prepared=prepared)
+        self._drafts[batch] = Draft(account=account, prepared=prepared)
         while len(self._drafts) > _MAX_DRAFTS:
             self._drafts.pop(next(iter(self._drafts)))
         return prepared, cost
@@ -260,92 +259,14 @@ class StorageDesk:
         """Return whether something is being asked for."""
         return stored.agreement_id in self._busy
 
-    # --- checking ---------------------------------------------------------------------------------
+    # --- asking -----------------------------------------------------------------------------------
 
-    def verify(self, store: Store, stored: StoredObject) -> None:
-        """Begin to check that the provider holds every byte."""
+    def begin(self, act: Act, store: Store, stored: StoredObject) -> None:
+        """Begin to ask an object's provider for something; what came of it is kept.
 
-        async def act() -> Outcome:
-            found = await store.verify(stored)
-            if found.is_good:
-                return Outcome(
-                    title="Verified",
-                    sentence=f"{found.proved} of {found.asked} chunks were proved.",
-                    tone=Tone.GOOD,
-                )
-            return Outcome(
-                title="Not proved",
-                sentence=f"{found.proved} of {found.asked} chunks were proved: {found.failure}; "
-                "a challenge makes the provider show them on chain, or pay.",
-                tone=Tone.BAD,
-            )
-
-        self._act(stored, "Not verified", act)
-
-    def challenge(self, store: Store, stored: StoredObject) -> None:
-        """Begin a challenge of a random leaf."""
-
-        async def act() -> Outcome:
-            seen = await store.challenge(stored, timeout=_ANSWER_SECONDS)
-            where = f"chunk {seen.chunk}, leaf {seen.leaf}"
-            if seen.is_answered:
-                return Outcome(
-                    title="Challenge answered",
-                    sentence=f"{len(seen.data)} bytes of {where} were shown on chain with their "
-                    f"proof; the fee of {format_wei(seen.fee)} is the provider's.",
-                    tone=Tone.GOOD,
-                )
-            if seen.is_answered is None:
-                return Outcome(
-                    title="Challenge open",
-                    sentence=f"{where} was not shown yet; after the deadline the penalty is yours.",
-                    tone=Tone.WAITING,
-                )
-            return Outcome(
-                title="Challenge not answered",
-                sentence=f"{where} was not shown in time: the penalty can be taken.",
-                tone=Tone.BAD,
-            )
-
-        self._act(stored, "Not challenged", act)
-
-    def fine(self, store: Store, stored: StoredObject) -> None:
-        """Begin to take the penalty."""
-
-        async def act() -> Outcome:
-            step = await store.fine(stored)
-            amount = format_wei(int(step.evidence["to_client_wei"]))
-            return Outcome(
-                title="Penalty taken",
-                sentence=f"The provider was fined: {amount} came to you.",
-                tone=Tone.GOOD,
-            )
-
-        self._act(stored, "Not fined", act)
-
-    def reclaim(self, store: Store, stored: StoredObject) -> None:
-        """Begin to take back the payment of an upload whose receipt never came."""
-
-        async def act() -> Outcome:
-            back = await store.reclaim(stored)
-            self._forget_files(stored)
-            return Outcome(
-                title="Payment taken back",
-                sentence=f"No receipt came in time: {format_wei(back)} came back.",
-                tone=Tone.GOOD,
-            )
-
-        self._act(stored, "Not taken back", act)
-
-    def note(self, stored: StoredObject, outcome: Outcome) -> None:
-        """Keep what came of something."""
-        kept = self._outcomes.setdefault(stored.agreement_id, deque(maxlen=_MAX_OUTCOMES))
-        kept.appendleft(outcome)
-        self._beat()
-
-    def _act(
-        self, stored: StoredObject, failed: str, act: Callable[[], Awaitable[Outcome]]
-    ) -> None:
+        Raises:
+            UsageError: It is being asked for something already.
+        """
         agreement = stored.agreement_id
         if agreement in self._busy:
             raise UsageError("something is being asked of this provider already")
@@ -353,10 +274,12 @@ class StorageDesk:
 
         async def follow() -> None:
             try:
-                outcome = await act()
+                outcome = await act.do(store, stored)
+                if act.is_last:
+                    self._forget_files(stored)
             except PekanuError as error:
                 hint = f" ({error.hint})" if error.hint else ""
-                outcome = Outcome(title=failed, sentence=error.message + hint, tone=Tone.BAD)
+                outcome = Outcome(title=act.failed, sentence=error.message + hint, tone=Tone.BAD)
             finally:
                 self._busy.discard(agreement)
                 self._states.pop(agreement, None)
@@ -364,6 +287,12 @@ class StorageDesk:
 
         self._beat()
         self._start(follow())
+
+    def note(self, stored: StoredObject, outcome: Outcome) -> None:
+        """Keep what came of something."""
+        kept = self._outcomes.setdefault(stored.agreement_id, deque(maxlen=_MAX_OUTCOMES))
+        kept.appendleft(outcome)
+        self._beat()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

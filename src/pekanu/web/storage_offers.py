@@ -1,10 +1,13 @@
-"""Files that wait to be stored, and the offer for them, as the page shows them.
+"""Files that wait to be stored, and what is shown before a signature: an offer, a challenge.
 
-What is not here: asking for it (`storage_desk`), what is stored already (`storage_pages`).
+What is not here: doing it (`storage_desk`), what is stored already (`storage_pages`).
 """
 
 from __future__ import annotations
 
+from pekanu.node.storage.keeping import get_server
+from pekanu.node.storage.store import Store
+from pekanu.node.storage.stored import StoredObject
 from pekanu.node.storage.storer import Prepared
 from pekanu.types import format_wei
 from pekanu.web.site import Site
@@ -63,4 +66,35 @@ def build_quote(batch: str, prepared: Prepared, cost: dict[str, int]) -> Storage
         confirm="/storage/put",
         confirm_title=f"Store for {build_money(offer.price).short}",
         hidden=(("batch", batch),),
+    )
+
+
+async def build_challenge(store: Store, stored: StoredObject, confirm: str) -> StorageReview:
+    """Return the dialog with a challenge: what it costs, and what comes of it.
+
+    Args:
+        store: The account's storage.
+        stored: What is challenged.
+        confirm: Where it is confirmed.
+    """
+    fee = await get_server(store.storer, stored).fetch_challenge_fee(1)
+    terms = stored.quote.terms
+    window = format_span(terms.response_window)
+    return StorageReview(
+        title=f"Challenge the provider of {stored.name}",
+        sentences=(
+            f"It must show 256 bytes that chance names, on chain, within {window}.",
+            "Meanwhile it earns nothing.",
+        ),
+        facts=(
+            Fact(name="You put up", value=build_money(fee).text),
+            Fact(name="You can lose", value="that fee, which pays for the answer, and gas"),
+            Fact(
+                name="The provider can lose",
+                value=f"{build_money(terms.penalty).text} as penalty, and what is not served",
+            ),
+        ),
+        refusal="",
+        confirm=confirm,
+        confirm_title="Challenge",
     )

@@ -48,6 +48,7 @@ from pekanu.web.wording import (
 _SHOWN: Final = 50
 _SHOWN_FILES: Final = 200
 _LONGEST_VALUE: Final = 2000
+NOT_HERE: Final = "nothing of this account is stored under this address"
 _STEPS: Final = max(TITLES)
 _UNDER_WAY: Final = StorageBadge(title="Being stored", tone=Tone.ACTIVE)
 #: Badge and sentence of each state.
@@ -82,15 +83,14 @@ STATES: Final = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Found:
-    """What stands under an address."""
+class Found:
+    """What stands under an address: a put, an object, or both."""
 
     subject: str
+    account: Address
+    store: Store
     run: StoreRun | None
     stored: StoredObject | None
-    state: AgreementState
-    #: Why the state is not known; empty when it is.
-    problem: str
 
 
 async def open_viewers_store(viewer: Viewer) -> tuple[Address, Store]:
@@ -151,33 +151,39 @@ async def build_stored(viewer: Viewer, subject: str) -> StoredPage:
     Raises:
         UsageError: There is none.
     """
-    site = viewer.site
+    return await build_found(viewer.site, await find_subject(viewer, subject))
+
+
+async def find_subject(viewer: Viewer, subject: str) -> Found:
+    """Return the put or the object of an address, as the journal has it now.
+
+    Raises:
+        UsageError: There is none.
+    """
     account, store = await open_viewers_store(viewer)
-    run = site.storage.find_run(account, subject)
-    stored = find_stored(store, subject, run)
-    if stored is None and run is None:
-        raise UsageError("nothing of this account is stored under this address")
-    state = AgreementState()
-    problem = ""
-    if stored is not None:
-        try:
-            state = await site.storage.fetch_state(store, stored, site.feed.block)
-        except PekanuError as error:
-            problem = error.message
-    found = _Found(subject=subject, run=run, stored=stored, state=state, problem=problem)
-    return _build_page(site, store, found)
-
-
-def find_stored(store: Store, subject: str, run: StoreRun | None) -> StoredObject | None:
-    """Return the object of an address, as the journal has it now."""
+    run = viewer.site.storage.find_run(account, subject)
     wanted = subject.removeprefix("0x")
     if run is not None and run.stored is not None:
         wanted = run.stored.agreement_id.hex()
-    return next((one for one in store.ls() if one.agreement_id.hex() == wanted), None)
+    stored = next((one for one in store.ls() if one.agreement_id.hex() == wanted), None)
+    if stored is None and run is None:
+        raise UsageError(NOT_HERE)
+    return Found(subject=subject, account=account, store=store, run=run, stored=stored)
 
 
-def _build_page(site: Site, store: Store, found: _Found) -> StoredPage:
-    run, stored, state = found.run, found.stored, found.state
+async def build_found(site: Site, found: Found) -> StoredPage:
+    """Return the page of what was found."""
+    state, problem = AgreementState(), ""
+    if found.stored is not None:
+        try:
+            state = await site.storage.fetch_state(found.store, found.stored, site.feed.block)
+        except PekanuError as error:
+            problem = error.message
+    return _build_page(site, found, state, problem)
+
+
+def _build_page(site: Site, found: Found, state: AgreementState, problem: str) -> StoredPage:
+    run, stored = found.run, found.stored
     is_running = run is not None and not run.is_over
     badge, sentence = _describe(stored, state, is_running=is_running)
     steps = {step.number: step for step in stored.steps} if stored else {}
@@ -185,7 +191,7 @@ def _build_page(site: Site, store: Store, found: _Found) -> StoredPage:
     if run is not None:
         steps |= run.steps
     is_kept = stored is not None and stored.step is StoreStep.STORED
-    files, files_problem = _list_files(site, store, stored if is_kept else None)
+    files, files_problem = _list_files(site, found.store, stored if is_kept else None)
     is_open = stored is not None and stored.step in {StoreStep.PAYING, StoreStep.UPLOADING}
     now = site.feed.now
     is_late = state.status is Status.CHALLENGED and now > state.deadline
@@ -199,7 +205,7 @@ def _build_page(site: Site, store: Store, found: _Found) -> StoredPage:
         state=badge,
         sentence=sentence,
         progress_percent=100 * done // whole if is_running and 0 < done < whole else None,
-        failure=failure.message if failure else found.problem,
+        failure=failure.message if failure else problem,
         failure_hint=(failure.hint or "") if failure else "",
         steps=_build_steps(steps, is_running=is_running),
         facts=() if stored is None else _build_facts(site, stored),

@@ -136,6 +136,8 @@ async def test_quote__without_files_or_provider_or_term__then_one_sentence(
     answer = await browser.send("/storage/put", {"batch": batch})
     assert answer.status_code == 400
     assert (await browser.get("/storage/" + "ab" * 32)).status_code == 404
+    for act, status in (("verify", 400), ("burn", 404)):
+        assert (await browser.send(f"/storage/{'ab' * 32}/{act}")).status_code == status
 
 
 async def test_put__broken_off_after_the_payment__then_a_button_goes_on_and_pays_once(

@@ -7,29 +7,28 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from pekanu.errors import InvalidInput, PekanuError, UsageError
-from pekanu.node.storage.keeping import get_server
 from pekanu.node.storage.reading import find_file
-from pekanu.node.storage.store import Store
 from pekanu.node.storage.stored import StoredObject
-from pekanu.types import Address
 from pekanu.web.keeping_pages import build_keeping
 from pekanu.web.requests import answer_fragment, answer_page, answer_seeing, pick, read_form
 from pekanu.web.routes.market import Looking
-from pekanu.web.storage_offers import build_held, build_quote
+from pekanu.web.storage_acts import ACTS
+from pekanu.web.storage_offers import build_challenge, build_held, build_quote
 from pekanu.web.storage_pages import (
+    NOT_HERE,
+    Found,
+    build_found,
     build_storage,
-    build_stored,
-    find_stored,
+    find_subject,
     open_viewers_store,
 )
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.shell import Tone
-from pekanu.web.views.storage import Outcome, StorageReview
-from pekanu.web.views.task import Fact
-from pekanu.web.wording import build_money, format_span
+from pekanu.web.views.storage import Outcome
 
 router = APIRouter(prefix="/storage")
 Name = Annotated[str, Query(max_length=1000)]
@@ -101,12 +100,10 @@ async def show_keeping(viewer: Looking, of: Annotated[str, Query(max_length=100)
 @router.get("/{subject}")
 async def show_stored(viewer: Looking, subject: str) -> Response:
     """Show an object, or the steps of one that is being stored."""
-    account, store = await open_viewers_store(viewer)
-    run = viewer.site.storage.find_run(account, subject)
-    stored = find_stored(store, subject, run)
-    if stored is not None:
-        viewer.site.storage.forget_contents(stored)
-    page = await build_stored(viewer, subject)
+    found = await find_subject(viewer, subject)
+    if found.stored is not None:
+        viewer.site.storage.forget_contents(found.stored)
+    page = await build_found(viewer.site, found)
     return await answer_page(
         viewer,
         "stored.html",
@@ -120,10 +117,10 @@ async def show_stored(viewer: Looking, subject: str) -> Response:
 @router.get("/{subject}/receipt")
 async def receipt(viewer: Looking, subject: str) -> Response:
     """Give the signed receipt as a file that anyone can check offline."""
-    _, store, stored = await _find(viewer, subject)
+    found, stored = await _find(viewer, subject)
     name = f"pekanu-{stored.agreement_id.hex()[:8]}.receipt"
     return JSONResponse(
-        store.export_receipt(stored),
+        found.store.export_receipt(stored),
         headers={"content-disposition": f'attachment; filename="{name}"'},
     )
 
@@ -131,10 +128,10 @@ async def receipt(viewer: Looking, subject: str) -> Response:
 @router.get("/{subject}/file")
 async def fetch(viewer: Looking, subject: str, path: Name) -> Response:
     """Give a file; each byte was verified before it is sent, and a broken one never ends well."""
-    _, store, stored = await _find(viewer, subject)
-    manifest = await store.contents(stored)
+    found, stored = await _find(viewer, subject)
+    manifest = await found.store.contents(stored)
     _, size = find_file(manifest, path)
-    parts = store.iterate(stored, path)
+    parts = found.store.iterate(stored, path)
     # What fails at once is told in a sentence; later the download breaks off, short of its length.
     first = await anext(parts, b"")
     named = quote(path.rpartition("/")[2], safe="", errors="replace")
@@ -169,80 +166,34 @@ async def fetch(viewer: Looking, subject: str, path: Name) -> Response:
 @router.post("/{subject}/resume")
 async def resume(viewer: Looking, subject: str) -> Response:
     """Go on with a put that was broken off."""
-    account, _, stored = await _find(viewer, subject)
-    await viewer.site.storage.resume(account, stored)
+    found, stored = await _find(viewer, subject)
+    await viewer.site.storage.resume(found.account, stored)
     return answer_seeing(f"/storage/0x{stored.agreement_id.hex()}")
-
-
-@router.post("/{subject}/verify")
-async def verify(viewer: Looking, subject: str) -> Response:
-    """Check that the provider holds every byte."""
-    _, store, stored = await _find(viewer, subject)
-    viewer.site.storage.verify(store, stored)
-    return answer_seeing(f"/storage/{subject}")
 
 
 @router.post("/{subject}/challenge/review")
 async def review_challenge(viewer: Looking, subject: str) -> Response:
     """Show what a challenge costs, and what comes of it."""
-    _, store, stored = await _find(viewer, subject)
-    fee = await get_server(store.storer, stored).fetch_challenge_fee(1)
-    terms = stored.quote.terms
-    window = format_span(terms.response_window)
-    return answer_fragment(
-        "storage_review.html",
-        StorageReview(
-            title=f"Challenge the provider of {stored.name}",
-            sentences=(
-                f"It must show 256 bytes that chance names, on chain, within {window}.",
-                "Meanwhile it earns nothing.",
-            ),
-            facts=(
-                Fact(name="You put up", value=build_money(fee).text),
-                Fact(name="You can lose", value="that fee, which pays for the answer, and gas"),
-                Fact(
-                    name="The provider can lose",
-                    value=f"{build_money(terms.penalty).text} as penalty, and what is not served",
-                ),
-            ),
-            refusal="",
-            confirm=f"/storage/{subject}/challenge",
-            confirm_title="Challenge",
-        ),
-    )
+    found, stored = await _find(viewer, subject)
+    review = await build_challenge(found.store, stored, f"/storage/{subject}/challenge")
+    return answer_fragment("storage_review.html", review)
 
 
-@router.post("/{subject}/challenge")
-async def challenge(viewer: Looking, subject: str) -> Response:
-    """Challenge."""
-    _, store, stored = await _find(viewer, subject)
-    viewer.site.storage.challenge(store, stored)
+@router.post("/{subject}/{act}")
+async def ask(viewer: Looking, subject: str, act: str) -> Response:
+    """Ask the provider for something; what comes of it stands on the object's page."""
+    if act not in ACTS:
+        raise HTTPException(404)
+    found, stored = await _find(viewer, subject)
+    viewer.site.storage.begin(ACTS[act], found.store, stored)
     return answer_seeing(f"/storage/{subject}")
 
 
-@router.post("/{subject}/fine")
-async def fine(viewer: Looking, subject: str) -> Response:
-    """Take the penalty."""
-    _, store, stored = await _find(viewer, subject)
-    viewer.site.storage.fine(store, stored)
-    return answer_seeing(f"/storage/{subject}")
-
-
-@router.post("/{subject}/reclaim")
-async def reclaim(viewer: Looking, subject: str) -> Response:
-    """Take back the payment of an upload whose receipt never came."""
-    _, store, stored = await _find(viewer, subject)
-    viewer.site.storage.reclaim(store, stored)
-    return answer_seeing(f"/storage/{subject}")
-
-
-async def _find(viewer: Viewer, subject: str) -> tuple[Address, Store, StoredObject]:
-    account, store = await open_viewers_store(viewer)
-    run = viewer.site.storage.find_run(account, subject)
-    stored = find_stored(store, subject, run)
-    if stored is None:
-        raise UsageError("nothing of this account is stored under this address")
-    return account, store, stored
+async def _find(viewer: Viewer, subject: str) -> tuple[Found, StoredObject]:
+    found = await find_subject(viewer, subject)
+    if found.stored is None:
+        raise UsageError(NOT_HERE)
+    return found, found.stored
 
 
 def _note(viewer: Viewer, stored: StoredObject, title: str, sentence: str, tone: Tone) -> None:

@@ -1,0 +1,101 @@
+"""What a client can ask of a provider that it has paid, and what came of it in one sentence.
+
+What is not here: that one is asked one thing at a time (`storage_desk`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pekanu.node.storage.store import Store
+from pekanu.node.storage.stored import StoredObject
+from pekanu.types import format_wei
+from pekanu.web.views.shell import Tone
+from pekanu.web.views.storage import Outcome
+
+#: Seconds that the page waits for the answer to a challenge before it says that there is none yet.
+_ANSWER_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Act:
+    """Something that can be asked."""
+
+    do: Callable[[Store, StoredObject], Awaitable[Outcome]]
+    #: Title of the outcome when it cannot be done.
+    failed: str
+    #: Whether the agreement is over by it, so that files for its upload are of no use any more.
+    is_last: bool = False
+
+
+async def _verify(store: Store, stored: StoredObject) -> Outcome:
+    """Check that the provider holds every byte."""
+    found = await store.verify(stored)
+    if found.is_good:
+        return Outcome(
+            title="Verified",
+            sentence=f"{found.proved} of {found.asked} chunks were proved.",
+            tone=Tone.GOOD,
+        )
+    return Outcome(
+        title="Not proved",
+        sentence=f"{found.proved} of {found.asked} chunks were proved: {found.failure}; "
+        "a challenge makes the provider show them on chain, or pay.",
+        tone=Tone.BAD,
+    )
+
+
+async def _challenge(store: Store, stored: StoredObject) -> Outcome:
+    """Challenge a random leaf."""
+    seen = await store.challenge(stored, timeout=_ANSWER_SECONDS)
+    where = f"chunk {seen.chunk}, leaf {seen.leaf}"
+    if seen.is_answered:
+        return Outcome(
+            title="Challenge answered",
+            sentence=f"{len(seen.data)} bytes of {where} were shown on chain with their "
+            f"proof; the fee of {format_wei(seen.fee)} is the provider's.",
+            tone=Tone.GOOD,
+        )
+    if seen.is_answered is None:
+        return Outcome(
+            title="Challenge open",
+            sentence=f"{where} was not shown yet; after the deadline the penalty is yours.",
+            tone=Tone.WAITING,
+        )
+    return Outcome(
+        title="Challenge not answered",
+        sentence=f"{where} was not shown in time: the penalty can be taken.",
+        tone=Tone.BAD,
+    )
+
+
+async def _fine(store: Store, stored: StoredObject) -> Outcome:
+    """Take the penalty."""
+    step = await store.fine(stored)
+    amount = format_wei(int(step.evidence["to_client_wei"]))
+    return Outcome(
+        title="Penalty taken",
+        sentence=f"The provider was fined: {amount} came to you.",
+        tone=Tone.GOOD,
+    )
+
+
+async def _reclaim(store: Store, stored: StoredObject) -> Outcome:
+    """Take back the payment of an upload whose receipt never came."""
+    back = await store.reclaim(stored)
+    return Outcome(
+        title="Payment taken back",
+        sentence=f"No receipt came in time: {format_wei(back)} came back.",
+        tone=Tone.GOOD,
+    )
+
+
+#: By the last part of the address that asks for it.
+ACTS: Final = {
+    "verify": Act(do=_verify, failed="Not verified"),
+    "challenge": Act(do=_challenge, failed="Not challenged"),
+    "fine": Act(do=_fine, failed="Not fined", is_last=True),
+    "reclaim": Act(do=_reclaim, failed="Not taken back", is_last=True),
+}
