@@ -17,7 +17,6 @@ from pekanu.storage.manifest import (
     FileKind,
     Manifest,
     get_part_key,
-    join_parts,
     split_parts,
 )
 from pekanu.types import Address, Hash32
@@ -100,7 +99,7 @@ def test_split__when_long__then_parts_join_and_have_keys_of_their_own() -> None:
     data = bytes(PART_SIZE) * 2 + b"rest"
     parts = split_parts(data)
     assert [len(part) for part in parts] == [PART_SIZE, PART_SIZE, 4]
-    assert join_parts(parts) == data
+    assert b"".join(parts) == data
     assert get_part_key(b"m" * 32, 0) != get_part_key(b"m" * 32, 1)
 
 
