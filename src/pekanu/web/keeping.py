@@ -18,11 +18,10 @@ from pekanu.node.provider.provider import load_server_address
 from pekanu.node.storage.server_watch import ServerWatch
 from pekanu.storage.state import AgreementState
 from pekanu.types import Address, Hash32, parse_address
+from pekanu.web.agreement_states import AgreementStates
 
 #: Between looks when nothing is heard.
 _LOOK_SECONDS: Final = 15.0
-#: Questions to the chain at once.
-_AT_ONCE: Final = 16
 
 
 class Keeping:
@@ -40,8 +39,7 @@ class Keeping:
         self._stack = AsyncExitStack()
         self._watches: dict[Address, ServerWatch] = {}
         self._opening = asyncio.Lock()
-        self._asking = asyncio.Semaphore(_AT_ONCE)
-        self._states: dict[Hash32, tuple[int, AgreementState]] = {}
+        self._states = AgreementStates()
 
     def list_providers(self) -> list[Address]:
         """Return those that have a contract on this chain."""
@@ -75,13 +73,9 @@ class Keeping:
         self, server: StorageServerContract, agreement_id: Hash32, block: int
     ) -> AgreementState:
         """Return where an agreement stands, asked for once a block while it lives."""
-        kept = self._states.get(agreement_id)
-        if kept is not None and (kept[0] == block or not kept[1].status.is_live):
-            return kept[1]
-        async with self._asking:
-            state = await server.fetch_agreement(agreement_id)
-        self._states[agreement_id] = block, state
-        return state
+        return await self._states.fetch(
+            agreement_id, block, lambda: server.fetch_agreement(agreement_id)
+        )
 
     async def close(self) -> None:
         """Follow nothing any more."""

@@ -20,17 +20,15 @@ from pekanu.chain.storage_events import (
 )
 from pekanu.errors import PekanuError, UsageError
 from pekanu.node.provider.keeper import get_due
-from pekanu.storage.money import get_end
 from pekanu.storage.state import AgreementState
 from pekanu.types import Address, Hash32, format_wei, parse_address
 from pekanu.web.site import Site
-from pekanu.web.storage_pages import STATES
+from pekanu.web.storage_pages import STATES, build_until
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.shell import Figure, Link
 from pekanu.web.views.storage import ChallengeRow, KeepingPage, KeptRow
 from pekanu.web.wording import (
     build_amount,
-    build_moment,
     build_money,
     format_size,
     link_address,
@@ -135,7 +133,6 @@ def _build_figures(
 
 def _build_row(event: Paid, state: AgreementState) -> KeptRow:
     terms = event.quote.terms
-    is_under_way = state.started and state.status.is_live
     return KeptRow(
         id=_link_agreement(event.agreement_id),
         client=link_address(event.client),
@@ -143,7 +140,7 @@ def _build_row(event: Paid, state: AgreementState) -> KeptRow:
         size=format_size(event.quote.content.size),
         price=build_money(terms.price),
         penalty=build_money(terms.penalty),
-        until=build_moment(get_end(terms, state)) if is_under_way else None,
+        until=build_until(terms, state),
     )
 
 

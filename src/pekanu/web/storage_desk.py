@@ -21,9 +21,10 @@ from pekanu.node.storage.store import Store, open_store
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Prepared
 from pekanu.storage.manifest import Manifest
-from pekanu.storage.state import AgreementState, Status
+from pekanu.storage.state import AgreementState
 from pekanu.types import Address, Hash32
 from pekanu.web.accounts import Accounts, OpenClient
+from pekanu.web.agreement_states import AgreementStates
 from pekanu.web.storage_acts import Act
 from pekanu.web.storage_uploads import StorageUploads
 from pekanu.web.views.shell import Tone
@@ -75,7 +76,7 @@ class StorageDesk:
         self._busy: set[Hash32] = set()
         self._contents: dict[Hash32, Manifest | PekanuError] = {}
         self._asked: set[Hash32] = set()
-        self._states: dict[Hash32, tuple[int, AgreementState]] = {}
+        self._states = AgreementStates()
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening = asyncio.Lock()
 
@@ -220,13 +221,9 @@ class StorageDesk:
 
     async def fetch_state(self, store: Store, stored: StoredObject, block: int) -> AgreementState:
         """Return where an agreement stands on chain, asked for once a block."""
-        agreement = stored.agreement_id
-        kept = self._states.get(agreement)
-        if kept is not None and (kept[0] == block or kept[1].status > Status.CHALLENGED):
-            return kept[1]
-        state = await store.fetch_state(stored)
-        self._states[agreement] = block, state
-        return state
+        return await self._states.fetch(
+            stored.agreement_id, block, lambda: store.fetch_state(stored)
+        )
 
     def find_contents(self, store: Store, stored: StoredObject) -> Manifest | PekanuError | None:
         """Return what an object holds; None while its provider is asked."""
@@ -282,7 +279,7 @@ class StorageDesk:
                 outcome = Outcome(title=act.failed, sentence=error.message + hint, tone=Tone.BAD)
             finally:
                 self._busy.discard(agreement)
-                self._states.pop(agreement, None)
+                self._states.forget(agreement)
             self.note(stored, outcome)
 
         self._beat()

@@ -17,6 +17,7 @@ from pekanu.errors import PekanuError, UsageError
 from pekanu.node.storage.steps import TITLES, Step
 from pekanu.node.storage.store import Store
 from pekanu.node.storage.stored import StoredObject, StoreStep
+from pekanu.storage.agreement import Terms
 from pekanu.storage.manifest import FileKind, Manifest
 from pekanu.storage.money import get_end
 from pekanu.storage.state import AgreementState, Status
@@ -216,7 +217,7 @@ def _build_page(site: Site, found: Found, state: AgreementState, problem: str) -
         can_reclaim=is_overdue and not is_running,
         can_check=is_kept and state.status is Status.STORED,
         can_fine=is_late,
-        until=_build_until(stored, state),
+        until=None if stored is None else build_until(stored.quote.terms, state),
         deadline=build_moment(state.deadline) if state.status is Status.CHALLENGED else None,
         receipt=_link_receipt(stored) if stored else "",
         is_busy=stored is not None and site.storage.is_busy(stored),
@@ -257,15 +258,16 @@ async def _build_row(site: Site, account: Address, store: Store, stored: StoredO
         term=format_span(stored.quote.terms.term),
         price=build_money(stored.quote.terms.price),
         provider=link_address(stored.provider, site.get_name(stored.provider)),
-        until=_build_until(stored, state),
+        until=build_until(stored.quote.terms, state),
         receipt=_link_receipt(stored),
     )
 
 
-def _build_until(stored: StoredObject | None, state: AgreementState) -> Moment | None:
-    if stored is None or not state.started or not state.status.is_live:
+def build_until(terms: Terms, state: AgreementState) -> Moment | None:
+    """Return when an agreement's term ends; None while it has not begun, or when it is over."""
+    if not state.started or not state.status.is_live:
         return None
-    return build_moment(get_end(stored.quote.terms, state))
+    return build_moment(get_end(terms, state))
 
 
 def _link_receipt(stored: StoredObject) -> str:
