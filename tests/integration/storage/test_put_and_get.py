@@ -11,7 +11,6 @@ import pytest
 from pekanu.chain import Account
 from pekanu.errors import InvalidInput, InvalidProof
 from pekanu.node.journal import Journal
-from pekanu.node.provider.index import ChunkName
 from pekanu.node.storage.download import check_received
 from pekanu.node.storage.keeping import fetch_state
 from pekanu.node.storage.providers import NoProvider
@@ -25,6 +24,7 @@ from pekanu.node.storage.reading import (
 from pekanu.node.storage.receipts import check_exported, export_receipt
 from pekanu.node.storage.recovery import recover_objects
 from pekanu.node.storage.stored import StoredObject
+from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.link import SharedLink
 from pekanu.storage.state import Status
 from pekanu.storage.trees import get_entry

@@ -16,14 +16,9 @@ import pytest
 
 from pekanu.errors import JournalError, UsageError
 from pekanu.node.peer_errors import PeerRefused
-from pekanu.node.provider.index import (
-    AgreementRow,
-    ChunkName,
-    ProviderIndex,
-    open_index,
-    pack_names,
-)
+from pekanu.node.provider.index import AgreementRow, ProviderIndex, open_index
 from pekanu.node.provider.vault import Vault
+from pekanu.storage.chunk_names import ChunkName, pack_names
 from pekanu.storage.chunk_trees import get_chunk_entry
 from pekanu.storage.ownership import prove_ownership
 from pekanu.storage.stores import MemoryStore, StoreError

@@ -22,14 +22,14 @@ from pekanu.market.typed_data import get_signable
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
-from pekanu.node.provider.index import AgreementRow, ChunkName, pack_names
+from pekanu.node.provider.index import AgreementRow
 from pekanu.node.provider.terms import (
     ProviderTerms,
     build_quote,
     check_request,
     get_free_bytes,
 )
-from pekanu.node.provider.vault import Missing, Vault, to_entry
+from pekanu.node.provider.vault import Missing, Vault
 from pekanu.node.signatures import is_signed_by
 from pekanu.node.storage.messages import (
     AdmissionHead,
@@ -44,6 +44,7 @@ from pekanu.node.storage.messages import (
 )
 from pekanu.node.storage.server_watch import ServerWatch
 from pekanu.storage.agreement import Admission, Registration, StorageDomain
+from pekanu.storage.chunk_names import ChunkName, pack_names
 from pekanu.storage.chunk_trees import get_entries_root
 from pekanu.storage.state import Status
 from pekanu.storage.trees import LEAF_SIZE, MAX_LEAVES, LeafProof
@@ -355,7 +356,7 @@ class ProviderCounter:
         names = self.get_names(row)
         if not 0 <= chunk < len(names):
             raise PeerRefused("malformed", f"there is no chunk {chunk}")
-        leaves = to_entry(names[chunk]).leaf_count
+        leaves = names[chunk].entry.leaf_count
         if not 0 <= first < first + count <= leaves:
             raise PeerRefused("malformed", f"chunk {chunk} has {leaves} leaves")
         proof = await asyncio.to_thread(
@@ -408,7 +409,7 @@ def _check_names(request: UploadRequest, names: Sequence[ChunkName]) -> None:
         raise PeerRefused("malformed", "the list of chunks is not as long as was announced")
     if any(not 1 <= name.size <= MAX_CHUNK_BYTES for name in names):
         raise PeerRefused("malformed", f"a chunk has 1 to {MAX_CHUNK_BYTES} bytes")
-    if get_entries_root([to_entry(name) for name in names]) != request.root:
+    if get_entries_root([name.entry for name in names]) != request.root:
         raise PeerRefused("malformed", "the list of chunks does not hash to the root")
 
 

@@ -36,25 +36,11 @@ from sqlalchemy.exc import DatabaseError, NoSuchModuleError
 from pekanu.errors import JournalError, UsageError
 from pekanu.node.journal import configure_sqlite
 from pekanu.node.provider.tables import agreements, chunks, clients, packs
+from pekanu.storage.chunk_names import ChunkName, unpack_names
 from pekanu.types import Hash32
 
-#: Bytes of one record of an agreement's list of chunks: root and size.
-RECORD_SIZE: Final = 36
 #: Values of one question; SQLite takes 32,766.
 _MANY: Final = 5000
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChunkName:
-    """A chunk as a client names it."""
-
-    root: Hash32
-    size: int
-
-    @property
-    def key(self) -> str:
-        """The name in the index."""
-        return self.root.hex() + f"{self.size:08x}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,22 +88,6 @@ class Usage:
     chunk_count: int
     #: Bytes of all live agreements, each counting its own.
     agreed_bytes: int
-
-
-def pack_names(names: Iterable[ChunkName]) -> bytes:
-    """Return a list of chunks as records."""
-    return b"".join(name.root + name.size.to_bytes(4, "little") for name in names)
-
-
-def unpack_names(data: bytes) -> list[ChunkName]:
-    """Return the chunks that records list; there are only whole ones."""
-    return [
-        ChunkName(
-            root=Hash32(data[start : start + 32]),
-            size=int.from_bytes(data[start + 32 : start + RECORD_SIZE], "little"),
-        )
-        for start in range(0, len(data), RECORD_SIZE)
-    ]
 
 
 class ProviderIndex:

@@ -14,7 +14,6 @@ from pekanu.node.channel_stream import PART_SIZE
 from pekanu.node.peer_answers import Answer, PeerRequest, Responder
 from pekanu.node.peer_routes import Operation
 from pekanu.node.provider.counter import ProviderCounter
-from pekanu.node.provider.index import RECORD_SIZE, unpack_names
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
     NUMBER_SIZE,
@@ -24,6 +23,7 @@ from pekanu.node.storage.messages import (
     pack_numbers,
     unpack_numbers,
 )
+from pekanu.storage.chunk_names import RECORD_SIZE, unpack_names
 from pekanu.types import Hash32
 
 _HASH_SIZE: Final = 32

@@ -14,17 +14,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from pekanu.node.peer_errors import PeerRefused
-from pekanu.node.provider.index import AgreementRow, ChunkName, Place, ProviderIndex
+from pekanu.node.provider.index import AgreementRow, Place, ProviderIndex
+from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.chunk_trees import get_chunk_entry, get_entry_levels, prove_leaves
 from pekanu.storage.ownership import prove_ownership
 from pekanu.storage.stores import PackStore, StoreError
 from pekanu.storage.trees import (
     MAX_ANSWER,
     CountProof,
-    Entry,
     LeafProof,
     build_count_proof,
-    get_leaf_count,
 )
 from pekanu.types import Hash32
 
@@ -170,7 +169,7 @@ class Vault:
             StoreError: The chunk was lost.
         """
         names = row.names
-        entries = [to_entry(name) for name in names]
+        entries = [name.entry for name in names]
         levels = get_entry_levels(entries)
         leaves = entries[chunk].leaf_count
         if first >= leaves:
@@ -203,18 +202,13 @@ class Vault:
         return written
 
 
-def to_entry(name: ChunkName) -> Entry:
-    """Return a chunk as the root counts it."""
-    return Entry(chunk_root=name.root, leaf_count=get_leaf_count(name.size))
-
-
 def check_chunk(name: ChunkName, data: memoryview, number: int) -> None:
     """Refuse bytes that are not the chunk they are sent as.
 
     Raises:
         PeerRefused: They have another root or length (``malformed``).
     """
-    if len(data) != name.size or get_chunk_entry(data).chunk_root != name.root:
+    if not name.is_of(data):
         raise PeerRefused("malformed", f"chunk {number} is not what its root says")
 
 

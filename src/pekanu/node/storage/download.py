@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pekanu.errors import InvalidInput, InvalidProof
-from pekanu.node.provider.index import ChunkName
 from pekanu.node.storage import routes
 from pekanu.node.storage.plan import Progress
 from pekanu.node.storage.provider_client import ProviderClient
-from pekanu.storage.chunk_trees import get_chunk_entry, get_chunk_levels
+from pekanu.storage.chunk_names import ChunkName
+from pekanu.storage.chunk_trees import get_chunk_levels
 from pekanu.storage.domains import decrypt_chunk
 from pekanu.storage.link import Link
 from pekanu.storage.manifest import PART_SIZE as MANIFEST_PART
@@ -47,7 +47,7 @@ def check_received(name: ChunkName, data: bytes | memoryview, number: int) -> No
     Raises:
         InvalidProof: They have another root or length.
     """
-    if len(data) != name.size or get_chunk_entry(data).chunk_root != name.root:
+    if not name.is_of(data):
         raise InvalidProof(f"the provider sent other bytes than chunk {number}")
 
 

@@ -14,10 +14,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from pekanu.node.provider.index import ChunkName
-from pekanu.node.provider.vault import to_entry
 from pekanu.node.storage.sealing import StorageSecret
 from pekanu.node.storage.source import Source
+from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.chunk_trees import get_chunk_entry, get_entries_root
 from pekanu.storage.chunking import Chunker
 from pekanu.storage.domains import EncryptionDomain, encrypt_chunk
@@ -109,7 +108,7 @@ def restore_plan(encoded: bytes, manifest_key: bytes) -> Plan:
     for number, part in enumerate(parts):
         sealed = encrypt_chunk(part, get_part_key(manifest_key, number))
         names.append(ChunkName(root=get_chunk_entry(sealed).chunk_root, size=len(sealed)))
-    root = get_entries_root([to_entry(one) for one in names])
+    root = get_entries_root([one.entry for one in names])
     return Plan(
         manifest=manifest,
         manifest_key=manifest_key,

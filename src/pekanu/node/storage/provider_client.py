@@ -10,7 +10,6 @@ from typing import Final
 
 from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.node.peer_client import PeerClient
-from pekanu.node.provider.index import ChunkName, pack_names
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
     NUMBER_SIZE,
@@ -31,6 +30,7 @@ from pekanu.node.storage.messages import (
     unpack_numbers,
 )
 from pekanu.node.storage.missing import Missing
+from pekanu.storage.chunk_names import ChunkName, pack_names
 from pekanu.storage.link import Link
 from pekanu.storage.trees import LEAF_SIZE, LeafProof, get_proven_root
 from pekanu.types import Hash32
