@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Event, local
 from typing import Final
@@ -89,41 +89,46 @@ class ProgramSearch:
     ) -> list[int]:
         """Return all solutions, rising; goes on from what a file notes, and notes what is done."""
         kept = Notes.open(notes) if notes else Notes()
-        low, high = self.domain.low, self.domain.high
-        start = min(max(low, kept.done), high)
-        noted = sorted({point for point in kept.found if low <= point < start})
-        kept.found = [point for point in noted if self.get_token(point) in self.tokens]
-        sweep = Sweep(progress=progress, notes=kept, stop=stop, most=MAX_SOLUTIONS)
-        return sweep.run(self._cut(start), low, self.domain.size)
+        return self._sweep(Sweep(progress=progress, notes=kept, stop=stop, most=MAX_SOLUTIONS))
 
     def run(self, progress: Callable[[float], None], notes: Notes | None = None) -> list[Solution]:
         """Return the solutions, rising, as a search for hashes gives them."""
-        points = self.find(progress, notes.path if notes else None)
-        return [solution for point in points if (solution := self.solve(point))]
+        sweep = Sweep(progress=progress, notes=notes or Notes(), most=MAX_SOLUTIONS)
+        return [solution for point in self._sweep(sweep) if (solution := self.solve(point))]
 
     def solve(self, point: int) -> Solution | None:
         """Return a point as a solution, or None if it is none."""
         token = self.get_token(point) if point in self.domain else None
-        if token is None or token not in self.tokens:
+        if token is None or token not in self._wanted:
             return None
         return Solution(point, point.to_bytes(32, "big"), token)
 
+    @cached_property
+    def _wanted(self) -> frozenset[bytes]:
+        return frozenset(self.tokens)
+
+    def _sweep(self, sweep: Sweep) -> list[int]:
+        domain = self.domain
+        return sweep.run(
+            self._cut, domain.low, domain.size, lambda one: self.solve(one) is not None
+        )
+
     def _cut(self, start: int) -> Iterator[Piece]:
-        threads, wanted = local(), frozenset(self.tokens)
+        threads = local()
         for first in range(start, self.domain.high, PIECE):
             end = min(first + PIECE, self.domain.high)
-            yield Piece(end, partial(self._search, threads, wanted, first, end))
+            yield Piece(end, partial(self._search, threads, first, end))
 
-    def _search(self, threads: local, wanted: frozenset[bytes], first: int, end: int) -> list[int]:
+    def _search(self, threads: local, first: int, end: int) -> list[int]:
         if not hasattr(threads, "evaluator"):
             threads.evaluator = Evaluator(self.program, self.max_steps)
-        found = []
+        found, wanted = [], self._wanted
         for point in range(first, end):
             output = threads.evaluator.run(point.to_bytes(32, "big"))
             if output is None:
                 continue
             # An output that is not canonical counts as empty, which only a whole run tells.
             is_suspect = keccak256(output) in wanted or _EMPTY in wanted
-            if is_suspect and self.get_token(point) in wanted:
+            if is_suspect and self.solve(point) is not None:
                 found.append(point)
         return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 from typing import Final
@@ -92,16 +92,11 @@ class Search:
     ) -> list[int]:
         """Return the solutions' numbers, rising; arguments and errors as those of `run`."""
         notes = notes or Notes()
-        last = self.first + self.count
-        start = min(max(self.first, notes.done), last)
-        # A file says what it likes.
-        noted = sorted({index for index in notes.found if self.first <= index < start})
-        notes = replace(notes, found=[index for index in noted if self.solve(index)])
         sweep = Sweep(progress=progress, notes=notes, stop=stop, threads=threads, most=most)
-        return sweep.run(self._cut(start, last), self.first, self.count)
+        return sweep.run(self._cut, self.first, self.count, lambda one: self.solve(one) is not None)
 
-    def _cut(self, start: int, last: int) -> Iterator[Piece]:
-        for number, low, count in self.space.split(start, last - start):
+    def _cut(self, start: int) -> Iterator[Piece]:
+        for number, low, count in self.space.split(start, self.first + self.count - start):
             tables = _Tables.build(self.space.shapes[number], self.targets)
             before = self.space.ends[number - 1] if number else 0
             for offset in range(0, count, PIECE):

@@ -93,19 +93,29 @@ class Sweep:
     #: Solutions after which it ends.
     most: int
 
-    def run(self, pieces: Iterator[Piece], first: int, count: int) -> list[int]:
-        """Return the solutions in some pieces, rising: those that are noted, then the pieces'.
+    def run(
+        self,
+        cut: Callable[[int], Iterator[Piece]],
+        first: int,
+        count: int,
+        is_solution: Callable[[int], bool],
+    ) -> list[int]:
+        """Return the solutions, rising: those that are noted, then those of what is left.
 
         Args:
-            pieces: Of what the notes say is left, in order.
-            first: Of the whole domain.
-            count: Points of the whole domain.
+            cut: Returns the pieces from a point on, in order.
+            first: Of the domain.
+            count: Points of the domain.
+            is_solution: Whether a point is one; asked of the noted, for a file says what it likes.
 
         Raises:
             Stopped: It was ended; the notes say how far it came.
         """
         notes = self.notes
-        found = list(notes.found)
+        start = min(max(first, notes.done), first + count)
+        noted = sorted({point for point in notes.found if first <= point < start})
+        found = notes.found = [point for point in noted if is_solution(point)]
+        pieces = cut(start)
         workers = self.threads or os.cpu_count() or 1
         pool = ThreadPoolExecutor(workers)
         waiting: deque[tuple[int, Future[list[int]]]] = deque()
@@ -120,7 +130,7 @@ class Sweep:
                     raise Stopped
                 end, future = waiting.popleft()
                 found += future.result()
-                notes.done, notes.found = end, found
+                notes.done = end
                 notes.note()
                 self.progress((end - first) / count)
         finally:
