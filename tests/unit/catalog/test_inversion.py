@@ -245,6 +245,19 @@ def test_program_search__when_computed_here__then_lists_numbers(
     assert len(function.execute(data)) <= function.estimate_output_size(data)
 
 
+def test_program_search__when_too_many_fit_here__then_lists_the_first(
+    function: Function, last_byte: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PEKANU_HOME", str(tmp_path))
+    monkeypatch.setattr(program_search, "MOST_LISTED", 3)
+    data = function.parse_inputs(
+        {"algorithm": "program", "program": last_byte, "count": 1024, "targets": "=05 =06"}
+    )
+    found = function.decode_output(function.execute(data))
+    assert [one["index"] for one in found] == [5, 6, 261]  # type: ignore[attr-defined]
+    assert len(function.build_inversion(data).find(ignore, None)) == 8
+
+
 @pytest.mark.parametrize(
     ("inputs", "sentence"),
     [

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event, local
 from typing import Final
 
+from pekanu.catalog.hash_search.search import MAX_SOLUTIONS as MOST_LISTED
 from pekanu.catalog.hash_search.search import Solution
 from pekanu.catalog.hash_search.sweep import Notes, Piece, Sweep
 from pekanu.catalog.inversion import MAX_SOLUTIONS, SOLUTION_STEPS
@@ -92,8 +93,8 @@ class ProgramSearch:
         return self._sweep(Sweep(progress=progress, notes=kept, stop=stop, most=MAX_SOLUTIONS))
 
     def run(self, progress: Callable[[float], None], notes: Notes | None = None) -> list[Solution]:
-        """Return the solutions, rising, as a search for hashes gives them."""
-        sweep = Sweep(progress=progress, notes=notes or Notes(), most=MAX_SOLUTIONS)
+        """Return the solutions, rising; as many at most as a search for hashes lists."""
+        sweep = Sweep(progress=progress, notes=notes or Notes(), most=MOST_LISTED)
         return [solution for point in self._sweep(sweep) if (solution := self.solve(point))]
 
     def solve(self, point: int) -> Solution | None:
