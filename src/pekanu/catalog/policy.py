@@ -139,6 +139,18 @@ def choose_items(count: int, policy: Policy, rng: RandomBytes) -> list[int]:
     return sorted(chosen)
 
 
+def draw_sample(count: int, most: int, rng: RandomBytes) -> tuple[list[int], Fraction]:
+    """Return some of an output's places, rising, and with what probability a wrong one is missed.
+
+    Args:
+        count: Places.
+        most: Taken; all if there are no more.
+        rng: As `choose_items` takes it.
+    """
+    share = min(Fraction(1), Fraction(most, max(1, count)))
+    return choose_items(count, Policy(kind=PolicyKind.SAMPLE, share=share), rng), 1 - share
+
+
 def get_miss_probability(count: int, wrong: int, policy: Policy) -> Fraction:
     """Return the probability that a batch with this many wrong items is accepted.
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Final
 
 import numpy as np
 
 from pekanu.catalog.framing import Value
 from pekanu.catalog.inference.native import DIGITS, classify, get_images
-from pekanu.catalog.policy import Policy, PolicyKind, choose_items
+from pekanu.catalog.policy import draw_sample
 from pekanu.catalog.verdict import RandomBytes, Verdict, accept, refuse
 
 #: Images that are classified again.
@@ -32,9 +31,8 @@ def check(values: Sequence[Value], output: Value, rng: RandomBytes) -> Verdict:
     shape = (len(images), DIGITS)
     if isinstance(output, bytes) or output.dtype != np.int32 or output.shape != shape:
         return refuse(f"the output is no int32 array of shape {shape}")
-    share = min(Fraction(1), Fraction(SAMPLE, max(1, len(images))))
-    chosen = choose_items(len(images), Policy(kind=PolicyKind.SAMPLE, share=share), rng)
+    chosen, miss = draw_sample(len(images), SAMPLE, rng)
     wrong = np.flatnonzero((classify(images[chosen]) != output[chosen]).any(axis=1))
     if len(wrong):
         return refuse(f"the scores of image {chosen[wrong[0]]} are wrong")
-    return accept(f"{len(chosen)} of {len(images)} images were classified again", 1 - share)
+    return accept(f"{len(chosen)} of {len(images)} images were classified again", miss)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Final
 
 import numpy as np
 
 from pekanu.catalog.framing import Value
 from pekanu.catalog.mandelbrot.native import get_tile, iterate
-from pekanu.catalog.policy import Policy, PolicyKind, choose_items
+from pekanu.catalog.policy import draw_sample
 from pekanu.catalog.verdict import RandomBytes, Verdict, accept, refuse
 
 #: Pixels that are computed again.
@@ -33,12 +32,11 @@ def check(values: Sequence[Value], output: Value, rng: RandomBytes) -> Verdict:
     if isinstance(output, bytes) or output.dtype != np.uint16 or output.shape != shape:
         return refuse(f"the output is no uint16 array of shape {shape}")
     pixels = tile.width * tile.height
-    share = min(Fraction(1), Fraction(SAMPLE, pixels))
-    chosen = np.array(choose_items(pixels, Policy(kind=PolicyKind.SAMPLE, share=share), rng))
+    chosen, miss = draw_sample(pixels, SAMPLE, rng)
     rows, columns = np.divmod(chosen, tile.width)
     counts = iterate(tile.get_columns()[columns], tile.get_rows()[rows], tile.max_iterations)
     wrong = np.flatnonzero(counts != output[rows, columns])
     if len(wrong):
         row, column = int(rows[wrong[0]]), int(columns[wrong[0]])
         return refuse(f"the pixel of row {row} and column {column} is wrong")
-    return accept(f"{len(chosen)} of {pixels} pixels were computed again", 1 - share)
+    return accept(f"{len(chosen)} of {pixels} pixels were computed again", miss)

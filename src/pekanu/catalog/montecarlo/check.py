@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Final, cast
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from pekanu.catalog.framing import Value
 from pekanu.catalog.montecarlo.native import Words, get_payoffs
 from pekanu.catalog.montecarlo.terms import get_terms
-from pekanu.catalog.policy import Policy, PolicyKind, choose_items
+from pekanu.catalog.policy import draw_sample
 from pekanu.catalog.verdict import RandomBytes, Verdict, accept, refuse
 
 #: Paths that are followed again, of each of the two samples.
@@ -39,15 +38,14 @@ def check(values: Sequence[Value], output: Value, rng: RandomBytes) -> Verdict:
         return refuse(f"the output is no int64 array of shape ({terms.paths},)")
     if output.min() < 0 or output.max() >= _LIMIT:
         return refuse("no path can pay what the output claims")
-    share = min(Fraction(1), Fraction(SAMPLE, terms.paths))
-    policy = Policy(kind=PolicyKind.SAMPLE, share=share)
-    chosen = np.array(choose_items(terms.paths, policy, rng), dtype=np.uint64)
-    if share < 1:
+    places, miss = draw_sample(terms.paths, SAMPLE, rng)
+    chosen = np.array(places, dtype=np.uint64)
+    if miss:
         chosen = np.union1d(chosen, _draw_by_payoff(output.astype(np.float64), rng))
     wrong = np.flatnonzero(get_payoffs(terms, chosen) != output[chosen])
     if len(wrong):
         return refuse(f"the payoff of path {chosen[wrong[0]]} is wrong")
-    return accept(f"{len(chosen)} of {terms.paths} paths were followed again", 1 - share)
+    return accept(f"{len(chosen)} of {terms.paths} paths were followed again", miss)
 
 
 def _draw_by_payoff(claimed: npt.NDArray[np.float64], rng: RandomBytes) -> Words:
