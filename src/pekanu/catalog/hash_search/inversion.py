@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from threading import Event
 from typing import Final
@@ -21,10 +20,10 @@ from pekanu.catalog.hash_search.search import HASHES, Search
 from pekanu.catalog.hash_search.sweep import Notes
 from pekanu.catalog.hash_search.targets import Kept
 from pekanu.catalog.inversion import MAX_SOLUTIONS, SOLUTION_STEPS, Inversion
+from pekanu.catalog.registry import get
 from pekanu.catalog.verdict import RandomBytes
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import InvalidInput
-from pekanu.machine.elf import load_elf
 from pekanu.machine.program import Program
 from pekanu.ringers import Domain
 from pekanu.types import Hash32
@@ -62,7 +61,7 @@ class HashInversion:
     @cached_property
     def program(self) -> Program:
         """What the machine runs on a point: the guest with this search's tables."""
-        guest = load_elf((resources.files(__package__) / "program.elf").read_bytes())
+        guest = get("hash-search").program
         return build_program(guest, self.search.algorithm, self.search.space, self.kept)
 
     @property

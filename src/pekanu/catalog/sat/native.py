@@ -5,19 +5,16 @@ What is not here: the search, which is guests/sat.c.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from importlib import resources
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from pekanu.catalog.framing import Value, decode_value, frame
 from pekanu.catalog.function import Progress
+from pekanu.catalog.registry import get
 from pekanu.catalog.sat.formula import Formula, parse_formula
 from pekanu.catalog.values import get_integer
 from pekanu.errors import ExecutionFailed
-from pekanu.machine.elf import load_elf
-from pekanu.machine.executor import run
-from pekanu.machine.program import Program
+from pekanu.machine.executor import Run, run
 from pekanu.machine.state import Status
 
 #: Steps that may be taken to estimate them: some hundredths of a second.
@@ -40,9 +37,7 @@ def execute(values: Sequence[Value], progress: Progress) -> Value:
         ExecutionFailed: The program did not end as it should.
     """
     most = _get_most_steps(values)
-    done = run(
-        load_program(), frame(values), progress=lambda steps: progress(min(1.0, steps / most))
-    )
+    done = _run(values, progress=lambda steps: progress(min(1.0, steps / most)))
     if done.status is not Status.HALTED or done.exit_code:
         raise ExecutionFailed(f"the program of sat ended with code {done.exit_code}")
     return decode_value(done.output)
@@ -50,13 +45,13 @@ def execute(values: Sequence[Value], progress: Progress) -> Value:
 
 def solve_within(values: Sequence[Value], max_steps: int) -> Value | None:
     """Return the answer's text, or None when it takes more steps."""
-    done = run(load_program(), frame(values), max_steps=max_steps)
+    done = _run(values, max_steps)
     return decode_value(done.output) if done.status is Status.HALTED else None
 
 
 def estimate_steps(values: Sequence[Value]) -> int:
     """Return the manifest's model: what the limit allows, unless a short run ends."""
-    done = run(load_program(), frame(values), max_steps=_ESTIMATE_STEPS)
+    done = _run(values, _ESTIMATE_STEPS)
     return done.steps if done.status is Status.HALTED else _get_most_steps(values)
 
 
@@ -71,10 +66,12 @@ def get_formula(values: Sequence[Value]) -> Formula:
     return parse_formula(cast("bytes", values[0]))
 
 
-@cache
-def load_program() -> Program:
-    """Return the program."""
-    return load_elf((resources.files(__package__ or "") / "program.elf").read_bytes())
+def _run(
+    values: Sequence[Value],
+    max_steps: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Run:
+    return run(get("sat").program, frame(values), max_steps=max_steps, progress=progress)
 
 
 def _get_most_steps(values: Sequence[Value]) -> int:
