@@ -226,7 +226,7 @@ async def _status(
 
 async def _sum_up(session: Session, address: Address, metadata: str) -> dict[str, Any]:
     from pekanu.chain.storage_contract import StorageServerContract
-    from pekanu.node.provider.agreements import read_agreement
+    from pekanu.node.provider.agreements import get_agreed_bytes, read_agreement
     from pekanu.node.provider.index import open_index
     from pekanu.node.provider.keeper import get_due
     from pekanu.node.provider.provider import get_provider_folder, load_server_address
@@ -273,7 +273,7 @@ async def _sum_up(session: Session, address: Address, metadata: str) -> dict[str
             "pack_bytes": usage.pack_bytes,
             "live_bytes": usage.live_bytes,
             "awaited_bytes": usage.awaited_bytes,
-            "agreed_bytes": usage.agreed_bytes,
+            "agreed_bytes": get_agreed_bytes(rows),
             "chunk_count": usage.chunk_count,
             "agreements": agreements,
         }

@@ -11,6 +11,7 @@ import pytest
 from pekanu.chain import Account
 from pekanu.errors import InvalidInput, InvalidProof
 from pekanu.node.journal import Journal
+from pekanu.node.provider.metrics import fetch_metrics
 from pekanu.node.storage.download import check_received
 from pekanu.node.storage.keeping import fetch_state
 from pekanu.node.storage.providers import NoProvider
@@ -38,6 +39,8 @@ async def test_put__when_a_folder_is_stored__then_the_same_comes_back(
     storer = await depot.open_storer(accounts[0])
     stored = await put(storer, tree)
     assert (await fetch_state(storer, stored)).status is Status.STORED
+    figures = (await fetch_metrics(depot.provider)).splitlines()
+    assert f"pekanu_provider_agreed_bytes {stored.quote.content.size}" in figures
 
     got = await get_object(storer, stored.shared_link, tmp_path / "back")
     assert read_tree(tmp_path / "back") == read_tree(tree)

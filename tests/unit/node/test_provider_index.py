@@ -202,11 +202,11 @@ def test_prove__when_challenged__then_the_proof_leads_to_the_root(vault: Vault) 
     chunks = make_chunks(1, 2, 3)
     row = take(vault, add(vault.index, 1, chunks), chunks, 0, 1, 2)
     root = get_root([get_chunk_entry(data) for data in chunks])
-    leaf = vault.prove(row, chunk=1, first=2, count=5)
+    leaf = vault.prove(row.names, chunk=1, first=2, count=5)
     assert isinstance(leaf, LeafProof)
     assert get_proven_root(leaf, 3) == root
     assert leaf.data == chunks[1][512:1002]
-    beyond = vault.prove(row, chunk=1, first=4, count=1)
+    beyond = vault.prove(row.names, chunk=1, first=4, count=1)
     assert isinstance(beyond, CountProof)
     assert get_proven_root(beyond, 3) == root
 
@@ -220,6 +220,21 @@ def test_set_state__when_it_stands_elsewhere__then_left_as_it_is(index: Provider
     )
     assert index.list_agreements(live_only=True) == []
     assert [one.stage for one in index.list_agreements(agent=row.agent)] == ["ended"]
+
+
+def test_count_live__when_there_are_others__then_only_those_asked_for(index: ProviderIndex) -> None:
+    rows = [add(index, number, make_chunks(number)) for number in (1, 2, 3)]
+    for row, stage in ((rows[0], "quoted"), (rows[1], "ended")):
+        index.set_state(
+            row.agreement_id,
+            stage=stage,
+            state="{}",
+            is_live=stage != "ended",
+            expected="uploading",
+        )
+    counts = [index.count_live(agent=rows[0].agent, stage=stage) for stage in ("quoted", "ended")]
+    assert counts == [1, 0]
+    assert index.count_live(agent="0x" + "44" * 20, stage="quoted") == 0
 
 
 def test_open_index__when_opened_again__then_the_books_are_there(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Not here: the chunks and who may do what (`index`, `provider`), what stands on c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,6 +85,11 @@ class Agreement(Message):
 def read_agreement(row: AgreementRow) -> Agreement:
     """Return what a row of the index keeps."""
     return decode_message(Agreement, row.state.encode())
+
+
+def get_agreed_bytes(rows: Iterable[AgreementRow]) -> int:
+    """Return the bytes of those agreements that hold their chunks, each counting its own."""
+    return sum(read_agreement(row).content.size for row in rows if row.is_held)
 
 
 def read_stage(row: AgreementRow) -> Stage:

@@ -188,13 +188,11 @@ class ProviderCounter:
             raise PeerRefused("terms", f"{request.client} is no client contract of yours")
         usage = await asyncio.to_thread(self._index.measure)
         check_request(shop.terms, request, usage)
-        waiting = [
-            row
-            for row in self._index.list_agreements(agent=peer, live_only=True)
-            if row.stage == Stage.QUOTED.value
-        ]
-        if len(waiting) >= shop.terms.most_quotes:
-            raise PeerRefused("quota", f"you have {len(waiting)} quotes here that are not paid")
+        waiting = await asyncio.to_thread(
+            self._index.count_live, agent=peer, stage=Stage.QUOTED.value
+        )
+        if waiting >= shop.terms.most_quotes:
+            raise PeerRefused("quota", f"you have {waiting} quotes here that are not paid")
         await asyncio.to_thread(_check_names, request, names)
         shown = bytes(len(names))
         if request.starts_at:
@@ -360,7 +358,7 @@ class ProviderCounter:
         if not 0 <= first < first + count <= leaves:
             raise PeerRefused("malformed", f"chunk {chunk} has {leaves} leaves")
         proof = await asyncio.to_thread(
-            self._shop.vault.prove, row, chunk=chunk, first=first, count=count
+            self._shop.vault.prove, names, chunk=chunk, first=first, count=count
         )
         if not isinstance(proof, LeafProof):  # pragma: no cover - the bounds were checked
             raise PeerRefused("internal", "the leaves cannot be proved")

@@ -86,8 +86,6 @@ class Usage:
     #: Bytes that live agreements still await.
     awaited_bytes: int
     chunk_count: int
-    #: Bytes of all live agreements, each counting its own.
-    agreed_bytes: int
 
 
 class ProviderIndex:
@@ -127,6 +125,14 @@ class ProviderIndex:
             query = query.where(agreements.c.is_live)
         with self._engine.connect() as connection:
             return [_to_row(found) for found in connection.execute(query).mappings()]
+
+    def count_live(self, *, agent: str, stage: str) -> int:
+        """Return how many of somebody's live agreements stand at a stage."""
+        query = select(func.count()).where(
+            agreements.c.agent == agent, agreements.c.stage == stage, agreements.c.is_live
+        )
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
 
     def set_state(
         self, agreement_id: Hash32, *, stage: str, state: str, is_live: bool, expected: str
@@ -314,16 +320,11 @@ class ProviderIndex:
             count = connection.execute(
                 select(func.count()).select_from(chunks).where(chunks.c.pack.is_not(None))
             ).scalar_one()
-            lists = connection.execute(
-                select(agreements.c.entries).where(agreements.c.is_held)
-            ).scalars()
-            agreed = sum(sum(name.size for name in unpack_names(one)) for one in lists)
         return Usage(
             pack_bytes=int(size),
             live_bytes=int(live),
             awaited_bytes=int(awaited),
             chunk_count=int(count),
-            agreed_bytes=agreed,
         )
 
 

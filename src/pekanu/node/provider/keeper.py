@@ -30,7 +30,7 @@ from pekanu.node.storage.sealing import seal_link
 from pekanu.storage.agreement import Terms
 from pekanu.storage.money import get_release, get_vested, get_vested_seconds
 from pekanu.storage.state import AgreementState, Status
-from pekanu.storage.trees import MAX_ANSWER, LeafProof
+from pekanu.storage.trees import LeafProof
 from pekanu.types import Hash32, Seconds, Wei
 
 _LOG: Final = logging.getLogger(__name__)
@@ -209,10 +209,10 @@ class Keeper:
             try:
                 proof = await asyncio.to_thread(
                     shop.vault.prove,
-                    row,
+                    row.names,
                     chunk=state.chunk,
                     first=state.leaf,
-                    count=min(state.count, MAX_ANSWER),
+                    count=state.count,
                 )
             except PekanuError as error:
                 self.tally.failed_answers += 1

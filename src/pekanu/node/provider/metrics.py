@@ -12,6 +12,7 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
+from pekanu.node.provider.agreements import get_agreed_bytes
 from pekanu.node.provider.provider import ProviderNode
 
 _HELP: Final = {
@@ -51,7 +52,7 @@ async def fetch_metrics(node: ProviderNode) -> str:
         "pack_bytes": usage.pack_bytes,
         "live_bytes": usage.live_bytes,
         "awaited_bytes": usage.awaited_bytes,
-        "agreed_bytes": usage.agreed_bytes,
+        "agreed_bytes": get_agreed_bytes(live),
         "chunks": usage.chunk_count,
         "live_agreements": len(live),
         "free_deposit_wei": await node.shop.server.fetch_free(),

@@ -161,14 +161,19 @@ class Vault:
         return found
 
     def prove(
-        self, row: AgreementRow, *, chunk: int, first: int, count: int
+        self, names: Sequence[ChunkName], *, chunk: int, first: int, count: int
     ) -> LeafProof | CountProof:
         """Return the answer to a challenge: the leaves, or how many there are.
+
+        Args:
+            names: All chunks of the agreement.
+            chunk: Which is asked for.
+            first: Its first leaf that is.
+            count: So many leaves; `MAX_ANSWER` are shown at most.
 
         Raises:
             StoreError: The chunk was lost.
         """
-        names = row.names
         entries = [name.entry for name in names]
         levels = get_entry_levels(entries)
         leaves = entries[chunk].leaf_count
