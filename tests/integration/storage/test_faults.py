@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pekanu.chain import Account
 from pekanu.chain.storage_contract import StorageServerContract
 from pekanu.errors import InvalidInput, InvalidProof, Rejected
 from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.provider import provider
 from pekanu.node.provider.counter import ProviderCounter
 from pekanu.node.provider.provider import ProviderOptions
 from pekanu.node.provider.vault import Vault
@@ -28,7 +30,7 @@ from pekanu.node.storage.stored import StoreStep
 from pekanu.node.storage.storer import Ears, Storer
 from pekanu.node.storage.upload import ChunkReader
 from pekanu.storage.state import AgreementState, Status
-from pekanu.storage.stores import FolderStore
+from pekanu.storage.stores import FolderStore, StoreError
 from support.storage import TERMS, Depot, put, wait_for
 
 SIZE = 3_000_000
@@ -298,6 +300,27 @@ async def test_term__when_it_is_over__then_all_is_collected_and_the_bytes_are_go
     money = await count_money(depot, storer)
     assert (money.provider, money.locked) == (depot.deposit + stored.quote.terms.price, 0)
     assert (await fetch_state(storer, stored)).status is Status.ENDED
+
+
+async def test_upkeep__when_the_store_fails_once__then_tried_again(
+    depot: Depot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+
+    def fail_first(_: Vault) -> int:
+        tries.append(1)
+        if len(tries) == 1:
+            raise StoreError("a pack cannot be read")
+        return 0
+
+    monkeypatch.setattr(provider, "_UPKEEP_SECONDS", 0.01)
+    monkeypatch.setattr(Vault, "compact", fail_first)
+    task = asyncio.create_task(depot.provider._keep_up())
+    try:
+        await wait_for(lambda: len(tries) > 1 or task.done())
+        assert not task.done()
+    finally:
+        task.cancel()
 
 
 def test_options__when_defaults__then_the_terms_are_within_the_contracts_bounds() -> None:

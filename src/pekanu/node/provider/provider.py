@@ -7,7 +7,6 @@ stands. Not here: the parts' work (`counter`, `keeper`, `vault`).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import secrets
@@ -165,8 +164,10 @@ class ProviderNode:
     async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(_UPKEEP_SECONDS)
-            with contextlib.suppress(OSError):
+            try:
                 await asyncio.to_thread(self.shop.vault.compact)
+            except Exception:  # noqa: BLE001 - the outermost loop: a pack may be well next time
+                _LOG.exception("packs cannot be written anew")
 
     async def _announce(self, key: bytes) -> None:
         desk = self.shop.desk
