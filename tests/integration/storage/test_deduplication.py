@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from pekanu.chain import Account
 from pekanu.node.provider.vault import Vault
+from pekanu.node.storage import storer
 from pekanu.node.storage.keeping import fetch_state, give_back, renew
 from pekanu.node.storage.reading import get_object
-from pekanu.node.storage.stored import StoredObject
+from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.storage.state import Status
 from support.storage import DAY, Depot, put, wait_for
 
@@ -80,14 +83,42 @@ async def test_put__when_domains_are_own_or_shared__then_only_the_shared_one_spa
 async def test_renew__when_the_term_nears_its_end__then_the_next_begins_there(
     depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
 ) -> None:
-    storer = await depot.open_storer(accounts[0])
+    owner = await depot.open_storer(accounts[0])
     (tmp_path / "file").write_bytes(random.Random(2).randbytes(700_000))
-    stored = await put(storer, tmp_path / "file")
-    renewed = await renew(storer, stored, term=2 * DAY)
-    state, old = await fetch_state(storer, renewed), await fetch_state(storer, stored)
+    stored = await put(owner, tmp_path / "file")
+    renewed = await renew(owner, stored, term=2 * DAY)
+    state, old = await fetch_state(owner, renewed), await fetch_state(owner, stored)
     assert (state.status, state.started) == (Status.STORED, old.started + stored.quote.terms.term)
-    await give_back(storer, stored)
+    await give_back(owner, stored)
     vault = depot.provider.shop.vault
     await wait_for(lambda: not is_held(vault, stored))
-    await get_object(storer, renewed.shared_link, tmp_path / "back")
+    await get_object(owner, renewed.shared_link, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == (tmp_path / "file").read_bytes()
+
+
+async def test_renew__when_killed_before_the_payment__then_resumed_and_paid_once(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Exception):
+        pass
+
+    async def die(*_: object) -> None:
+        raise Killed
+
+    owner = await depot.open_storer(accounts[0])
+    (tmp_path / "file").write_bytes(random.Random(2).randbytes(700_000))
+    stored = await put(owner, tmp_path / "file")
+    with monkeypatch.context() as patch:
+        patch.setattr(storer, "pay", die)
+        with pytest.raises(Killed):
+            await renew(owner, stored, term=2 * DAY)
+    waiting = owner.find("file")
+    assert waiting.step is StoreStep.PAYING
+    assert waiting.agreement_id != stored.agreement_id
+    renewed = await owner.resume(waiting)
+    assert (await fetch_state(owner, renewed)).status is Status.STORED
+    assert owner.find("file").step is StoreStep.STORED
+    server = depot.provider.shop.server
+    held = await owner.desk.chain.get_balance(server.address) - await server.fetch_free()
+    terms = [one.quote.terms for one in (stored, renewed)]
+    assert held == sum(one.price + one.penalty for one in terms)

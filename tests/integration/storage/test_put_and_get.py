@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pekanu.chain import Account
-from pekanu.errors import InvalidInput, InvalidProof
+from pekanu.errors import InvalidInput, InvalidProof, UsageError
 from pekanu.node.journal import Journal
 from pekanu.node.provider.metrics import fetch_metrics
 from pekanu.node.storage.download import check_received
@@ -124,6 +124,9 @@ async def test_recover__when_the_home_is_lost__then_wallet_and_chain_find_all(
     assert found.shared_link == stored.shared_link
     contents = await fetch_contents(storer, SharedLink.from_text(found.shared_link.to_text()))
     assert [entry.path for entry in contents.files] == ["file"]
+    # The blind of its commitment is on no chain: an export would prove nothing.
+    with pytest.raises(UsageError, match="recovered"):
+        export_receipt(found)
 
 
 async def test_get__when_somebody_else_has_the_link__then_he_reads_and_without_it_not(

@@ -17,7 +17,7 @@ from pekanu.chain.storage_contract import StorageClientContract, StorageServerCo
 from pekanu.chain.storage_events import Answered, Fined, decode_storage_event
 from pekanu.chain.storage_events import Stored as Shown
 from pekanu.errors import ProtocolError, Rejected, UsageError
-from pekanu.node.storage.deal import ask_quote, check_funds, pay
+from pekanu.node.storage.deal import ask_quote, check_funds
 from pekanu.node.storage.download import fetch_manifest
 from pekanu.node.storage.messages import UploadRequest
 from pekanu.node.storage.plan import restore_plan
@@ -316,5 +316,4 @@ async def renew(
             created_at=now,
         ).with_step(*steps, eighth)
         storer.record(renewed)
-        renewed = await pay(desk, renewed, value)
-        return storer.record(replace(renewed, step=StoreStep.STORED))
+        return await storer.pay_renewal(renewed, value)

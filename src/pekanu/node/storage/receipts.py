@@ -28,10 +28,15 @@ def export_receipt(stored: StoredObject) -> dict[str, Any]:
     """Return a receipt as a document; it shows where the bytes lie, and no key to read them.
 
     Raises:
-        UsageError: There is none yet.
+        UsageError: There is none yet, or what it rests on was lost with the home that had it.
     """
     if not stored.receipt_signature:
         raise UsageError(f"{stored.name!r} has no receipt yet", hint="finish its upload first")
+    if commit_root(stored.root, stored.blind) != stored.quote.content.root_commitment:
+        raise UsageError(
+            f"{stored.name!r} was recovered without what opens its quote",
+            hint="its receipt can be exported only where it was stored",
+        )
     plain: dict[str, Any] = to_plain_value(
         {
             "kind": _KIND,

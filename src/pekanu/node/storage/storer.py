@@ -303,6 +303,8 @@ class Storer:
         """
         if stored.step not in {StoreStep.PAYING, StoreStep.UPLOADING}:
             return stored
+        if stored.quote.terms.starts_at:
+            return await self.pay_renewal(stored)
         plan = self._load_plan(stored)
         paths = tuple(Path(path) for path in stored.paths)
         source = await asyncio.to_thread(scan, paths, name=stored.name)
@@ -319,6 +321,22 @@ class Storer:
         async with self._open(stored.provider, stored.server) as provider:
             return await self._carry_on(provider, stored, plan, reader, ears or Ears())
 
+    async def pay_renewal(self, stored: StoredObject, value: Wei | None = None) -> StoredObject:
+        """Pay a renewal that is journaled: its provider holds the bytes, so nothing else is left.
+
+        Args:
+            stored: The renewal.
+            value: What must be sent along; None finds out.
+        """
+        stored = await self._pay(stored, value)
+        return self.record(replace(stored, step=StoreStep.STORED))
+
+    async def _pay(self, stored: StoredObject, value: Wei | None) -> StoredObject:
+        if value is None:
+            budget = await self.desk.chain.get_balance(stored.client)
+            value = Wei(max(0, stored.quote.terms.price - budget))
+        return await pay(self.desk, stored, value)
+
     async def _carry_on(
         self,
         provider: OpenProvider,
@@ -331,10 +349,7 @@ class Storer:
     ) -> StoredObject:
         """Steps 9 to 14, from wherever the object stands."""
         if stored.step is StoreStep.PAYING:
-            if value is None:
-                balance = await self.desk.chain.get_balance(stored.client)
-                value = Wei(max(0, stored.quote.terms.price - balance))
-            stored = await pay(self.desk, stored, value)
+            stored = await self._pay(stored, value)
             ears.step(stored.steps[-1])
             stored = self.record(replace(stored, step=StoreStep.UPLOADING))
         admitted = await await_admission(self.desk, provider, stored)
