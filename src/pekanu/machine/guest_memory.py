@@ -38,9 +38,9 @@ class GuestMemory:
 
     __slots__ = ("_committed", "_tree", "bytes", "halves", "pages", "words")
 
-    def __init__(self) -> None:
-        """Take no room yet."""
-        self._lie_in(allocate())
+    def __init__(self, data: NDArray[np.uint8] | None = None) -> None:
+        """Lie in a piece of 256 MiB, which is zero; else in a new one, which takes no room yet."""
+        self._lie_in(allocate() if data is None else data)
         self._committed = Shadow()
         self._tree = PageTree(MEMORY_DEPTH)
 
