@@ -109,11 +109,16 @@ def read(path: Path) -> Checkpoint | None:
         return None
 
 
-def get_sums(pages: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return a sum of each page, of shape (n, PAGE_SIZE); a change of one word changes it."""
-    sums = np.zeros(len(pages), dtype=np.uint64)
-    for first in range(0, len(pages), _BATCH):
-        words = np.ascontiguousarray(pages[first : first + _BATCH]).view(np.uint64)
+def get_sums(pages: NDArray[np.uint8], places: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return a sum of each of some pages; a change of one word changes it.
+
+    Args:
+        pages: Of shape (n, PAGE_SIZE).
+        places: Which of them.
+    """
+    sums = np.zeros(len(places), dtype=np.uint64)
+    for first in range(0, len(places), _BATCH):
+        words = pages[places[first : first + _BATCH]].view(np.uint64)
         sums[first : first + _BATCH] = 1 + (words * _WEIGHTS).sum(axis=1, dtype=np.uint64)
     return sums
 

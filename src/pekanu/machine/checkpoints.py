@@ -35,8 +35,6 @@ SPACING_SECONDS: Final = 1.0
 MOST_BYTES: Final = 4 << 30
 #: How many a run leaves at most, roughly; all are read for one state.
 MOST_FILES: Final = 1 << 13
-#: Pages that are copied at a time.
-_BATCH: Final = 512
 #: Bytes that those of all runs take at most.
 MOST_BYTES_OF_ALL: Final = 16 << 30
 
@@ -132,10 +130,9 @@ class Checkpoints:
             fresh = np.flatnonzero(~done[checkpoint.pages])
             done[checkpoint.pages] = True
             if len(fresh):
-                part = _Part(checkpoint.pages[fresh], contents, fresh)
-                if not np.array_equal(part.sum_up(), checkpoint.sums[fresh]):
+                if not np.array_equal(get_sums(contents, fresh), checkpoint.sums[fresh]):
                     return step
-                parts.append(part)
+                parts.append(_Part(checkpoint.pages[fresh], contents, fresh))
             step = checkpoint.before
         return CheckpointStart(beginning, last, tuple(parts))
 
@@ -159,7 +156,7 @@ class Checkpoints:
             machine.pc,
             tuple(int(value) for value in machine.registers),
             changed.astype(np.uint32),
-            _sum_up(machine.memory.pages, changed),
+            get_sums(machine.memory.pages, changed),
         )
         checkpoint.write(machine.memory.pages[page] for page in changed)
         self._shadow.follow(machine.memory)
@@ -230,9 +227,6 @@ class _Part:
     contents: NDArray[np.uint8]
     places: NDArray[np.int64]
 
-    def sum_up(self) -> NDArray[np.uint64]:
-        return _sum_up(self.contents, self.places)
-
 
 @dataclass(frozen=True, slots=True)
 class CheckpointStart:
@@ -249,10 +243,3 @@ class CheckpointStart:
             machine.memory.pages[part.pages] = part.contents[part.places]
         last = self.checkpoint
         machine.set_hart(pc=last.pc, registers=last.registers, steps=last.step)
-
-
-def _sum_up(contents: NDArray[np.uint8], places: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return the sums of some pages, of which few are copied at a time."""
-    batches = (places[first : first + _BATCH] for first in range(0, len(places), _BATCH))
-    parts = [get_sums(contents[batch]) for batch in batches]
-    return np.concatenate([np.zeros(0, dtype=np.uint64), *parts])
