@@ -78,6 +78,10 @@ class Node:
         """Return whether it goes on by a table of branches to labels."""
         return self.block is not None and self.block.ending is Ending.SWITCH
 
+    def is_call(self) -> bool:
+        """Return whether it ends in a call that comes back."""
+        return self.block is not None and self.block.ending in (Ending.CALL, Ending.CALL_REGISTER)
+
     def is_merge(self) -> bool:
         """Return whether branches to it need a label of their own."""
         forward = sum(one.order < self.order for one in self.predecessors)

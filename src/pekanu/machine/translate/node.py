@@ -146,7 +146,7 @@ class NodeWriter:
     def write_edge(self, node: Node, target: Node) -> None:
         """Write what the way to a target takes: loads, payment and tests."""
         missing = get_missing(node, target)
-        if _is_call(node) and (missing or target.kind is Kind.SELECTOR):
+        if node.is_call() and (missing or target.kind is Kind.SELECTOR):
             # Not for the check behind this to find out whether the call left.
             self._body.get(BUDGET)
             self._body.i64(0)
@@ -213,7 +213,7 @@ class NodeWriter:
 
     def _check(self, node: Node) -> None:
         """Write the check that the steps up to the next one are left."""
-        after_call = any(_is_call(one) for one in node.predecessors)
+        after_call = any(one.is_call() for one in node.predecessors)
         if not after_call and not node.reach:
             return
         self._body.get(BUDGET)
@@ -412,9 +412,5 @@ class NodeWriter:
         body.tail_call(self._places.get_index(start))
 
 
-def _is_call(node: Node) -> bool:
-    return node.block is not None and node.block.ending in (Ending.CALL, Ending.CALL_REGISTER)
-
-
 def _may_go_deeper(node: Node) -> bool:
-    return _is_call(node) or node.kind is Kind.LEAVE or node.is_switch()
+    return node.is_call() or node.kind is Kind.LEAVE or node.is_switch()

@@ -49,23 +49,6 @@ def set_dominators(graph: Graph) -> None:
             node.dominator.children.append(node)
 
 
-def is_reducible(graph: Graph) -> bool:
-    """Return whether every edge backwards goes to a node that dominates its source."""
-    return all(
-        _dominates(successor, node)
-        for node in graph.nodes
-        for successor in node.successors
-        if successor.order <= node.order
-    )
-
-
-def _dominates(upper: Node, lower: Node) -> bool:
-    node: Node | None = lower
-    while node is not None and node.order > upper.order:
-        node = node.dominator
-    return node is upper
-
-
 def _intersect(left: Node, right: Node) -> Node:
     """Return the nearest node that dominates both."""
     while left is not right:

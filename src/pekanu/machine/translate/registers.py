@@ -14,7 +14,6 @@ from typing import Final
 
 from pekanu.machine.isa import Instruction, Op
 from pekanu.machine.translate.discovery import BRANCHES
-from pekanu.machine.translate.functions import Ending
 from pekanu.machine.translate.graph import Graph, Kind, Node
 
 RA: Final = 1
@@ -68,10 +67,6 @@ def set_registers(graph: Graph) -> None:
     _set_held(graph, {node: reads[node] | writes[node] for node in graph.nodes})
 
 
-def _is_call(node: Node) -> bool:
-    return node.block is not None and node.block.ending in (Ending.CALL, Ending.CALL_REGISTER)
-
-
 def _find_kept(graph: Graph, writes: dict[Node, int]) -> dict[Node, int]:
     """Return by header, of the loops that call, what each turn leaves alone.
 
@@ -79,7 +74,7 @@ def _find_kept(graph: Graph, writes: dict[Node, int]) -> dict[Node, int]:
     """
     kept = {}
     for header, nodes in graph.loops.items():
-        if any(map(_is_call, nodes)):
+        if any(node.is_call() for node in nodes):
             kept[header] = _ALL
             for node in nodes:
                 kept[header] &= ~writes.get(node, 0)
@@ -96,7 +91,7 @@ def _set_changed(graph: Graph, writes: dict[Node, int], kept: dict[Node, int]) -
             for one in node.predecessors:
                 changed |= one.changed_after
             changed &= ~kept.get(node, 0)
-            after = 0 if _is_call(node) else changed | writes[node]
+            after = 0 if node.is_call() else changed | writes[node]
             if changed != node.changed or after != node.changed_after:
                 node.changed, node.changed_after = changed, after
                 again = True
@@ -119,7 +114,7 @@ def _set_held(graph: Graph, used: dict[Node, int]) -> None:
         again = False
         for node in graph.nodes:
             held = wanted.get(node, _ALL) & _get_common(graph, node) | node.changed
-            after = 0 if _is_call(node) else held | used[node]
+            after = 0 if node.is_call() else held | used[node]
             if held != node.held or after != node.held_after:
                 node.held, node.held_after = held, after
                 again = True
