@@ -134,8 +134,8 @@ def run(  # noqa: PLR0913 - each is a keyword of its own
     if left is not None:
         left.begin(machine)
     started, first = time.perf_counter(), machine.steps
-    report = partial(_report, machine, left, progress)
-    machine.advance(most - machine.steps, progress=report, interrupt=interrupt)
+    told = partial(report, machine, left, progress)
+    machine.advance(most - machine.steps, progress=told, interrupt=interrupt)
     if left is not None and machine.steps < most:
         left.offer(machine, at_once=True)
     seconds = time.perf_counter() - started
@@ -207,10 +207,17 @@ def build_machine(
     )
 
 
-def _report(
+def report(
     machine: Machine, checkpoints: Checkpoints | None, progress: Progress | None, steps: int
 ) -> None:
-    """Leave a checkpoint if it is time, and pass on how far the machine is."""
+    """Leave a checkpoint if it is time, and pass on how far the machine is.
+
+    Args:
+        machine: Between two stretches.
+        checkpoints: Of its run, if they are kept.
+        progress: To whom it is passed on.
+        steps: How far that is.
+    """
     if checkpoints is not None:
         checkpoints.offer(machine)
     if progress is not None:

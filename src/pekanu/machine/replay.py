@@ -1,7 +1,7 @@
 """The states of one run by step: any of them, in any order, again and again.
 
 For a dispute, which asks for a few dozen roots at a time, ever closer together, and in the end for
-the proof of one step. A replay keeps its machine between two questions, goes to a step from
+the state before one step. A replay keeps its machine between two questions, goes to a step from
 wherever is nearest, and hashes only the pages that differ from those it hashed last.
 
 Not here: a plain run to the end (`executor`), what the roots are for (`pekanu.dispute`).
@@ -10,16 +10,16 @@ Not here: a plain run to the end (`executor`), what the roots are for (`pekanu.d
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pekanu.errors import ExecutionFailed
 from pekanu.machine.checkpoints import Checkpoints
 from pekanu.machine.engine import Beginning, Machine
-from pekanu.machine.executor import build_machine
+from pekanu.machine.executor import build_machine, report
 from pekanu.machine.program import Program
 from pekanu.machine.state import MachineState, Status
 from pekanu.machine.translate import layout
-from pekanu.machine.witness import StepProof, build_proof
 from pekanu.types import Hash32
 
 
@@ -61,7 +61,6 @@ class Replay:
         interrupt: Callable[[], bool] | None = None,
     ) -> None:
         """Load the beginning; take no step yet."""
-        self.program = program
         self._beginning = Beginning(program, content)
         self._left = None if checkpoints is None else Checkpoints(checkpoints, program, content)
         self._progress = progress
@@ -86,14 +85,6 @@ class Replay:
         """
         return self._go(step).get_state()
 
-    def get_proof(self, step: int) -> StepProof:
-        """Return the proof of the step that the state after some steps takes next.
-
-        Raises:
-            ReplayInterrupted: By `interrupt`.
-        """
-        return build_proof(self.program, self.get_state(step))
-
     def _go(self, step: int) -> Machine:
         """Return the machine, after so many steps or at the program's end."""
         machine, step = self._machine, min(step, layout.MOST_STEPS)
@@ -101,7 +92,8 @@ class Replay:
         nearest = 0 if self._left is None else self._left.get_last(step)
         if not has_ended and not nearest <= machine.steps <= step:
             self._restart(step)
-        machine.advance(step - machine.steps, progress=self._report, interrupt=self._interrupt)
+        told = partial(report, machine, self._left, self._progress)
+        machine.advance(step - machine.steps, progress=told, interrupt=self._interrupt)
         if machine.steps < step and machine.status == Status.RUNNING:
             raise ReplayInterrupted(machine.steps)
         return machine
@@ -113,9 +105,3 @@ class Replay:
         else:
             self._machine.restart(self._left.find(step, self._beginning))
             self._left.begin(self._machine)
-
-    def _report(self, step: int) -> None:
-        if self._left is not None:
-            self._left.offer(self._machine)
-        if self._progress is not None:
-            self._progress(step)

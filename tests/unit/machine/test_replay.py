@@ -70,13 +70,13 @@ def make_counting_program() -> Program:
     )
 
 
-def test_get_proof__of_a_step__then_that_of_the_reference(tmp_path: Path) -> None:
+def test_get_state__of_a_step__then_proves_what_the_references_does(tmp_path: Path) -> None:
     program = make_counting_program()
     replay = Replay(program, b"", checkpoints=tmp_path)
     state = get_initial_state(program, b"")
     for _ in range(1000):
         step(program, state)
-    assert replay.get_proof(1000) == build_proof(program, state)
+    assert build_proof(program, replay.get_state(1000)) == build_proof(program, state)
 
 
 def test_get_roots__after_a_run_that_left_checkpoints__then_few_steps_are_taken(
