@@ -90,7 +90,7 @@ async def test_wallet__on_another_chain__then_it_is_told_of_this_one(
     await page.get_by_text("1 ether in the market").wait_for()
     assert otter.chain_id == devnet.chain_id
     assert otter.asked.count("wallet_addEthereumChain") == 1
-    await page.get_by_text("final, final").wait_for()
+    await page.locator(".sent .badge", has_text="Final").wait_for()
 
 
 async def test_wallet__that_says_no__then_nothing_is_sent_and_it_can_be_asked_again(

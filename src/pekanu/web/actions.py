@@ -143,6 +143,13 @@ async def carry_out(viewer: Viewer, plan: Plan) -> None:
     if viewer.is_wallet:
         raise KeystoreError("the browser's wallet sends this", hint="press the button again")
     client = await site.accounts.open_client(account)
+    store = client.node.desk.journal.build_sends(site.chain.chain_id)
+
+    def find_hashes() -> list[Hash32]:
+        found = store.load(plan.key)
+        return [] if found is None else [one.hash for one in found.attempts]
+
+    site.sent.add(account, plan.title, find_hashes)
 
     async def send() -> None:
         try:

@@ -5,20 +5,18 @@ What is not here: decoding (`decoding`).
 
 from __future__ import annotations
 
-import asyncio
 import re
-from typing import Any, Final
+from typing import Final
 
-from pekanu.chain import Call, MarketEvent, Receipt, TaskEvent, decode_event
-from pekanu.chain.block import parse_receipt
-from pekanu.chain.simulation import fetch_reason
+from pekanu.chain import MarketEvent, TaskEvent, decode_event
 from pekanu.errors import UsageError
-from pekanu.types import Address, Wei, format_wei, parse_address
+from pekanu.types import Address, Hash32, format_wei, parse_address
 from pekanu.web.decoding import detail_event, summarize_event
 from pekanu.web.index import TaskFilter
 from pekanu.web.market_pages import build_pager, build_row
 from pekanu.web.reviews import view_call
 from pekanu.web.site import Site
+from pekanu.web.transaction_states import read_call
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.explorer import (
     AddressPage,
@@ -113,18 +111,22 @@ async def build_place(
 
 async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
     """Return the page of a transaction; raises UsageError when the chain does not know it."""
-    site = viewer.site
-    found, receipt = await _fetch_transaction(site, text)
-    if found is None:
+    site, digest = viewer.site, Hash32(bytes.fromhex(text[2:]))
+    state = await site.transactions.fetch_state(digest)
+    sighting = site.transactions.find_sighting(digest)
+    if sighting is None:
         raise UsageError(f"the chain does not know the transaction {text}")
-    call = _read_call(found)
-    sender = parse_address(str(found["from"]))
+    found, receipt = await site.transactions.fetch(digest)
+    sender = sighting.sender
     events: list[MarketEvent] = []
     facts = [
         Fact(name="From", value=sender, link=link_address(sender, site.get_name(sender))),
-        Fact(name="Nonce", value=str(int(found["nonce"], 16))),
-        Fact(name="Gas limit", value=f"{int(found['gas'], 16):,}"),
+        Fact(name="Nonce", value=str(sighting.nonce)),
     ]
+    call = None
+    if found is not None:
+        call = read_call(found)
+        facts.append(Fact(name="Gas limit", value=f"{int(found['gas'], 16):,}"))
     when = None
     if receipt is not None:
         events = [event for log in receipt.logs if (event := decode_event(log)) is not None]
@@ -137,81 +139,31 @@ async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
             Fact(name="Fee", value=format_wei(receipt.fee)),
         ]
     return TransactionPage(
-        hash=link_transaction(bytes.fromhex(text[2:])),
-        state=await find_state(site, text),
+        hash=link_transaction(digest),
+        state=state,
         when=when,
         facts=tuple(facts),
-        call=view_call(call) if call.to == site.market.address else None,
+        call=view_call(call) if call and call.to == site.market.address else None,
         events=tuple(map(detail_event, events)),
     )
 
 
 def build_gone(site: Site, text: str) -> TransactionPage:
-    """Return the page of a transaction that was seen, and that no block or queue has any more."""
-    wanted = site.options.confirmations
+    """Return the page of a transaction that a former run of this node has shown."""
     return TransactionPage(
         hash=link_transaction(bytes.fromhex(text[2:])),
-        state=_state("reorganized", "the chain's node does not know it any more", wanted),
+        state=TransactionState(
+            name="unknown",
+            text="the chain's node does not know it",
+            confirmations=0,
+            wanted=site.options.confirmations,
+            reason="",
+        ),
         when=None,
         facts=(),
         call=None,
         events=(),
     )
-
-
-async def find_state(site: Site, text: str, *, seen_block: int = 0) -> TransactionState:
-    """Return where a transaction stands.
-
-    Args:
-        site: Knows the chain.
-        text: Its hash.
-        seen_block: The block in which it was seen before, or 0; if it is in another one now, or
-            in none, the chain was reorganized.
-    """
-    wanted = site.options.confirmations
-    found, receipt = await _fetch_transaction(site, text)
-    if receipt is None:
-        return await _find_unmined(site, found, seen_block)
-    if seen_block and seen_block != receipt.block_number:
-        return _state("reorganized", f"it moved to block {receipt.block_number}", wanted)
-    head = await site.chain.fetch_block_number()
-    confirmations = max(1, head - receipt.block_number + 1)
-    if not receipt.succeeded and found is not None:
-        call = _read_call(found)
-        sender = parse_address(str(found["from"]))
-        reason = await fetch_reason(site.chain, sender, call, receipt.block_number)
-        return TransactionState(
-            name="reverted",
-            text="it was included and failed",
-            confirmations=confirmations,
-            wanted=wanted,
-            reason=reason or "no reason given",
-        )
-    is_final = confirmations >= wanted
-    return TransactionState(
-        name="final" if is_final else "included",
-        text="final" if is_final else f"{confirmations} of {wanted} confirmations",
-        confirmations=confirmations,
-        wanted=wanted,
-        reason="",
-    )
-
-
-async def _find_unmined(
-    site: Site, found: dict[str, Any] | None, seen_block: int
-) -> TransactionState:
-    """Return where a transaction stands that is in no block."""
-    wanted = site.options.confirmations
-    if seen_block:
-        what = "the chain's node does not know it any more" if found is None else "it waits again"
-        return _state("reorganized", f"{what}; block {seen_block} is gone", wanted)
-    if found is None:
-        return _state("unknown", "the chain's node does not know it", wanted)
-    sender = parse_address(str(found["from"]))
-    count = int(await site.chain.request("eth_getTransactionCount", sender, "latest"), 16)
-    if count > int(found["nonce"], 16):
-        return _state("replaced", "another transaction took its place", wanted)
-    return _state("pending", "it waits to be included in a block", wanted)
 
 
 async def build_address(viewer: Viewer, address: Address, page: int) -> AddressPage:
@@ -258,27 +210,6 @@ async def build_block(viewer: Viewer, number: int) -> BlockPage:
         previous=f"/explorer/{number - 1}" if number else "",
         next=f"/explorer/{number + 1}" if number < site.feed.block else "",
     )
-
-
-async def _fetch_transaction(site: Site, text: str) -> tuple[dict[str, Any] | None, Receipt | None]:
-    found, receipt = await asyncio.gather(
-        site.chain.request("eth_getTransactionByHash", text),
-        site.chain.request("eth_getTransactionReceipt", text),
-    )
-    return found, None if receipt is None else parse_receipt(receipt)
-
-
-def _read_call(found: dict[str, Any]) -> Call:
-    to = found.get("to")
-    return Call(
-        to=None if to is None else parse_address(str(to)),
-        data=bytes.fromhex(str(found["input"])[2:]),
-        value=Wei(int(found["value"], 16)),
-    )
-
-
-def _state(name: str, text: str, wanted: int) -> TransactionState:
-    return TransactionState(name=name, text=text, confirmations=0, wanted=wanted, reason="")
 
 
 def _build_event(site: Site, event: MarketEvent) -> EventRow:

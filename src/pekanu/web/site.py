@@ -25,9 +25,11 @@ from pekanu.web.keeping import Keeping
 from pekanu.web.pulse import Pulse
 from pekanu.web.quoting import Quoting
 from pekanu.web.results import Results
+from pekanu.web.sent import SentTransactions
 from pekanu.web.sessions import SessionStore
 from pekanu.web.storage_desk import StorageDesk
 from pekanu.web.summary import Summaries
+from pekanu.web.transaction_states import Transactions
 from pekanu.web.uploads import Uploads
 from pekanu.web.wallet_requests import WalletRequests
 from pekanu.web.worker_process import WorkerProcess
@@ -73,7 +75,9 @@ class Site:
         state = options.home / "site"
         self.sessions = SessionStore(path=None if options.is_hosted else state / "sessions.json")
         self.uploads = Uploads(state / "uploads")
-        self.requests = WalletRequests(chain, pulse.beat)
+        self.transactions = Transactions(chain, options.confirmations)
+        self.sent = SentTransactions(self.transactions)
+        self.requests = WalletRequests(chain, pulse.beat, self.sent)
         self.accounts = Accounts(
             options.home,
             options.rpc,

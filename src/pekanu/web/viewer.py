@@ -132,6 +132,7 @@ async def build_shell(viewer: Viewer, *, title: str, path: str, live_page: str =
                 else ()
             )
         ),
+        sent=() if viewer.account is None else await site.sent.fetch_views(viewer.account),
         is_hosted=hosted,
         version=__version__,
     )

@@ -19,6 +19,7 @@ from pekanu.errors import ProtocolError, TransactionDropped, UsageError
 from pekanu.market.typed_data import get_signable
 from pekanu.node.signatures import is_signed_by
 from pekanu.types import Address, Hash32
+from pekanu.web.sent import SentTransactions
 
 #: Seconds for which a wallet is waited for.
 WALLET_SECONDS: Final = 15 * 60.0
@@ -55,10 +56,11 @@ class WalletRequests:
     Args:
         chain: Where sent transactions are looked up.
         beat: Called when one comes or goes.
+        sent: Hears of what wallets sent.
     """
 
-    def __init__(self, chain: Connection, beat: Callable[[], None]) -> None:
-        self._chain, self._beat = chain, beat
+    def __init__(self, chain: Connection, beat: Callable[[], None], sent: SentTransactions) -> None:
+        self._chain, self._beat, self._sent = chain, beat, sent
         self._waiting: dict[str, WalletRequest] = {}
 
     def list(self, account: Address, subject: str | None = None) -> list[WalletRequest]:
@@ -159,6 +161,7 @@ class WalletRequests:
         )
         if not is_same:
             raise UsageError("the wallet sent another transaction than the one that was shown")
+        self._sent.add(request.account, request.title, lambda: [digest])
         self._close(request, digest)
 
     def reject(self, request: WalletRequest, reason: str) -> None:

@@ -20,7 +20,6 @@ from pekanu.json_text import parse_json
 from pekanu.types import Hash32, parse_address
 from pekanu.web.actions import require_account
 from pekanu.web.decoding import decode_typed_data
-from pekanu.web.explorer_pages import find_state
 from pekanu.web.requests import answer_fragment, get_site
 from pekanu.web.reviews import simulate
 from pekanu.web.routes.market import Looking
@@ -132,17 +131,6 @@ async def answer_request(request: Request, viewer: Looking, request_id: str) -> 
     else:
         raise UsageError("neither a hash nor a signature nor a rejection was sent")
     return Response(status_code=204)
-
-
-@router.get("/transactions/{digest}")
-async def show_transaction(viewer: Looking, digest: str, block: int = 0) -> Response:
-    """Say where a transaction stands; ``block`` is where it was seen before."""
-    if not _HASH.fullmatch(digest):
-        raise UsageError(f"{digest[:80]!r} is no hash of a transaction")
-    state = await find_state(viewer.site, digest, seen_block=block)
-    seen = await viewer.site.chain.request("eth_getTransactionReceipt", digest)
-    number = None if seen is None else int(seen["blockNumber"], 16)
-    return JSONResponse({**asdict(state), "block": number})
 
 
 async def _describe_transaction(viewer: Viewer, found: WalletRequest) -> dict[str, Any]:

@@ -111,6 +111,18 @@ class WalletPrompt:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SentView:
+    """A transaction that the account sent from here."""
+
+    #: What it is for.
+    title: str
+    transaction: Link
+    #: As `TransactionState` has it.
+    state: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Shell:
     """What every page shares."""
 
@@ -127,6 +139,8 @@ class Shell:
     csrf: str
     #: Oldest first.
     wallet_requests: tuple[WalletPrompt, ...]
+    #: Latest first.
+    sent: tuple[SentView, ...]
     #: Holds no keys: wallets only.
     is_hosted: bool
     version: str

@@ -25,6 +25,15 @@ function show(html) {
     drawAll(region);
   }
   refresh();
+  announce();
+}
+
+// The head is drawn anew all the time; what changes in what was sent is said where screen readers listen.
+function announce() {
+  const place = document.getElementById("sent-status");
+  const items = [...document.querySelectorAll(".sent li")];
+  const text = items.map((one) => one.textContent.replace(/\s+/g, " ").trim()).join(". ");
+  if (place.textContent !== text) place.textContent = text;
 }
 
 // The focus stays on the same link or button when its region is drawn anew, and what was opened

@@ -102,9 +102,8 @@ export async function perform(id) {
   try {
     if (wanted.kind === "transaction") {
       const hash = await provider.request({ method: "eth_sendTransaction", params: [wanted.transaction] });
-      tell("Sent; waiting for the chain.");
+      tell("Sent; the head of the page shows how it goes.");
       await call(`/api/requests/${id}`, { hash });
-      follow(hash);
     } else {
       const params = [account, JSON.stringify(wanted.typed_data)];
       const signature = await provider.request({ method: "eth_signTypedData_v4", params });
@@ -114,17 +113,6 @@ export async function perform(id) {
   } catch (error) {
     if (error.code === REJECTED) await call(`/api/requests/${id}`, { rejected: true });
     throw error;
-  }
-}
-
-async function follow(hash) {
-  let block = 0;
-  for (let looks = 0; looks < 600; looks += 1) {
-    const state = await call(`/api/transactions/${hash}?block=${block}`);
-    tell(`Transaction ${hash.slice(0, 10)}…: ${state.name}, ${state.text}${state.reason ? `: ${state.reason}` : ""}`);
-    if (["final", "reverted", "replaced"].includes(state.name)) return;
-    block = state.block ?? 0;
-    await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
 
