@@ -11,6 +11,7 @@ from pekanu.types import Wei
 from pekanu.web.serving import Served
 from support.axe import check
 from support.nodes import ETHER, TERMS, open_town
+from support.ruling import see_ruling
 from support.tabs import Visitors, settle
 
 
@@ -34,23 +35,7 @@ async def test_dispute__about_a_lie__then_it_narrows_to_the_instruction_that_sho
         await settle(page)
         other = await visitors.enter(served, page.url.removeprefix(served.url))
         for one in (page, other):
-            await one.locator(".standing[data-tone=bad]").wait_for()
-            await one.get_by_text("Ruled against the worker, by one instruction.").wait_for()
-            proof = one.get_by_role("region", name="The instruction that decided")
-            await proof.locator(".instruction").wait_for()
-            await (
-                proof.get_by_text("told the truth about this step")
-                .or_(proof.get_by_text("did not tell the truth about this step"))
-                .wait_for()
-            )
-            assert await one.locator(".rungs li").count() >= 2
-            assert (
-                await one.locator(".rungs .chosen").count()
-                == await one.locator(".rungs li").count()
-            )
-            clocks = one.locator("#dispute-clocks")
-            await clocks.get_by_text("was wrong").wait_for()
-            await clocks.get_by_text("was right").wait_for()
+            proof = await see_ruling(one)
         rows = proof.locator(".states tbody tr")
         computed = await rows.last.locator("code").inner_text()
         (right,) = await rows.filter(has_text="right").locator("code").all_inner_texts()
@@ -58,11 +43,13 @@ async def test_dispute__about_a_lie__then_it_narrows_to_the_instruction_that_sho
         assert re.fullmatch(r"0x[0-9a-f]{64}", computed)
         assert right in {computed, "another state"}
         assert wrong != computed
-        assert await check(other, "a dispute") == []
+        found = await check(other, "a dispute")
         await page.get_by_role("link", name=re.compile("^Task 0x")).click()
         await page.locator("#task-status .badge", has_text="Refuted").wait_for()
+        found += await check(page, "a task that was refuted")
         await page.goto(f"{served.url}/disputes")
         await page.get_by_role("row", name="Refuted").wait_for()
+        assert found + await check(page, "the list of disputes") == []
         client = devnet.accounts[2].address
         ledger = await served.site.market.fetch_ledger(client)
         # The price came back with the stake: half for the client, half for the challenger, itself.

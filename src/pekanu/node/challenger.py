@@ -17,9 +17,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from pekanu.chain import Call
 from pekanu.crypto.keccak import keccak256
 from pekanu.crypto.merkle import get_root
 from pekanu.dispute.ending import build_result
+from pekanu.dispute.moves import Challenge
 from pekanu.dispute.place import Side, get_id
 from pekanu.dispute.rules import get_bond
 from pekanu.errors import ChainError, JournalError
@@ -34,7 +36,7 @@ from pekanu.node.dispute_subject import Subject
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.market_index import StandingClaim
 from pekanu.settings import get_program_cache
-from pekanu.types import ZERO_ADDRESS, Address, Hash32, Wei, format_wei
+from pekanu.types import Address, Hash32, Wei, format_wei
 
 _LOG: Final = logging.getLogger(__name__)
 ROLE: Final = "challenger"
@@ -78,6 +80,18 @@ _PASSING: Final = (
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Suspicion:
+    """A claim of which something was computed otherwise here."""
+
+    standing: StandingClaim
+    bundle: AuditBundle
+    item: int
+    #: Of a challenge now.
+    bond: Wei
+    for_client: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ChallengerOptions:
     """What a challenger takes upon itself."""
 
@@ -117,10 +131,16 @@ class ChallengerNode:
         self._looking = asyncio.Lock()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Watch and challenge while the context is open."""
+    async def playing(self) -> AsyncIterator[None]:
+        """Play the disputes that there are while the context is open; begin none unasked."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with self.disputes.running():
+            yield
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Watch and challenge while the context is open."""
+        async with self.playing():
             watching = asyncio.create_task(self._watch())
             try:
                 yield
@@ -137,6 +157,63 @@ class ChallengerNode:
         """Look once at each claim that stands and was not decided about."""
         async with self._looking:
             await self._look()
+
+    async def judge(
+        self, standing: StandingClaim, bundle: AuditBundle, state: TaskState
+    ) -> Finding | Suspicion:
+        """Recompute what was claimed; return the first item that is wrong, or what else is so.
+
+        Args:
+            standing: The claim.
+            bundle: What its task computes.
+            state: Of the task now, for the bond.
+        """
+        results = self._computed.get(standing.task_id)
+        if results is None:
+            results = await asyncio.to_thread(self._compute, bundle)
+            self._computed[standing.task_id] = results
+        if get_root([one.leaf() for one in results]) == standing.claim.results_root:
+            return Finding.RIGHT
+        item = 0
+        if len(results) > 1:
+            if not bundle.fits(standing.claim) or bundle.results is None:
+                return Finding.NO_RESULTS
+            pairs = enumerate(zip(results, bundle.results, strict=True))
+            item = next(place for place, (mine, theirs) in pairs if mine != theirs)
+        for_client = standing.task.agent == self.desk.address
+        return Suspicion(
+            standing=standing,
+            bundle=bundle,
+            item=item,
+            bond=get_bond(state, bundle.terms, for_client=for_client),
+            for_client=for_client,
+        )
+
+    async def challenge(self, suspicion: Suspicion) -> Hash32:
+        """Return the dispute of a claim that is challenged now; the rest goes by itself."""
+        standing = suspicion.standing
+        await asyncio.to_thread(suspicion.bundle.write, self._get_path(standing.task_id))
+        self.disputes.begin(self._build_dispute(suspicion))
+        return self._get_dispute(standing)
+
+    def find_dispute(self, standing: StandingClaim) -> DisputeTask | None:
+        """Return this account's dispute of a claim, if it was begun."""
+        return self.disputes.find(self._get_dispute(standing))
+
+    def build_call(self, suspicion: Suspicion) -> Call:
+        """Return the transaction by which a challenge begins, as it would be sent now."""
+        standing, bundle = suspicion.standing, suspicion.bundle
+        return self.desk.referee.challenge(
+            standing.task,
+            standing.claim,
+            bundle.terms,
+            Challenge(
+                item=suspicion.item,
+                number=self._get_number(standing),
+                for_client=suspicion.for_client,
+                bond=suspicion.bond,
+            ),
+        )
 
     # --- within -----------------------------------------------------------------------------------
 
@@ -170,7 +247,7 @@ class ChallengerNode:
             return Finding.OWN
         if task.agent == me and task.client not in self.options.agent_for:
             return Finding.UNASKED
-        if self.disputes.find(self._get_dispute(standing)) is not None:
+        if self.find_dispute(standing) is not None:
             return Finding.CHALLENGED
         state = await self.desk.market.fetch_task(standing.task_id)
         if not state.status.is_claimed or self.desk.watch.now > state.deadline:
@@ -178,31 +255,17 @@ class ChallengerNode:
         bundle = await asyncio.to_thread(self.library.find, standing.task_id, task)
         if bundle is None:
             return Finding.UNKNOWN
-        return await self._judge(standing, bundle, state)
+        found = await self.judge(standing, bundle, state)
+        return await self._decide(found) if isinstance(found, Suspicion) else found
 
-    async def _judge(
-        self, standing: StandingClaim, bundle: AuditBundle, state: TaskState
-    ) -> Finding:
-        """Recompute what was claimed, and challenge the first item that is wrong."""
-        results = self._computed.get(standing.task_id)
-        if results is None:
-            results = await asyncio.to_thread(self._compute, bundle)
-            self._computed[standing.task_id] = results
-        if get_root([one.leaf() for one in results]) == standing.claim.results_root:
-            return Finding.RIGHT
-        item = 0
-        if len(results) > 1:
-            if not bundle.fits(standing.claim) or bundle.results is None:
-                return Finding.NO_RESULTS
-            pairs = enumerate(zip(results, bundle.results, strict=True))
-            item = next(place for place, (mine, theirs) in pairs if mine != theirs)
-        for_client = standing.task.agent == self.desk.address
-        bond = get_bond(state, bundle.terms, for_client=for_client)
-        refusal = await self._find_refusal(standing, bond, for_client=for_client)
+    async def _decide(self, suspicion: Suspicion) -> Finding:
+        """Challenge what is worth it."""
+        refusal = await self._find_refusal(
+            suspicion.standing, suspicion.bond, for_client=suspicion.for_client
+        )
         if refusal is not None:
             return refusal
-        await asyncio.to_thread(bundle.write, self._get_path(standing.task_id))
-        self.disputes.begin(self._build_dispute(standing, bundle, item, bond))
+        await self.challenge(suspicion)
         return Finding.CHALLENGED
 
     async def _find_refusal(
@@ -259,10 +322,8 @@ class ChallengerNode:
     def _get_dispute(self, standing: StandingClaim) -> Hash32:
         return get_id(standing.worker, self.desk.address, self._get_number(standing))
 
-    def _build_dispute(
-        self, standing: StandingClaim, bundle: AuditBundle, item: int, bond: Wei
-    ) -> DisputeTask:
-        agent = standing.task.agent
+    def _build_dispute(self, suspicion: Suspicion) -> DisputeTask:
+        standing = suspicion.standing
         return DisputeTask(
             step=DisputeStep.CHALLENGING,
             dispute=self._get_dispute(standing),
@@ -273,9 +334,9 @@ class ChallengerNode:
             number=self._get_number(standing),
             task_id=standing.task_id,
             task=standing.task,
-            terms=bundle.terms,
+            terms=suspicion.bundle.terms,
             claim=standing.claim,
-            item=item,
-            for_client=agent != ZERO_ADDRESS and agent == self.desk.address,
-            bond=bond,
+            item=suspicion.item,
+            for_client=suspicion.for_client,
+            bond=suspicion.bond,
         )

@@ -19,6 +19,8 @@ from pekanu.chain import Account, Keystore, StoredAccount
 from pekanu.chain.account import get_development_keys
 from pekanu.errors import JournalError, KeystoreError, PekanuError
 from pekanu.node.account_desk import open_account_desk
+from pekanu.node.challenger import ChallengerNode
+from pekanu.node.challenger_library import Library
 from pekanu.node.client import ClientNode, open_client
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import ClientJob
@@ -56,6 +58,8 @@ class OpenClient:
     """A client's node for one account."""
 
     node: ClientNode
+    #: Plays the disputes about others' claims that the account has begun from here.
+    challenger: ChallengerNode
     stack: AsyncExitStack
     jobs: dict[str, JobHandle] = field(default_factory=dict)
     #: Why a job has no result, by its id.
@@ -308,7 +312,9 @@ class Accounts:
                 raise KeystoreError(
                     f"the account {address} is locked", hint="unlock it under Settings"
                 )
-            client = OpenClient(node=node, stack=stack.pop_all())
+            challenger = ChallengerNode(desk, self._home, Library())
+            await stack.enter_async_context(challenger.playing())
+            client = OpenClient(node=node, challenger=challenger, stack=stack.pop_all())
         for handle in await node.resume(confirm=lambda _: False):
             self.follow(client, handle)
         client.watching = asyncio.create_task(self._watch(client))

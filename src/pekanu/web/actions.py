@@ -106,7 +106,7 @@ async def review(viewer: Viewer, plan: Plan) -> Review:
         KeystoreError: Nobody acts here.
     """
     site, account = viewer.site, require_account(viewer)
-    simulation = await simulate(site.chain, account, plan.call)
+    simulation = await simulate(site.chain, site.book, account, plan.call)
     wallet_request = ""
     if viewer.is_wallet and not simulation.refusal:
         request = site.requests.prepare(account, plan.call, title=plan.title, subject=plan.subject)

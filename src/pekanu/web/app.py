@@ -40,6 +40,7 @@ from pekanu.web.requests import (
     set_cookie,
 )
 from pekanu.web.routes import (
+    challenges,
     compute,
     disputes,
     explorer,
@@ -70,6 +71,21 @@ STATUSES: Final[tuple[tuple[type[PekanuError], int, str], ...]] = (
     (ProtocolError, 400, "That does not hold"),
     (PekanuError, 500, "It failed"),
 )
+#: In this order paths are looked up.
+_PARTS: Final = (
+    market,
+    compute,
+    storage,
+    challenges,
+    tasks,
+    disputes,
+    work,
+    explorer,
+    settings,
+    wallet,
+)
+#: What a site without keys does not have.
+_OWN_NODE: Final = (challenges, compute, work)
 _TITLES: Final = {
     400: "That cannot be",
     404: "There is nothing here",
@@ -89,8 +105,8 @@ def build_app(site: Site, *, on_launch: Callable[[], None] = lambda: None) -> AS
     app.state.site = site
     app.state.on_launch = on_launch
     protected = [Depends(check_csrf)]
-    for part in (market, compute, storage, tasks, disputes, work, explorer, settings, wallet):
-        if site.options.is_hosted and part in (compute, work):
+    for part in _PARTS:
+        if site.options.is_hosted and part in _OWN_NODE:
             continue
         app.include_router(part.router, dependencies=protected)
     if not site.options.is_hosted:
@@ -104,7 +120,7 @@ def build_app(site: Site, *, on_launch: Callable[[], None] = lambda: None) -> AS
     return Guard(
         app,
         origins=site.get_origins,
-        is_upload=lambda path: "/upload/" in path,
+        is_upload=lambda path: "/upload/" in path or path.endswith("/bring"),
         is_lasting=lambda path: path.startswith(get_assets() + "/"),
     )
 

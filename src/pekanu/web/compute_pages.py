@@ -141,7 +141,9 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
     missing = Wei(max(0, offer.price - ledger))
     simulations = []
     if missing:
-        simulations.append(await simulate(site.chain, account, site.market.deposit(missing)))
+        simulations.append(
+            await simulate(site.chain, site.book, account, site.market.deposit(missing))
+        )
     call = site.market.post_accepted(task, choice.worker, 0, bytes(65), value=Wei(0))
     _, arguments = decode_call(call.data)
     own = {"client", "salt", "offered_until", "offeredUntil", "terms"}

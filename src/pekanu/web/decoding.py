@@ -39,12 +39,12 @@ _HEX: Final = re.compile(r"0x[0-9a-fA-F]{40,64}")
 _LONGEST: Final = 2_000
 
 
-def decode_call(data: bytes) -> tuple[str, tuple[Argument, ...]]:
-    """Return the function and the arguments in calldata of the market.
+def decode_call(data: bytes, contract: str = "Market") -> tuple[str, tuple[Argument, ...]]:
+    """Return the function and the arguments in calldata of a contract of the system.
 
     Bytes that are no call of it are an empty name and no arguments.
     """
-    artifact = contracts.load("Market")
+    artifact = contracts.load(contract)
     for entry in artifact.abi:
         if entry["type"] != "function":
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from pekanu.web.pulse import Pulse
 _LOG: Final = logging.getLogger(__name__)
 #: Ended stories that are kept with their proofs, which are read from transactions.
 _KEPT: Final = 64
+_WAIT_SECONDS: Final = 0.5
 
 
 class DisputeFeed:
@@ -57,6 +59,15 @@ class DisputeFeed:
     def list_disputes(self, task_id: Hash32 | None = None) -> list[DisputeStory]:
         """Return all disputes, or those about a task, newest first, without their proofs."""
         return [tell_story(one) for one in self._index.iterate(task_id=task_id)][::-1]
+
+    async def wait_for(self, dispute: Hash32, *, timeout_seconds: float) -> bool:
+        """Return whether a dispute is there, once it is or after a time."""
+        until = time.monotonic() + timeout_seconds
+        while self._index.find(dispute) is None:
+            if time.monotonic() > until:
+                return False
+            await self._pulse.wait(self._pulse.count, timeout_seconds=_WAIT_SECONDS)
+        return True
 
     async def fetch(self, text: str) -> DisputeStory:
         """Return the dispute of an id, with the step that was proved.

@@ -143,7 +143,7 @@ async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
         state=state,
         when=when,
         facts=tuple(facts),
-        call=view_call(call) if call and call.to == site.market.address else None,
+        call=view_call(site.book, call) if call and call.to in _get_addresses(site) else None,
         events=tuple(map(detail_event, events)),
     )
 
@@ -210,6 +210,10 @@ async def build_block(viewer: Viewer, number: int) -> BlockPage:
         previous=f"/explorer/{number - 1}" if number else "",
         next=f"/explorer/{number + 1}" if number < site.feed.block else "",
     )
+
+
+def _get_addresses(site: Site) -> frozenset[Address]:
+    return frozenset(one.address for one in site.book.contracts.values())
 
 
 def _build_event(site: Site, event: MarketEvent) -> EventRow:

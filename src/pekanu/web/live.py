@@ -92,6 +92,7 @@ LIVE_PAGES: Final[dict[str, LivePage]] = {
             "task-status",
             "task-timeline",
             "task-actions",
+            "task-challenge",
             "task-disputes",
             "task-result",
             "task-facts",

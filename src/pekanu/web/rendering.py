@@ -20,6 +20,7 @@ from pekanu.web.views.shell import Series
 
 FOLDER: Final = Path(__file__).parent
 _POWER: Final = re.compile(r"(?<=\w)\^(-?[0-9]+)")
+_QUOTED: Final = re.compile(r"`([^`]+)`")
 _STATIC: Final = FOLDER / "static"
 
 
@@ -40,6 +41,7 @@ def _build_environment() -> Environment:
     environment.filters["kind"] = get_kind
     environment.filters["series_json"] = format_series
     environment.filters["powers"] = format_powers
+    environment.filters["sentence"] = format_sentence
     environment.globals["assets"] = get_assets()
     return environment
 
@@ -61,6 +63,15 @@ def format_powers(text: str) -> Markup:
     """Return a text in which ``2^-59`` stands as a power does."""
     # Escaped first; what is put in then is this module's own.
     return Markup(_POWER.sub(_raise_power, str(escape(text))))  # noqa: S704
+
+
+def format_sentence(text: str) -> Markup:
+    """Return what an error says as a sentence; what stands between backquotes is set as code."""
+    if not text:
+        return Markup("")
+    # Escaped first; what is put in then is this module's own.
+    told = _QUOTED.sub(r"<code>\1</code>", str(escape(text[0].upper() + text[1:])))
+    return Markup(told if text[-1] in ".!?" else told + ".")  # noqa: S704
 
 
 def _raise_power(found: re.Match[str]) -> str:

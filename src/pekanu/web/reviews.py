@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pekanu.chain import Call, Connection
+from pekanu.chain import AddressBook, Call, Connection
 from pekanu.chain.simulation import estimate_gas, fetch_fees
 from pekanu.errors import ChainError
 from pekanu.types import Address, Wei, format_wei
@@ -30,11 +30,12 @@ class Simulation:
     refusal_hint: str
 
 
-def view_call(call: Call) -> CallView:
-    """Return a call decoded from its bytes, without gas."""
-    name, arguments = decode_call(call.data)
+def view_call(book: AddressBook, call: Call) -> CallView:
+    """Return a call decoded from its bytes, by the contract that stands at its address."""
+    contract = next((name for name, one in book.contracts.items() if one.address == call.to), "")
+    name, arguments = decode_call(call.data, contract) if contract else ("", ())
     return CallView(
-        contract="Market",
+        contract=contract or "another contract",
         to=link_address(call.to or Address("0x")),
         function=name or "unknown",
         arguments=arguments,
@@ -45,9 +46,9 @@ def view_call(call: Call) -> CallView:
     )
 
 
-async def simulate(chain: Connection, sender: Address, call: Call) -> Simulation:
+async def simulate(chain: Connection, book: AddressBook, sender: Address, call: Call) -> Simulation:
     """Return what a call would do if it were sent now."""
-    view = view_call(call)
+    view = view_call(book, call)
     fees = await fetch_fees(chain)
     try:
         gas = await estimate_gas(chain, sender, call)

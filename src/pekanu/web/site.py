@@ -18,6 +18,7 @@ from pekanu.types import Address
 from pekanu.web.accounts import Accounts
 from pekanu.web.balances import Balances
 from pekanu.web.broadcast import Broadcast
+from pekanu.web.challenge_desk import ChallengeDesk
 from pekanu.web.dispute_feed import DisputeFeed
 from pekanu.web.feed import ChainFeed
 from pekanu.web.index import SiteIndex
@@ -85,6 +86,7 @@ class Site:
             pulse.beat,
             is_development=self.is_development and not options.is_hosted,
         )
+        self.challenges = ChallengeDesk(options.home, self.accounts, pulse.beat)
         self.storage = StorageDesk(options.home, self.accounts, pulse.beat)
         self.keeping = Keeping(options.home, chain, pulse.beat)
         self.quoting = Quoting(index, self.domain)
@@ -129,6 +131,7 @@ class Site:
         """Close what was opened since; the worker goes with the site."""
         await self.worker.stop()
         await self.storage.close()
+        await self.challenges.close()
         await self.keeping.close()
         await self.accounts.close()
         await self.quoting.close()

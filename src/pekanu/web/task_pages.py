@@ -21,6 +21,7 @@ from pekanu.node.peer_wire import decode_message
 from pekanu.types import ZERO_ADDRESS, Hash32, Wei, format_wei
 from pekanu.web.accounts import OpenClient, load_jobs
 from pekanu.web.activities import ACTIVITIES, describe_event
+from pekanu.web.challenge_pages import build_challenge
 from pekanu.web.dispute_pages import build_dispute_list
 from pekanu.web.fold import FoldedTask
 from pekanu.web.site import Site
@@ -147,6 +148,8 @@ async def build_task_page(viewer: Viewer, text: str) -> TaskPage:
         timeline=_build_timeline(site, found, outlook),
         facts=_build_facts(site, found),
         actions=_build_actions(viewer, found, outlook),
+        challenge=await build_challenge(viewer, chain),
+        bundle=_link_bundle(viewer, found),
         disputes=build_dispute_list(viewer, task_id) if task_id else DisputeList(rows=()),
         result=await load_result(site, found),
         verification=_build_verification(function, found),
@@ -179,6 +182,15 @@ def load_outputs(found: Found) -> list[bytes] | None:
 def _get_activity(task: ClientTask | None) -> str:
     is_over = task is None or task.step is ClientStep.FINISHED
     return "" if is_over or task is None else ACTIVITIES[task.step]
+
+
+def _link_bundle(viewer: Viewer, found: Found) -> str:
+    """Return where a client gets what a challenger needs, while its task can be challenged."""
+    if found.chain is None or found.task is None or not found.chain.status.is_bound:
+        return ""
+    is_refereed = found.chain.task.referee == viewer.site.referee
+    is_client = viewer.is_mine(found.chain.task.client)
+    return f"{link_task(found.chain.task_id).href}/bundle" if is_refereed and is_client else ""
 
 
 def _is_mine(viewer: Viewer, found: Found) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pekanu.chain import Connection
+from pekanu.chain import AddressBook, Connection
 from pekanu.web.decoding import decode_typed_data
 from pekanu.web.quoting import describe_loss
 from pekanu.web.reviews import simulate
@@ -29,13 +29,13 @@ _MEANINGS: Final = {
 _UNKNOWN: Final = ("It is a message to the market.", "at most what it says below")
 
 
-async def review_request(chain: Connection, request: WalletRequest) -> Review:
+async def review_request(chain: Connection, book: AddressBook, request: WalletRequest) -> Review:
     """Return the dialog for what waits for a wallet."""
     sentences, at_most = _MEANINGS.get(_get_kind(request), _UNKNOWN)
     calls: tuple[CallView, ...] = ()
     refusal = hint = ""
     if request.call is not None:
-        simulation = await simulate(chain, request.account, request.call)
+        simulation = await simulate(chain, book, request.account, request.call)
         calls = (simulation.view,)
         refusal, hint = simulation.refusal, simulation.refusal_hint
         sentences = "Your wallet sends this transaction to the market."

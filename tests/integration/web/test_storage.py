@@ -126,7 +126,7 @@ async def test_quote__without_files_or_provider_or_term__then_one_sentence(
     batch = secrets.token_hex(16)
     answer = await browser.send("/storage/quote", {"batch": batch, "term": "30d"})
     assert answer.status_code == 400
-    assert "no file was chosen" in answer.text
+    assert "No file was chosen" in answer.text
     await upload(browser, batch, "a.bin", b"bytes")
     answer = await browser.send("/storage/quote", {"batch": batch, "term": "soon"})
     assert answer.status_code == 400

@@ -41,7 +41,7 @@ async def test_order__of_the_example__then_the_picture_and_the_receipt_come(
         order = await browser.send("/compute/mandelbrot/order", form)
         assert order.status_code == 303
         path = order.headers["location"]
-        page = await browser.wait(path, 'data-tone="good"')
+        page = await browser.wait(path, 'class="standing" data-tone="good"')
         assert "pixels were computed again" in page
         assert "post_accepted" in page
         picture = await browser.get(f"{path}/picture/0.png")
@@ -173,7 +173,7 @@ async def test_work__started_from_the_page__then_it_announces_and_stops(
     assert (await browser.send("/work/start", form)).status_code == 400
     quote = await choose_quote(browser)
     order = await browser.send("/compute/mandelbrot/order", {**EXAMPLE, "quote": quote})
-    await browser.wait(order.headers["location"], 'data-tone="good"')
+    await browser.wait(order.headers["location"], 'class="standing" data-tone="good"')
     page = await browser.wait("/work", "1 settled")
     assert "0.0001 ether" in page
     assert (await browser.send("/work/stop")).status_code == 303

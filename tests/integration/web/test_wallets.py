@@ -65,7 +65,7 @@ async def test_order__with_a_wallet__then_it_signs_each_step_and_the_result_come
         answer = await browser.send("/compute/mandelbrot/order", {**EXAMPLE, "quote": quote})
         assert answer.status_code == 303, answer.text
         path = answer.headers["location"]
-        page = await browser.wait(path, 'data-tone="good"')
+        page = await browser.wait(path, 'class="standing" data-tone="good"')
         signing.cancel()
         assert f"{path}/picture/0.png" in page
         assert wallet.seen == ["ChannelKey", "market.deposit", "market.post_accepted", "Approval"]

@@ -114,7 +114,9 @@ async def show_request(viewer: Looking, request_id: str) -> Response:
 async def review(viewer: Looking, request_id: str) -> Response:
     """Show what the wallet is to send or sign, as a dialog."""
     found = _find(viewer, request_id)
-    return answer_fragment("review.html", await review_request(viewer.site.chain, found))
+    return answer_fragment(
+        "review.html", await review_request(viewer.site.chain, viewer.site.book, found)
+    )
 
 
 @router.post("/requests/{request_id}")
@@ -137,7 +139,7 @@ async def _describe_transaction(viewer: Viewer, found: WalletRequest) -> dict[st
     call = found.call
     if call is None:
         raise UsageError("this is no transaction")
-    simulation = await simulate(viewer.site.chain, found.account, call)
+    simulation = await simulate(viewer.site.chain, viewer.site.book, found.account, call)
     return {
         "id": found.id,
         "kind": "transaction",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pekanu.web.views.challenge import ChallengeView
 from pekanu.web.views.dispute import DisputeList
 from pekanu.web.views.result import ReceiptView, ResultView, Verification
 from pekanu.web.views.shell import Link, Moment, Money, Pager, Tone
@@ -109,6 +110,10 @@ class TaskPage:
     timeline: tuple[TimelineStep, ...]
     facts: tuple[Fact, ...]
     actions: tuple[Action, ...]
+    #: None where there is nothing to challenge for who looks.
+    challenge: ChallengeView | None
+    #: Where its client gets what a challenger needs; empty for others.
+    bundle: str
     #: Challenges of its claim.
     disputes: DisputeList
     result: ResultView | None

@@ -2,9 +2,9 @@
 
 export const csrf = document.querySelector('meta[name="csrf"]')?.content ?? "";
 
-/** Send fields as a form; the answer is a Response. */
+/** Send fields as a form, or a file as it is; the answer is a Response. */
 export function send(path, fields) {
-  const body = fields instanceof FormData ? fields : new URLSearchParams(fields);
+  const body = fields instanceof FormData || fields instanceof Blob ? fields : new URLSearchParams(fields);
   return fetch(path, { method: "POST", body, headers: { "X-CSRF-Token": csrf } });
 }
 

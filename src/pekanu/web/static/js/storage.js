@@ -8,7 +8,12 @@ export function begin() {
   document.addEventListener("submit", (event) => {
     if (!event.target.matches("form[data-send]")) return;
     event.preventDefault();
-    ask(event.target);
+    ask(event.target.getAttribute("action"), []);
+  });
+  // A file whose bytes alone are what is sent.
+  document.addEventListener("change", (event) => {
+    const { bring } = event.target.dataset;
+    if (bring && event.target.files.length) ask(bring, event.target.files[0]);
   });
   const form = document.getElementById("store-form");
   if (!form) return;
@@ -62,9 +67,9 @@ export function begin() {
   }
 }
 
-async function ask(form) {
+async function ask(path, content) {
   try {
-    const answer = await send(form.getAttribute("action"), []);
+    const answer = await send(path, content);
     if (answer.ok) return;
     const template = document.createElement("template");
     template.innerHTML = await answer.text();
