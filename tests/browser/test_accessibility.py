@@ -9,6 +9,7 @@ from pekanu.web.serving import Served
 from support.abandoned import abandon
 from support.axe import check, find_faults
 from support.nodes import open_town
+from support.states import bring_about
 from support.tabs import Visitors, settle
 
 
@@ -76,6 +77,22 @@ async def test_pages__in_the_middle_of_things__then_axe_finds_nothing(
             await page.goto(served.url + path)
             await settle(page)
             found += await check(page, path)
+    assert found == []
+
+
+async def test_task__in_each_of_its_states__then_axe_finds_nothing(
+    served: Served, visitors: Visitors, devnet: Devnet, market_book: AddressBook
+) -> None:
+    # The site acts for the client, which has the most that it can do.
+    tasks = await bring_about(devnet, market_book, devnet.accounts[2], devnet.accounts[6])
+    page = await visitors.enter(served, "/tasks")
+    found = await check(page, "tasks in every state")
+    for status, task_id in tasks.items():
+        await page.goto(f"{served.url}/tasks/0x{task_id.hex()}")
+        await settle(page)
+        badge = page.locator("#task-status .badge", has_text=status.name.capitalize())
+        await badge.wait_for()
+        found += await check(page, f"a task that is {status.name}")
     assert found == []
 
 

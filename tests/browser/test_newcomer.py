@@ -11,8 +11,9 @@ from pekanu.chain import AddressBook, Devnet
 from pekanu.types import Wei
 from pekanu.web.serving import Served
 from support.abandoned import abandon
+from support.axe import check
 from support.nodes import LEFT, RIGHT
-from support.tabs import Visitors, settle
+from support.tabs import Visitors, drop, settle
 from support.worker_process import run_worker
 
 #: About a billion steps: long enough to be watched.
@@ -74,7 +75,7 @@ async def test_newcomer__buys_a_long_computation__then_its_progress_is_seen(
         await page.get_by_role("img", name="Mandelbrot tile: 320 by 240 pixels").wait_for()
 
 
-async def test_newcomer__uploads_two_matrices__then_gets_the_product_as_a_file(
+async def test_newcomer__drops_one_matrix_and_chooses_another__then_gets_the_product_as_a_file(
     served: Served, visitors: Visitors, devnet: Devnet, market_book: AddressBook, tmp_path: Path
 ) -> None:
     for name, matrix in (("left", LEFT), ("right", RIGHT)):
@@ -82,7 +83,7 @@ async def test_newcomer__uploads_two_matrices__then_gets_the_product_as_a_file(
     async with run_worker(devnet, market_book, tmp_path / "worker"):
         page = await visitors.enter(served)
         await open_form(page, "Matrix product")
-        await page.get_by_label("File for Left matrix").set_input_files(tmp_path / "left.npy")
+        await drop(page, page.locator("#field-a .drop"), tmp_path / "left.npy")
         await page.get_by_text("left.npy").wait_for()
         await page.get_by_label("File for Right matrix").set_input_files(tmp_path / "right.npy")
         await page.get_by_text("right.npy").wait_for()
@@ -111,6 +112,7 @@ async def test_newcomer__starts_a_worker_from_the_page__then_it_earns(
     await figures.get_by_text("0.0001 ether").first.wait_for()
     await figures.get_by_text("1 settled, 0 expired, 0 lost").wait_for()
     await seller.locator("#work-queue").get_by_text("Settled").wait_for()
+    found = await check(seller, "a worker at work")
     chart = seller.get_by_role("img", name="0.0001 ether")
     await chart.focus()
     await seller.keyboard.press("End")
@@ -119,6 +121,7 @@ async def test_newcomer__starts_a_worker_from_the_page__then_it_earns(
     await other.get_by_role("button", name="Stop").click()
     await other.get_by_text("No worker runs").wait_for()
     await seller.get_by_text("No worker runs").wait_for()
+    assert found == []
 
 
 async def test_anyone__sees_an_abandoned_task__then_ends_it_with_the_button(
@@ -135,6 +138,7 @@ async def test_anyone__sees_an_abandoned_task__then_ends_it_with_the_button(
     dialog = page.get_by_role("dialog")
     await dialog.get_by_text("Market.expire").wait_for()
     await dialog.get_by_text("nothing but gas", exact=True).wait_for()
+    assert await check(page, "the review of a move") == []
     await dialog.get_by_role("button", name="End it: not delivered").click()
     await page.locator("#task-status .badge", has_text="Expired").wait_for()
     assert await page.get_by_role("button", name="End it").count() == 0
@@ -156,7 +160,10 @@ async def test_newcomer__makes_an_account__then_buys_with_it(
         (alice,) = (one for one in served.site.accounts.list_accounts() if one.name == "alice")
         devnet.request("anvil_setBalance", alice.address, hex(10**18))
         await page.locator("#head").get_by_text("alice").wait_for()
+        found = await check(page, "accounts, one of them unlocked")
         await page.get_by_role("button", name="Lock alice").click()
+        await page.get_by_label("Password of alice").wait_for()
+        assert found + await check(page, "accounts, one of them locked") == []
         await open_form(page, "Word count")
         await page.get_by_text("The account is locked.").wait_for()
         await page.get_by_role("link", name="Settings").first.click()

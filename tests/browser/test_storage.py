@@ -11,7 +11,7 @@ from pekanu.web.serving import Served
 from support.axe import check
 from support.nodes import open_town
 from support.storage import open_depot
-from support.tabs import Visitors, settle
+from support.tabs import Visitors, drop, settle
 
 SIZE = 3_000_000
 
@@ -29,7 +29,7 @@ async def test_storage__of_a_file__then_14_steps_and_equal_bytes_back(
         page = await visitors.enter(served, "/storage")
         await page.get_by_text("This account stores nothing yet.").wait_for()
         found = await check(page, "storage before anything")
-        await page.get_by_label("Files to store").set_input_files(str(path))
+        await drop(page, page.locator("#store-form .drop"), path)
         await page.get_by_text("holiday.bin, 2.9 MiB").wait_for()
         await page.get_by_role("button", name="Ask for a quote").click()
         await page.get_by_text("The provider can lose").wait_for()

@@ -9,6 +9,7 @@ from typing import Any
 from pekanu.chain import AddressBook, Devnet
 from pekanu.types import Address, Wei
 from pekanu.web.serving import Served
+from support.axe import check
 from support.injected import Injected
 from support.tabs import Visitors, settle
 from support.worker_process import run_worker
@@ -62,6 +63,7 @@ async def test_wallets__two_of_them__then_both_are_offered_and_a_hostile_name_is
     await buttons.nth(1).wait_for()
     assert await buttons.all_inner_texts() == ["Sign in with Otter", f"Sign in with {HOSTILE}"]
     assert await page.locator("#wallets script").count() == 0
+    assert await check(page, "settings with wallets") == []
     await buttons.nth(1).click()
     await page.locator("#head").get_by_text("browser wallet").wait_for()
     assert await page.title() == "Settings · Pekanu"
@@ -169,6 +171,7 @@ async def test_wallet__buys__then_each_step_is_shown_before_it_is_asked(
         await page.get_by_role("button", name="Ask for quotes").click()
         await page.get_by_role("button", name="Review the order").click()
         await page.get_by_role("button", name="Buy for").click()
+        found = []
         for prompt, shown in (
             ("Let this node talk", "It moves no money."),
             ("Put the price into the market", "Market.deposit"),
@@ -178,10 +181,12 @@ async def test_wallet__buys__then_each_step_is_shown_before_it_is_asked(
             await page.get_by_role("button", name=prompt).click()
             dialog = page.get_by_role("dialog")
             await dialog.get_by_text(shown).wait_for()
+            found += await check(page, f"the dialog {prompt!r}")
             await dialog.get_by_role("button", name="Go on in the wallet").click()
             await page.locator("dialog:not([open])").wait_for(state="attached")
         await page.locator(".standing[data-tone=good]").wait_for()
         await page.get_by_role("img", name="Mandelbrot tile").wait_for()
+    assert found == []
     assert not list((served.site.options.home / "keystore").glob("*.json"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,25 @@ WIDTH, HEIGHT = 1280, 900
 async def settle(page: Any) -> None:
     """Return once a page's own code listens."""
     await page.locator("body[data-ready]").wait_for()
+
+
+async def drop(page: Any, place: Any, *files: Path) -> None:
+    """Drag files from the desktop over a place of a page, and let go of them."""
+    await place.scroll_into_view_if_needed()
+    box = await place.bounding_box()
+    devtools = await page.context.new_cdp_session(page)
+    data = {"items": [], "files": list(map(str, files)), "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        await devtools.send(
+            "Input.dispatchDragEvent",
+            {
+                "type": kind,
+                "x": box["x"] + box["width"] / 2,
+                "y": box["y"] + box["height"] / 2,
+                "data": data,
+            },
+        )
+    await devtools.detach()
 
 
 class Visitors:

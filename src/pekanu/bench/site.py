@@ -22,6 +22,7 @@ import httpx
 from eth_abi.abi import encode
 
 from pekanu import contracts
+from pekanu.bench.site_paint import measure_paint
 from pekanu.chain import (
     Account,
     AddressBook,
@@ -52,7 +53,7 @@ _PROGRAM: Final = "from pekanu.cli import main; main()"
 _PASSWORD: Final = "benchmark"  # noqa: S105 - of an account that lives for a minute
 
 
-async def measure() -> dict[str, float]:
+async def measure() -> dict[str, float | str]:
     """Return milliseconds by name, and the bytes and milliseconds of the first page."""
     with tempfile.TemporaryDirectory(prefix="pekanu-bench-") as folder, Devnet() as devnet:
         home = Path(folder)
@@ -70,7 +71,9 @@ async def measure() -> dict[str, float]:
                 httpx.AsyncClient(timeout=30, trust_env=False, base_url=url)
             )
             await client.post("/launch", data={"token": token}, headers={"origin": url})
-            first = await _load_first(client)
+            first: dict[str, float | str] = {**await _load_first(client)}
+            cookies = [(one.name, one.value or "") for one in client.cookies.jar]
+            first |= await measure_paint(url, cookies)
             listeners = [asyncio.create_task(_listen(client)) for _ in range(LISTENERS)]
             try:
                 before = _read_cpu_seconds(site)

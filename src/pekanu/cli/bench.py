@@ -39,7 +39,8 @@ _METHODS: Final = {
     ),
     Subject.SITE: (
         "milliseconds for a page, asked 50 times a second of a site process with 10,000 tasks in "
-        "its index and 20 live listeners, a worker's process beside it, all on this machine"
+        "its index and 20 live listeners, a worker's process beside it, all on this machine; the "
+        "first paint as Chromium tells it, from an empty cache, the median of seven"
     ),
     Subject.STORAGE: (
         "seconds of whole commands for a file of 1 GiB of random bytes, client and provider as "
@@ -71,7 +72,10 @@ async def _bench(
         elif one is Subject.STORAGE:
             _print_storage(figures[one.value])
         else:
-            rows = [(name, f"{figure:,}") for name, figure in figures[one.value].items()]
+            rows = [
+                (name, figure if isinstance(figure, str) else f"{figure:,}")
+                for name, figure in figures[one.value].items()
+            ]
             print_table((one.value, ""), rows, empty="")
     if session.as_json:
         print_json(figures if subject is None else figures[subject.value])
