@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import random
 import resource
+import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from pekanu.machine import engine
 from pekanu.machine.executor import Engine, run
+from pekanu.machine.module_cache import forget
 from pekanu.machine.program import Program
 from pekanu.machine.state import Status
+from pekanu.machine.translate import discovery, translate
 from support.machine import COMPUTED, TAKEN, Fuzzer, assemble, make_program
 
 STEPS = 400_000
@@ -75,6 +79,41 @@ def test_run__of_calls_of_thousands_of_functions__then_alike() -> None:
     calls = [assemble("jal", rd=1, imm=4 * (count + 1 + place)) for place in range(count)]
     words = [*calls, assemble("jal"), *make_returns(count)]
     assert assert_alike(make_program(words)) is Status.RUNNING
+
+
+def mention(program: Program, addresses: Iterable[int]) -> Program:
+    """Return the program with a table of addresses in its image."""
+    words = b"".join(address.to_bytes(4, "little") for address in addresses)
+    return replace(program, image=((1 << 25, words),))
+
+
+@pytest.mark.parametrize("limit", ["MOST_INSTRUCTIONS", "MOST_FUNCTIONS"])
+def test_run__of_more_than_is_translated__then_alike(
+    limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The search for code once never ended where the image mentions what there is no room for."""
+    monkeypatch.setattr(discovery, limit, 10)
+    forget()
+    nops = [assemble("addi", rd=5, rs1=5, imm=1)] * 30
+    program = make_program([*nops, assemble("jal", imm=-120), *make_returns(30)])
+    mentioned = range(program.entry, program.entry + 4 * 91, 4)
+    assert assert_alike(mention(program, mentioned)) is Status.RUNNING
+
+
+def test_translate__of_functions_that_mention_each_other_in_turn__then_soon_done() -> None:
+    """The search once went over all that the image mentions for each such function."""
+    count, base, words = 2_000, 0x10000, list[int]()
+    for place in range(count):
+        before = base + 12 * max(place - 1, 0)
+        upper = (before + 0x800) & 0xFFFFF000
+        lower = assemble("addi", rd=5, rs1=5, imm=before - upper)
+        words += [assemble("lui", rd=5, imm=upper), lower, assemble("jalr", rs1=1)]
+    end = base + 4 * len(words)
+    words += [assemble("addi")] * 40_000
+    program = replace(make_program(words), entry=end - 12)
+    started = time.process_time()
+    translate(mention(program, range(end, base + 4 * len(words), 4)))
+    assert time.process_time() - started < 12
 
 
 def test_run__of_a_block_of_thousands_of_instructions__then_alike() -> None:

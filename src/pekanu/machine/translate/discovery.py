@@ -45,7 +45,8 @@ class Discovery:
     mentioned: set[int] = field(default_factory=set)
     #: A mark for each word that was reached.
     visited: bytearray = field(default_factory=bytearray)
-    _left: int = MOST_INSTRUCTIONS
+    #: Instructions that may still be walked over.
+    _left: int = 0
     #: Leaders that are still to be walked from, as a heap: ways in mostly come from lower
     #: addresses, and what all of them bring is put together.
     _order: list[int] = field(default_factory=list)
@@ -60,20 +61,20 @@ class Discovery:
     def run(self) -> None:
         """Find everything."""
         self.visited = bytearray(self.listing.end >> 2)
+        self._left = MOST_INSTRUCTIONS
         self._start(self.listing.entry)
         self._walk_all()
         candidates = self.listing.find_addresses()
-        while True:
-            fresh = [one for one in (*candidates, *sorted(self._constants)) if self._is_new(one)]
-            if not fresh:
-                break
+        fresh = [*candidates, *sorted(self._constants)]
+        while fresh and not self._is_full():
             self._constants.clear()
             for address in fresh:
                 # What the walk from a lower address has reached is no function of its own.
-                if self._is_new(address):
+                if self._is_new(address) and not self._is_full():
                     self.mentioned.add(address)
                     self._start(address)
                     self._walk_all()
+            fresh = sorted(self._constants)
         self._complete_tables()
         claimed = {target for targets in self.tables.values() for target in targets}
         self.mentioned.update((self.leaders - claimed).intersection(candidates))
@@ -89,13 +90,13 @@ class Discovery:
     def _is_new(self, address: int) -> bool:
         return self.listing.is_code(address) and not self.visited[address >> 2]
 
+    def _is_full(self) -> bool:
+        """Return whether no further function is taken in; what is left is the exact tier's."""
+        return self._left <= 0 or len(self.starts) >= MOST_FUNCTIONS
+
     def _start(self, address: int) -> None:
         """Note that a function begins at an address."""
-        if (
-            address not in self.starts
-            and len(self.starts) < MOST_FUNCTIONS
-            and self.listing.is_code(address)
-        ):
+        if address not in self.starts and not self._is_full() and self.listing.is_code(address):
             self.starts.add(address)
             self._lead(address, Values())
 
@@ -120,6 +121,8 @@ class Discovery:
     def _sweep(self) -> None:
         """Take what nobody mentioned for functions too, where it reads like code."""
         for pc in range(0, self.listing.end, 4):
+            if self._is_full():
+                break
             if not self.visited[pc >> 2] and self.listing.get(pc) is not None:
                 self._start(pc)
                 self._walk_all()
@@ -127,8 +130,8 @@ class Discovery:
     def _walk(self, pc: int, values: Values) -> None:
         """Follow the instructions from a block's first one to where another was followed."""
         listing, visited, pending = self.listing, self.visited, self._pending
-        first = pc
-        while pc < listing.end and not visited[pc >> 2]:
+        first, end = pc, min(listing.end, pc + 4 * self._left)
+        while pc < end and not visited[pc >> 2]:
             if pc in pending:
                 pending[pc].meet(values)
                 break
