@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -11,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from pekanu.machine.elf import load_elf
+from pekanu.machine.executor import run as execute
+from pekanu.machine.executor import state_at
 from pekanu.machine.program import Program, get_initial_state
 from pekanu.machine.step import run
 from pekanu.machine.witness import build_proof
 from support.elf import pack_program
 from support.machine import assemble, make_program
 from support.machine_contract import StepContract
-from support.machine_programs import ProgramWriter
+from support.machine_programs import HEAP, ProgramWriter
 from support.shell import PROGRAM, Shell
 
 COPY = [
@@ -87,6 +90,57 @@ def test_run__interrupted__goes_on_from_there(shell: Shell, tmp_path: Path) -> N
     steps = first["steps"] + 1
     again = shell("machine", "state", path, "--step", str(steps), "--json").json
     assert again["registers"][5] == (steps + 1) // 2 % 2**32
+
+
+#: Divides and stores for a few seconds, then ends.
+LONG = [
+    assemble("lui", rd=8, imm=HEAP),
+    assemble("lui", rd=9, imm=0x40000),
+    assemble("lui", rd=7, imm=0x18000000),
+    assemble("addi", rd=5, rs1=5, imm=1),
+    assemble("add", rd=6, rs1=6, rs2=7),
+    assemble("remu", rd=6, rs1=6, rs2=5),
+    assemble("remu", rd=10, rs1=6, rs2=9),
+    assemble("andi", rd=10, rs1=10, imm=-4),
+    assemble("add", rd=10, rs1=10, rs2=8),
+    assemble("sw", rs1=10, rs2=5),
+    assemble("bne", rs1=5, rs2=7, imm=-28),
+    assemble("addi", rd=17, imm=93),
+    assemble("ecall"),
+]
+
+
+def test_run__killed__goes_on_from_its_checkpoints_to_the_same_end(tmp_path: Path) -> None:
+    shell = Shell(home=tmp_path / "home", variables={})
+    path = write(tmp_path, make_program(LONG))
+    states = shell.home / "cache/states"
+    command = [PROGRAM, "machine", "run", str(path), "--json"]
+    with subprocess.Popen(command, env=shell.environment, stdout=subprocess.PIPE) as process:
+        until = time.monotonic() + 90
+        while not [*states.rglob("*.state")] and time.monotonic() < until:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (-signal.SIGKILL, b"")
+    left = min(int(file.stem) for file in states.rglob("*.state"))
+    again = shell("machine", "run", path, "--json")
+    begun = int(re.search(r"began at step (\d+)", again.err).group(1))
+    assert begun >= left > 10**6
+    # What nobody interrupted.
+    whole = execute(load_elf(path.read_bytes()), b"")
+    assert whole.steps == 3 + 8 * (0x18000000) + 2
+    assert (again.json["status"], again.json["steps"]) == ("halted", whole.steps)
+    assert again.json["exit_code"] == whole.exit_code
+    assert again.json["state_root"] == "0x" + whole.state_root.hex()
+    # What the killed run left serves for proofs as well.
+    roots = []
+    for step in (left + 12_345, whole.steps - 1):
+        told = shell("machine", "prove", path, "--step", str(step), "--json").json
+        assert (told["agrees"], told["step"]) == (True, step)
+        roots.append((told["before"], told["after"]))
+    assert roots[1][1] == again.json["state_root"]
+    other = state_at(load_elf(path.read_bytes()), b"", left + 12_345)
+    assert roots[0][0] == "0x" + other.root.hex()
 
 
 def test_state__of_a_step__is_the_references(shell: Shell, tmp_path: Path) -> None:

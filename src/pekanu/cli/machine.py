@@ -113,6 +113,10 @@ def _run(
         "mips": round(done.mips, 3),
     }
     _print(session, document)
+    if done.steps_taken < done.steps:
+        note(
+            f"began at step {done.steps - done.steps_taken}, where an earlier run left a checkpoint"
+        )
     if interrupt():
         note(f"interrupted after {done.steps} steps; the same command goes on from there")
         raise typer.Exit(1)

@@ -162,9 +162,14 @@ def show_steps(what: str, most: int | None) -> Generator[Callable[[int], None]]:
     ) as progress:
         task = progress.add_task(what, total=most, told="")
         started = time.monotonic()
+        first: int | None = None
 
         def tell(steps: int) -> None:
-            rate = steps / max(time.monotonic() - started, 1e-3) / 1e6
+            nonlocal first, started
+            if first is None:
+                # A run may go on from where an earlier one was.
+                first, started = steps, time.monotonic()
+            rate = (steps - first) / max(time.monotonic() - started, 1e-3) / 1e6
             progress.update(task, completed=steps, told=f"{steps:.3g} steps, {rate:.0f} MIPS")
 
         yield tell

@@ -206,16 +206,26 @@ def evict(folder: Path, most_bytes: int = MOST_BYTES_OF_ALL) -> None:
         folder: That `Checkpoints` was given.
         most_bytes: What all runs may take together.
     """
-    runs = sorted(
-        (path for path in folder.glob("*") if path.is_dir()),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
+    runs = sorted(folder.glob("*"), key=_get_time, reverse=True)
     size = 0
     for path in runs:
-        size += sum(file.stat().st_size for file in path.glob(f"*{_SUFFIX}"))
+        # What a killed process was writing counts as well.
+        size += sum(_get_size(file) for file in path.glob("*"))
         if size > most_bytes:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _get_time(path: Path) -> float:
+    """Return when a file or folder was last changed; long ago if another process deleted it."""
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
+
+
+def _get_size(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_size
+    return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 
-from pekanu.machine.checkpoints import Checkpoints
+from pekanu.machine.checkpoints import Checkpoints, evict
 from pekanu.machine.engine import Beginning, Machine
 from pekanu.machine.program import Program, get_initial_state
 from pekanu.machine.step import step
@@ -147,3 +148,18 @@ def test_offer__where_nothing_can_be_written__then_the_run_goes_on(tmp_path: Pat
     machine.advance(500)
     checkpoints.offer(machine, at_once=True)
     assert not checkpoints.steps
+
+
+def test_evict__without_room__then_the_runs_longest_left_alone_are_gone(tmp_path: Path) -> None:
+    evict(tmp_path / "missing")
+    for age, name in enumerate(("new", "middle", "old")):
+        run = tmp_path / name
+        run.mkdir()
+        # The other one was being written when its process was killed.
+        (run / "1.state").write_bytes(bytes(400))
+        (run / "tmpfile").write_bytes(bytes(100))
+        os.utime(run, (1000 - age, 1000 - age))
+    evict(tmp_path, 1500)
+    assert len([*tmp_path.glob("*/*")]) == 6
+    evict(tmp_path, 1499)
+    assert sorted(path.name for path in tmp_path.glob("*")) == ["middle", "new"]
