@@ -1,10 +1,12 @@
-"""A file is stored, its 14 steps are seen as they are taken, and it is fetched back."""
+"""Files and folders are stored, their 14 steps seen as they are taken, and fetched back."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import zipfile
 from pathlib import Path
+from typing import Any
 
 from pekanu.chain import AddressBook, Devnet
 from pekanu.web.serving import Served
@@ -58,4 +60,67 @@ async def test_storage__of_a_file__then_14_steps_and_equal_bytes_back(
         await page.get_by_role("link", name="Kept for others").click()
         await page.get_by_text("all that was asked for was shown").wait_for()
         found += await check(page, "what a provider keeps")
+        assert found == []
+
+
+async def renew_and_end(page: Any) -> list[str]:
+    """Renew an object and end its first agreement early; return what axe finds."""
+    await page.get_by_label("Keep it longer, by").fill("7d")
+    await page.get_by_role("button", name="Renew").click()
+    await page.get_by_role("dialog").get_by_text("nothing is uploaded again").wait_for()
+    await page.get_by_role("button", name="Renew for").click()
+    renewal = page.locator(".standing", has_text="Kept for 7 d more")
+    await renewal.wait_for()
+    found = await check(page, "a renewed object")
+    await page.get_by_role("button", name="End it early").click()
+    await page.get_by_role("dialog").get_by_text("Comes back, about").wait_for()
+    await page.get_by_role("button", name="End it", exact=True).click()
+    await page.get_by_text("the provider forgets the bytes").wait_for()
+    await page.locator("#stored-status .badge", has_text="Given back").wait_for()
+    assert await page.get_by_role("button", name="Verify every byte").count() == 0
+    await renewal.get_by_role("link").click()
+    await page.locator("#stored-status .badge", has_text="Stored").wait_for()
+    return found
+
+
+async def test_storage__of_a_folder_in_a_shared_domain__then_it_is_renewed_and_ended_early(
+    served: Served, visitors: Visitors, devnet: Devnet, market_book: AddressBook, tmp_path: Path
+) -> None:
+    folder = tmp_path / "holiday"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("one.txt", "deep/two.txt", "deep/naïve 😀.bin"):
+        (folder / name).write_bytes(secrets.token_bytes(50_000))
+    extra = tmp_path / "extra.txt"
+    extra.write_text("beside it")
+    async with (
+        open_town(devnet, market_book, served.site.options.home) as town,
+        open_depot(town, devnet.accounts[1]),
+    ):
+        page = await visitors.enter(served, "/storage")
+        await drop(page, page.locator("#store-form .drop"), folder, extra)
+        await page.get_by_text("holiday, 3 files").wait_for()
+        # The same again by hand: nothing is there twice.
+        await page.get_by_label("Choose a folder").set_input_files(folder)
+        await page.get_by_text("Sending").wait_for(state="detached")
+        await page.get_by_text("holiday, 3 files").wait_for()
+        await page.get_by_role("button", name="Leave out extra.txt").click()
+        await page.get_by_text("extra.txt").wait_for(state="detached")
+        phrase = page.get_by_label("The phrase")
+        assert not await phrase.is_visible()
+        await page.get_by_label("Among all who know a phrase").check()
+        await phrase.fill("the whole family")
+        found = await check(page, "a folder for a shared domain")
+        await page.get_by_role("button", name="Ask for a quote").click()
+        await page.get_by_role("dialog").get_by_text("each of those people can tell").wait_for()
+        await page.get_by_role("button", name="Store for").click()
+        await page.locator(".standing[data-tone=good]").wait_for()
+        await page.get_by_text("those of all who know the phrase").wait_for()
+        async with page.expect_download() as download:
+            await page.get_by_role("link", name="Fetch all as .zip").click()
+        path = await (await download.value).path()
+        with zipfile.ZipFile(path) as archive:
+            assert archive.testzip() is None
+            for name in ("one.txt", "deep/two.txt", "deep/naïve 😀.bin"):
+                assert archive.read(name) == (folder / name).read_bytes()
+        found += await renew_and_end(page)
         assert found == []

@@ -12,8 +12,9 @@ from typing import Final
 from pekanu.node.storage.store import Store
 from pekanu.node.storage.stored import StoredObject
 from pekanu.types import format_wei
-from pekanu.web.views.shell import Tone
+from pekanu.web.views.shell import Link, Tone
 from pekanu.web.views.storage import Outcome
+from pekanu.web.wording import format_span
 
 #: Seconds that the page waits for the answer to a challenge before it says that there is none yet.
 _ANSWER_SECONDS: Final = 60.0
@@ -92,10 +93,42 @@ async def _reclaim(store: Store, stored: StoredObject) -> Outcome:
     )
 
 
+async def _end(store: Store, stored: StoredObject) -> Outcome:
+    """End an agreement early."""
+    back = await store.rm(stored)
+    return Outcome(
+        title="Ended early",
+        sentence=f"{format_wei(back)} came back; the provider forgets the bytes.",
+        tone=Tone.GOOD,
+    )
+
+
+def build_renew_act(term: str, max_price: str) -> Act:
+    """Return the act of agreeing on another term, for a price at most."""
+
+    async def do(store: Store, stored: StoredObject) -> Outcome:
+        renewed = await store.renew(stored, term, max_price=max_price)
+        agreement = renewed.agreement_id.hex()
+        return Outcome(
+            title="Renewed",
+            sentence=f"Kept for {format_span(renewed.quote.terms.term)} more, for "
+            f"{format_wei(renewed.quote.terms.price)}, under the agreement",
+            tone=Tone.GOOD,
+            link=Link(
+                full="0x" + agreement,
+                short=f"0x{agreement[:8]}",
+                href=f"/storage/0x{agreement}",
+            ),
+        )
+
+    return Act(do=do, failed="Not renewed")
+
+
 #: By the last part of the address that asks for it.
 ACTS: Final = {
     "verify": Act(do=_verify, failed="Not verified"),
     "challenge": Act(do=_challenge, failed="Not challenged"),
     "fine": Act(do=_fine, failed="Not fined", is_last=True),
+    "end": Act(do=_end, failed="Not ended", is_last=True),
     "reclaim": Act(do=_reclaim, failed="Not taken back", is_last=True),
 }

@@ -109,9 +109,16 @@ class StorageDesk:
     # --- storing ----------------------------------------------------------------------------------
 
     async def prepare(
-        self, account: Address, batch: str, *, term: str, name: str
+        self, account: Address, batch: str, *, term: str, name: str, phrase: str = ""
     ) -> tuple[Prepared, dict[str, int]]:
         """Return what storing a batch takes and about what it costs; nothing is signed.
+
+        Args:
+            account: Who stores.
+            batch: What.
+            term: For how long.
+            name: What it is called; else as its one file or folder.
+            phrase: Of a shared encryption domain; empty for the account's own.
 
         Raises:
             UsageError: There are no files, or the term cannot be read.
@@ -121,8 +128,8 @@ class StorageDesk:
         if not paths:
             raise UsageError("no file was chosen", hint="drop files on the page, or choose some")
         store = await self.open(account)
-        called = name or (paths[0].name if len(paths) == 1 else f"{len(paths)} files")
-        prepared = await store.prepare(*paths, term=term, name=called)
+        called = name or (paths[0].name if len(paths) == 1 else f"{len(paths)} things")
+        prepared = await store.prepare(*paths, term=term, name=called, shared_domain=phrase)
         cost = await store.storer.estimate_cost(prepared)
         self._drafts.pop(batch, None)
         self._drafts[batch] = Draft(account=account, prepared=prepared)

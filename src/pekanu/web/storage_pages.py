@@ -50,6 +50,7 @@ _SHOWN: Final = 50
 _SHOWN_FILES: Final = 200
 _LONGEST_VALUE: Final = 2000
 NOT_HERE: Final = "nothing of this account is stored under this address"
+_DOMAINS: Final = {"own": "your own alone", "shared": "those of all who know the phrase"}
 _STEPS: Final = max(TITLES)
 _UNDER_WAY: Final = StorageBadge(title="Being stored", tone=Tone.ACTIVE)
 #: Badge and sentence of each state.
@@ -220,6 +221,7 @@ def _build_page(site: Site, found: Found, state: AgreementState, problem: str) -
         until=None if stored is None else build_until(stored.quote.terms, state),
         deadline=build_moment(state.deadline) if state.status is Status.CHALLENGED else None,
         receipt=_link_receipt(stored) if stored else "",
+        archive=f"/storage/{found.subject}/archive" if files and len(files) > 1 else "",
         is_busy=stored is not None and site.storage.is_busy(stored),
     )
 
@@ -280,6 +282,7 @@ def _build_facts(site: Site, stored: StoredObject) -> tuple[Fact, ...]:
     return (
         Fact(name="Files", value=f"{stored.file_count}, {format_size(stored.file_bytes)}"),
         Fact(name="Kept", value=f"{format_size(content.size)}, {content.chunk_count} chunks"),
+        Fact(name="Equal files meet", value=_DOMAINS.get(stored.domain, stored.domain)),
         Fact(name="Term", value=format_span(terms.term)),
         Fact(name="Price", value=build_money(terms.price).text),
         Fact(name="Penalty if it fails", value=build_money(terms.penalty).text),

@@ -1,4 +1,4 @@
-"""Files that a browser gave to be stored: streamed to disk, kept until a provider holds them.
+"""Files and folders that a browser gave to be stored: streamed to disk, kept until they are.
 
 What is not here: files for the fields of a computation (`uploads`), storing (`storage_desk`).
 """
@@ -6,6 +6,7 @@ What is not here: files for the fields of a computation (`uploads`), storing (`s
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import time
@@ -21,6 +22,9 @@ MAX_FILES: Final = 1000
 MAX_BYTES: Final = 1 << 30
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _MAX_NAME_BYTES: Final = 200
+_MAX_PATH_BYTES: Final = 1000
+_MAX_DEPTH: Final = 32
+_LATEST: Final = 1 << 33
 _KEEP_SECONDS: Final = 24 * 3600
 _MAX_BATCHES: Final = 32
 _BEGUN: Final = "begun"
@@ -36,8 +40,16 @@ class StorageUploads:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def take(self, batch: str, name: str, pieces: AsyncIterator[bytes]) -> Path:
+    async def take(
+        self, batch: str, name: str, pieces: AsyncIterator[bytes], *, modified: int = 0
+    ) -> Path:
         """Return a file after its bytes were written, piece by piece; half of one is dropped.
+
+        Args:
+            batch: Where it belongs.
+            name: Its name, perhaps below folders.
+            pieces: Its bytes.
+            modified: When it was changed last, in seconds since 1970; 0 is not known.
 
         Raises:
             InvalidInput: The name is none, or there are too many files or bytes.
@@ -46,10 +58,11 @@ class StorageUploads:
         path = files / _clean(name)
         self._sweep(batch)
         files.mkdir(parents=True, exist_ok=True, mode=0o700)
-        held = [one for one in self.list(batch) if one != path]
+        held = [one for one in _walk(files) if one != path]
         if len(held) >= MAX_FILES:
             raise InvalidInput(f"at most {MAX_FILES} files are stored at once")
         room = min(MAX_FILE_BYTES, MAX_BYTES - sum(one.stat().st_size for one in held))
+        _make_folders(path, name)
         draft = files.parent / "draft"
         try:
             with draft.open("wb") as file:
@@ -61,19 +74,30 @@ class StorageUploads:
                             hint="`pekanu store put` takes files of any size",
                         )
                     await asyncio.to_thread(file.write, piece)
+            if 0 < modified < _LATEST:
+                os.utime(draft, (modified, modified))
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
         return path
 
     def list(self, batch: str) -> list[Path]:
-        """Return the files of a batch, by name."""
+        """Return the files and folders of a batch, by name, without what is in the folders."""
         files = self._get_files(batch)
         return sorted(files.iterdir()) if files.is_dir() else []
 
+    def measure(self, path: Path) -> tuple[int, int]:
+        """Return how many files a file or a folder of a batch is, and their bytes."""
+        sizes = [one.stat().st_size for one in _walk(path)]
+        return len(sizes), sum(sizes)
+
     def drop(self, batch: str, name: str) -> None:
-        """Drop one file."""
-        (self._get_files(batch) / _clean(name)).unlink(missing_ok=True)
+        """Drop one file or folder."""
+        path = self._get_files(batch) / _clean(name)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
     def begin(self, batch: str) -> None:
         """Keep a batch from now on, until it is stored."""
@@ -114,9 +138,30 @@ class StorageUploads:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _clean(name: str) -> str:
-    """Return a browser's name for a file without its folders; raises InvalidInput."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    if last in {"", ".", ".."} or not last.isprintable() or len(last.encode()) > _MAX_NAME_BYTES:
-        raise InvalidInput(f"{last[:60]!r} is no name for a file here")
-    return last
+def _walk(path: Path) -> list[Path]:
+    """Return a file, or all files below a folder."""
+    return [one for one in path.rglob("*") if one.is_file()] if path.is_dir() else [path]
+
+
+def _make_folders(path: Path, name: str) -> None:
+    """Make the folders of a path; raises InvalidInput where a file has such a name."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InvalidInput(f"a file has the name of a folder of {name[:60]!r}") from error
+    if path.is_dir():
+        raise InvalidInput(f"a folder has the name of {name[:60]!r}")
+
+
+def _clean(name: str) -> PurePosixPath:
+    """Return a browser's name for a file, below its folders; raises InvalidInput."""
+    parts = name.replace("\\", "/").split("/")
+    is_fine = len(parts) <= _MAX_DEPTH and len(name.encode()) <= _MAX_PATH_BYTES
+    if not is_fine or not all(map(_is_name, parts)):
+        raise InvalidInput(f"{name[-60:]!r} is no name for a file here")
+    return PurePosixPath(*parts)
+
+
+def _is_name(part: str) -> bool:
+    is_short = len(part.encode()) <= _MAX_NAME_BYTES
+    return part not in {"", ".", ".."} and part.isprintable() and is_short

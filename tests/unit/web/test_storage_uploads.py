@@ -16,18 +16,50 @@ BATCH, OTHER = "ab" * 16, "cd" * 16
 LONG_AGO = 1_000_000_000
 
 
+def list_names(folder: Path) -> list[str]:
+    return [one.name for one in folder.iterdir()]
+
+
 async def give(*pieces: bytes) -> AsyncIterator[bytes]:
     for piece in pieces:
         yield piece
 
 
-async def test_take__with_folders_in_its_name__then_it_stays_in_its_batch(tmp_path: Path) -> None:
+async def test_take__below_folders__then_they_are_one_thing_of_its_batch(tmp_path: Path) -> None:
     uploads = StorageUploads(tmp_path)
-    path = await uploads.take(BATCH, "../../etc\\passwd", give(b"one ", b"two"))
-    assert path == tmp_path / BATCH / "files" / "passwd"
+    path = await uploads.take(BATCH, "photos/deep\\one.jpg", give(b"one ", b"two"), modified=1000)
+    assert path == tmp_path / BATCH / "files" / "photos" / "deep" / "one.jpg"
     assert path.read_bytes() == b"one two"
-    assert uploads.find_batch(path) == BATCH
-    assert uploads.find_batch(Path("/somewhere/files/passwd")) == ""
+    assert path.stat().st_mtime == 1000
+    await uploads.take(BATCH, "photos/two.jpg", give(b"2"))
+    (folder,) = uploads.list(BATCH)
+    assert uploads.measure(folder) == (2, 8)
+    assert uploads.find_batch(folder) == BATCH
+    assert uploads.find_batch(Path("/somewhere/files/photos")) == ""
+    uploads.drop(BATCH, "photos")
+    assert uploads.list(BATCH) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/", "..", "../x", "a/../../x", "/etc/passwd", "a//b", "a/./b", "x\0", "a/" * 40]
+)
+async def test_take__under_a_name_that_leads_elsewhere__then_refused(
+    tmp_path: Path, name: str
+) -> None:
+    uploads = StorageUploads(tmp_path)
+    with pytest.raises(InvalidInput):
+        await uploads.take(BATCH, name, give(b"1"))
+    assert list_names(tmp_path) == []
+
+
+async def test_take__where_a_file_has_a_folders_name__then_refused(tmp_path: Path) -> None:
+    uploads = StorageUploads(tmp_path)
+    await uploads.take(BATCH, "a", give(b"1"))
+    with pytest.raises(InvalidInput, match="name of a folder"):
+        await uploads.take(BATCH, "a/b", give(b"1"))
+    await uploads.take(BATCH, "c/d", give(b"1"))
+    with pytest.raises(InvalidInput, match="a folder has the name"):
+        await uploads.take(BATCH, "c", give(b"1"))
 
 
 @pytest.mark.parametrize("batch", ["", "..", "AB" * 16, BATCH + "/x"])

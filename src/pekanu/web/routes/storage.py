@@ -16,8 +16,16 @@ from pekanu.node.storage.stored import StoredObject
 from pekanu.web.keeping_pages import build_keeping
 from pekanu.web.requests import answer_fragment, answer_page, answer_seeing, pick, read_form
 from pekanu.web.routes.market import Looking
-from pekanu.web.storage_acts import ACTS
-from pekanu.web.storage_offers import build_challenge, build_held, build_quote
+from pekanu.web.storage_acts import ACTS, build_renew_act
+from pekanu.web.storage_archive import write_archive
+from pekanu.web.storage_offers import (
+    build_challenge,
+    build_end,
+    build_held,
+    build_quote,
+    build_renewal,
+    read_phrase,
+)
 from pekanu.web.storage_pages import (
     NOT_HERE,
     Found,
@@ -44,12 +52,14 @@ async def show(viewer: Looking) -> Response:
 
 
 @router.post("/upload/{batch}")
-async def upload(request: Request, viewer: Looking, batch: str, name: Name) -> Response:
+async def upload(
+    request: Request, viewer: Looking, batch: str, name: Name, modified: int = 0
+) -> Response:
     """Keep a file, whose bytes are the body; answer with all that wait."""
     await open_viewers_store(viewer)
     problem = ""
     try:
-        await viewer.site.storage.uploads.take(batch, name, request.stream())
+        await viewer.site.storage.uploads.take(batch, name, request.stream(), modified=modified)
     except InvalidInput as error:
         problem = ". ".join(filter(None, (error.message, error.hint)))
     return answer_fragment("storage_files.html", build_held(viewer.site, batch, problem))
@@ -70,7 +80,11 @@ async def show_quote(request: Request, viewer: Looking) -> Response:
     form = await read_form(request)
     batch = pick(form, "batch")
     prepared, cost = await viewer.site.storage.prepare(
-        account, batch, term=pick(form, "term"), name=pick(form, "name")
+        account,
+        batch,
+        term=pick(form, "term"),
+        name=pick(form, "name"),
+        phrase=read_phrase(form),
     )
     return answer_fragment("storage_review.html", build_quote(batch, prepared, cost))
 
@@ -163,6 +177,35 @@ async def fetch(viewer: Looking, subject: str, path: Name) -> Response:
     )
 
 
+@router.get("/{subject}/archive")
+async def fetch_all(viewer: Looking, subject: str) -> Response:
+    """Give all files in one; it breaks off where a byte is not what was stored."""
+    found, stored = await _find(viewer, subject)
+    manifest = await found.store.contents(stored)
+    parts = write_archive(manifest, lambda path: found.store.iterate(stored, path))
+    first = await anext(parts, b"")
+
+    async def write() -> AsyncIterator[bytes]:
+        try:
+            yield first
+            async for part in parts:
+                yield part
+        except PekanuError as error:
+            _note(viewer, stored, "Not fetched", error.message, Tone.BAD)
+            raise
+        finally:
+            await parts.aclose()
+        sentence = f"All {stored.file_bytes} bytes of all files were verified as they came."
+        _note(viewer, stored, "Fetched", sentence, Tone.GOOD)
+
+    named = quote(stored.name + ".zip", safe="", errors="replace")
+    return StreamingResponse(
+        write(),
+        media_type="application/zip",
+        headers={"content-disposition": f"attachment; filename*=UTF-8''{named}"},
+    )
+
+
 @router.post("/{subject}/resume")
 async def resume(viewer: Looking, subject: str) -> Response:
     """Go on with a put that was broken off."""
@@ -176,6 +219,34 @@ async def review_challenge(viewer: Looking, subject: str) -> Response:
     """Show what a challenge costs, and what comes of it."""
     found, stored = await _find(viewer, subject)
     review = await build_challenge(found.store, stored, f"/storage/{subject}/challenge")
+    return answer_fragment("storage_review.html", review)
+
+
+@router.post("/{subject}/renew/review")
+async def review_renewal(request: Request, viewer: Looking, subject: str) -> Response:
+    """Show what another term costs."""
+    found, stored = await _find(viewer, subject)
+    term = pick(await read_form(request), "term")
+    review = await build_renewal(found.store, stored, f"/storage/{subject}/renew", term)
+    return answer_fragment("storage_review.html", review)
+
+
+@router.post("/{subject}/renew")
+async def renew(request: Request, viewer: Looking, subject: str) -> Response:
+    """Agree on another term, for no more than was shown."""
+    found, stored = await _find(viewer, subject)
+    form = await read_form(request)
+    act = build_renew_act(pick(form, "term"), pick(form, "max_price"))
+    viewer.site.storage.begin(act, found.store, stored)
+    return answer_seeing(f"/storage/{subject}")
+
+
+@router.post("/{subject}/end/review")
+async def review_end(viewer: Looking, subject: str) -> Response:
+    """Show what comes back, and what is lost."""
+    found, stored = await _find(viewer, subject)
+    state = await viewer.site.storage.fetch_state(found.store, stored, viewer.site.feed.block)
+    review = build_end(stored, state, viewer.site.feed.now, f"/storage/{subject}/end")
     return answer_fragment("storage_review.html", review)
 
 

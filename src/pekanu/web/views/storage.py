@@ -54,7 +54,7 @@ class StoragePage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldFile:
-    """A file that waits to be stored."""
+    """A file or a folder that waits to be stored."""
 
     name: str
     size: str
@@ -65,6 +65,8 @@ class HeldFiles:
     """`storage_files.html`: a fragment that the form shows."""
 
     files: tuple[HeldFile, ...]
+    #: Files, those in folders counted.
+    count: int
     size: str
     problem: str = ""
 
@@ -115,6 +117,8 @@ class Outcome:
     title: str
     sentence: str
     tone: Tone
+    #: What it led to; None where that is this object.
+    link: Link | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,6 +153,8 @@ class StoredPage:
     deadline: Moment | None
     #: Address of the signed receipt; empty while there is none.
     receipt: str
+    #: Address of all files in one; empty where there is no more than one.
+    archive: str
     #: Something is being asked for right now.
     is_busy: bool
 

@@ -17,7 +17,7 @@ export function begin() {
   });
   const form = document.getElementById("store-form");
   if (!form) return;
-  const input = form.querySelector("input[type=file]");
+  const inputs = form.querySelectorAll("input[type=file]");
   const note = form.querySelector(".drop span");
   const place = document.getElementById("store-files");
   const button = form.querySelector("button[type=submit]");
@@ -26,44 +26,69 @@ export function begin() {
   let sending = Promise.resolve();
 
   const post = async (what, name, body) => {
-    const path = `/storage/${what}/${form.dataset.batch}?name=${encodeURIComponent(name)}`;
+    const query = new URLSearchParams({ name, modified: Math.floor((body?.lastModified ?? 0) / 1000) });
+    const path = `/storage/${what}/${form.dataset.batch}?${query}`;
     const answer = await fetch(path, { method: "POST", body, headers: { "X-CSRF-Token": csrf, "Content-Type": "application/octet-stream" } });
     place.innerHTML = await answer.text();
   };
-  const keep = async (files) => {
+  const keep = async (found) => {
     button.disabled = true;
-    for (const file of files) {
-      note.textContent = `Sending ${file.name}…`;
+    for (const { name, file } of await found) {
+      note.textContent = `Sending ${name}…`;
       if (file.size > Number(form.dataset.limit)) {
-        say(`${file.name} is too large to be stored from here; the command pekanu store put takes files of any size.`);
+        say(`${name} is too large to be stored from here; the command pekanu store put takes files of any size.`);
         continue;
       }
       try {
-        await post("upload", file.name, file);
+        await post("upload", name, file);
       } catch {
-        say(`${file.name} was not taken: it cannot be read, or the node does not answer.`);
+        say(`${name} was not taken: it cannot be read, or the node does not answer.`);
       }
     }
     note.innerHTML = before;
-    input.value = "";
+    for (const input of inputs) input.value = "";
     button.disabled = false;
   };
-  const take = (files) => {
-    const chosen = [...files];
-    sending = sending.then(() => keep(chosen));
+  const take = (found) => {
+    sending = sending.then(() => keep(found));
   };
 
-  input.addEventListener("change", () => take(input.files));
+  for (const input of inputs) {
+    input.addEventListener("change", () => {
+      take([...input.files].map((file) => ({ name: file.webkitRelativePath || file.name, file })));
+    });
+  }
   place.addEventListener("click", (event) => {
     const drop = event.target.closest("[data-drop-stored]");
-    if (drop) post("drop", drop.dataset.dropStored, null).then(() => input.focus());
+    if (drop) post("drop", drop.dataset.dropStored, null).then(() => inputs[0].focus());
   });
   for (const kind of ["dragover", "dragleave", "drop"]) {
     form.addEventListener(kind, (event) => {
       event.preventDefault();
       form.querySelector(".drop").toggleAttribute("data-over", kind === "dragover");
-      if (kind === "drop") take(event.dataTransfer.files);
+      if (kind === "drop") take(listDropped(event.dataTransfer));
     });
+  }
+}
+
+// What was dropped, with what is below folders; its list is gone when the event is over.
+async function listDropped(data) {
+  const entries = [...data.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
+  return (await Promise.all(entries.map(listEntry))).flat();
+}
+
+async function listEntry(entry) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [{ name: entry.fullPath.replace(/^\//, ""), file }];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    // A reader gives a hundred at a time, and none at the end.
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    for (const one of some) found.push(...(await listEntry(one)));
   }
 }
 
