@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pekanu.dispute.dissection import pad
 from pekanu.errors import TransactionReverted
 from pekanu.types import parse_address
 from support.dispute_vectors import (
@@ -45,17 +46,22 @@ def test_dissection__when_computed_by_the_contract__then_the_vectors(found: dict
     library, shown = deploy_library(), read_dissection(found)
     first, last = found["first"], found["last"]
     parts = len(found["ends"])
-    points = [library.call("get_point", first, last, i + 1) for i in range(parts)]
-    assert points == found["ends"]
-    assert library.call("get_root", shown.start, shown.to_abi(), parts).hex() == found["root"]
+    begins = [first, *found["ends"]]
     for index in range(parts):
-        assert library.call("get_root_of_pick", shown.pick(index).to_abi()).hex() == found["root"]
+        part = library.call("get_part", first, last, index)
+        assert part == tuple(begins[index : index + 2]) == shown.get_part(index)
+        assert library.call("get_start", shown.to_abi(), index) == shown.get_start(index)
+    with pytest.raises(TransactionReverted, match="no such part"):
+        library.call("get_part", first, last, parts)
+    assert library.call("get_root", shown.to_abi()).hex() == found["root"]
 
 
 def test_dissection__when_there_are_points_without_a_part__then_refused() -> None:
     library, shown = deploy_library(), read_dissection(DISSECTIONS[1])
+    points = pad(shown.points)
+    library.call("check_points", points, 2)
     with pytest.raises(TransactionReverted, match="too many points"):
-        library.call("get_root", shown.start, (*shown.to_abi()[:-1], b"\1" * 32), 2)
+        library.call("check_points", (*points[:-1], b"\1" * 32), 2)
 
 
 @pytest.mark.parametrize("found", PLACES, ids=lambda found: f"turn {found['fields']['turn']}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pekanu.crypto.merkle import zero_root
 from pekanu.machine import isa, state
 
 ROOT = Path(__file__).parents[2] / "src" / "pekanu"
@@ -90,6 +91,12 @@ def test_twins__then_all_files_have_one() -> None:
     assert contracts | {"contracts/MachineStep.vy"} == {theirs for _, theirs in TWINS.values()}
     families = {path.stem for path in ROOT.glob("machine/instructions/*.py")} - {"__init__"}
     assert families == set(FAMILIES)
+
+
+def test_paths__then_the_contract_s_roots_of_zeros_are_right() -> None:
+    text = (ROOT / "contracts/machine/paths.vy").read_text()
+    found = re.findall(r"^    0x([0-9a-f]{64}),$", text, re.MULTILINE)
+    assert found == [zero_root(height).hex() for height in range(isa.MEMORY_DEPTH)]
 
 
 def read_constants(path: Path) -> dict[str, int]:

@@ -99,8 +99,7 @@ class Explorer:
         if dispute.place.turn is Turn.OPENING:
             ends = get_ends(0, dispute.place.last, dispute.most)
             for points in product(*(self.list_roots(end) for end in ends[:-1])):
-                shown = (*points, self.false.roots[-1])
-                yield self.world.build_open(self.key, shown, self.false.ending)
+                yield self.world.build_open(self.key, points, self.false.ending)
             return
         claimed = dispute.dissection
         assert claimed is not None
@@ -111,7 +110,14 @@ class Explorer:
                 continue
             ends = get_ends(first, last, dispute.most)
             for points in product(*(self.list_roots(end) for end in ends)):
-                yield Dissect(sender=self.sender, pick=claimed.pick(index), points=points)
+                yield self.build_dissect(index, claimed.get_start(index), points)
+            yield self.build_dissect(
+                index, lie_about("start", first), tuple(self.true.get_roots(ends))
+            )
+
+    def build_dissect(self, part: int, start: Hash32, points: tuple[Hash32, ...]) -> Dissect:
+        before = self.world.cases[self.key].dispute.root
+        return Dissect(sender=self.sender, before=before, part=part, start=start, points=points)
 
     def list_roots(self, step: int) -> list[Hash32]:
         """Return what can be said of a step: the truth, a state of the lie, no state at all."""
@@ -122,7 +128,7 @@ class Explorer:
         claimed = self.world.cases[self.key].dispute.dissection
         assert claimed is not None
         for run in (self.true, self.false):
-            if run.roots[step] == claimed.pick(index).start:
+            if run.roots[step] == claimed.get_start(index):
                 proof = run.build_proof(step)
                 yield self.world.build_prove(self.key, self.sender, index, proof)
                 yield self.world.build_prove(self.key, STRANGER, index, proof)
@@ -150,6 +156,8 @@ def test_play__when_the_challenger_is_honest__then_every_lie_of_the_worker_loses
         explorer = start(true, false, parts, Side.CHALLENGER)
         explorer.explore()
         assert {"TimeOut", "Prove"} <= explorer.ends
+        # The worker has a part to dissect only where the challenger's was longer than a step.
+        assert ("Expose" in explorer.ends) == (steps > parts * parts)
 
 
 @pytest.mark.parametrize("parts", [2, 4])
@@ -163,6 +171,7 @@ def test_play__when_the_worker_is_honest__then_every_lie_of_a_challenger_loses(
         explorer = start(true, false, parts, Side.WORKER)
         explorer.explore()
         assert {"TimeOut", "Prove"} <= explorer.ends
+        assert ("Expose" in explorer.ends) == (steps > parts)
 
 
 def start(true: KnownRun, false: KnownRun, parts: int, honest: Side) -> Explorer:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from pekanu.dispute.clock import count_moves, get_longest_seconds
-from pekanu.dispute.dissection import Dissection, get_ends
+from pekanu.dispute.dissection import Dissection, get_ends, pad
 from pekanu.dispute.ending import EMPTY_REGION, ProgramParts
 from pekanu.dispute.game import Outcome
-from pekanu.dispute.moves import Dissect, Move, Open, Prove, TimeOut, encode_proof
+from pekanu.dispute.moves import Dissect, Expose, Move, Open, Prove, TimeOut, encode_proof
 from pekanu.dispute.place import Side
 from pekanu.errors import Rejected
 from pekanu.types import ZERO_ADDRESS, Address, Seconds, Wei
@@ -141,12 +141,15 @@ OPENINGS: dict[str, tuple[Callable[[Open], Open], str]] = {
     "by another": (lambda m: replace(m, sender=STRANGER), "no such dispute"),
     "other count": (lambda m: replace(m, item=replace(m.item, count=2)), "other position"),
     "other index": (lambda m: replace(m, item=replace(m.item, index=1)), "index out of range"),
-    "other terms": (lambda m: replace(m, terms=replace(m.terms, max_steps=1)), "other position"),
-    "other program": (lambda m: replace(m, program=replace(m.program, entry=0)), "other program"),
-    "far entry": (lambda m: replace(m, program=replace(m.program, entry=1 << 40)), "other program"),
+    "other extension": (lambda m: replace(m, first_extension=Seconds(1)), "other position"),
+    "other program": (lambda m: replace(m, program=replace(m.program, entry=0)), "other position"),
+    "far entry": (
+        lambda m: replace(m, program=replace(m.program, entry=m.program.entry | 1 << 40)),
+        "other position",
+    ),
     "long path": (lambda m: replace(m, item=replace(m.item, result_path=(OTHER,))), "position"),
-    "long input": (lambda m: replace(m, item=replace(m.item, input_path=(OTHER,))), "other depth"),
-    "other input": (lambda m: replace(m, item=replace(m.item, input_root=OTHER)), "other input"),
+    "long input": (lambda m: replace(m, item=replace(m.item, input_path=(OTHER,))), "position"),
+    "other input": (lambda m: replace(m, item=replace(m.item, input_root=OTHER)), "other position"),
     "other result": (
         lambda m: replace(m, item=replace(m.item, result=replace(m.item.result, exit_code=9))),
         "other position",
@@ -196,8 +199,7 @@ OPENINGS: dict[str, tuple[Callable[[Open], Open], str]] = {
         lambda m: replace(m, ending=replace(m.ending, stray_leaf=OTHER, stray_index=1 << 21)),
         "index out of range",
     ),
-    "other end": (lambda m: replace(m, points=(*m.points[:-1], OTHER)), "other final state"),
-    "too few points": (lambda m: replace(m, points=m.points[:-1]), "other final state"),
+    "a last point": (lambda m: replace(m, points=(*m.points, OTHER)), "too many points"),
 }
 
 
@@ -221,21 +223,9 @@ def test_open__when_it_shows_something_else__then_refused(
 DISSECTIONS: dict[str, tuple[Callable[[Dissect], Move], str]] = {
     "by the other": (lambda m: replace(m, sender=WORKER), "no such dispute"),
     "by a stranger": (lambda m: replace(m, sender=STRANGER), "no such dispute"),
-    "other part": (lambda m: replace(m, pick=replace(m.pick, index=m.pick.index ^ 2)), "position"),
-    "part beyond": (lambda m: replace(m, pick=replace(m.pick, index=16)), "no such part"),
-    "part far beyond": (lambda m: replace(m, pick=replace(m.pick, index=1 << 200)), "such part"),
-    "other states": (
-        lambda m: replace(m, pick=replace(m.pick, states=(OTHER, *m.pick.states[1:]))),
-        "other position",
-    ),
-    "other path": (
-        lambda m: replace(m, pick=replace(m.pick, siblings=(OTHER, *m.pick.siblings[1:]))),
-        "other position",
-    ),
-    "nothing disputed": (
-        lambda m: replace(m, points=(*m.points[:-1], m.pick.end)),
-        "nothing disputed",
-    ),
+    "of another dissection": (lambda m: replace(m, before=OTHER), "other position"),
+    "part beyond": (lambda m: replace(m, part=16), "no such part"),
+    "part far beyond": (lambda m: replace(m, part=1 << 200), "no such part"),
     "too many points": (lambda m: replace(m, points=(*m.points, OTHER)), "too many points"),
 }
 
@@ -262,6 +252,63 @@ def test_dissect__when_not_opened__then_refused(disputed: tuple[RefereeWorld, by
     assert isinstance(early, Dissect)
     with pytest.raises(Rejected, match="other position"):
         world.move(key, replace(early, sender=WORKER))
+
+
+def foul(world: RefereeWorld, key: bytes, *, lies: str) -> Expose:
+    """Have the challenger dissect what disputes nothing; return what the worker answers."""
+    open_it(world, key)
+    good = answer(world, key)
+    assert isinstance(good, Dissect)
+    claimed = world.cases[key].dispute.dissection
+    assert claimed is not None
+    points = (*good.points[:-1], claimed.points[good.part])
+    bad = replace(good, start=OTHER) if lies == "start" else replace(good, points=points)
+    world.move(key, bad)
+    found = world.plan(key, Side.WORKER, FALSE, WORKER)
+    assert isinstance(found, Expose)
+    return found
+
+
+@pytest.mark.parametrize("lies", ["start", "end"])
+def test_expose__when_a_dissection_disputes_nothing__then_its_author_loses(
+    disputed: tuple[RefereeWorld, bytes], lies: str
+) -> None:
+    world, key = disputed
+    # It is the worker that lied about its result; the challenger is refuted by its own move.
+    found = foul(world, key, lies=lies)
+    spoiled = {
+        "not answered": replace(found, answered=replace(found.answered, start=OTHER)),
+        "other position": replace(found, shown=replace(found.shown, part=found.shown.part ^ 1)),
+    }
+    for reason, move in spoiled.items():
+        with pytest.raises(Rejected, match=reason):
+            world.move(key, move)
+    with world.branch():
+        world.pass_to(world.cases[key].dispute.place.deadline + 1)
+        with pytest.raises(Rejected, match="clock over"):
+            world.move(key, found)
+    world.move(key, replace(found, sender=STRANGER))
+    assert world.cases[key].dispute.outcome is Outcome.UPHELD
+    assert world.ledger.get(CHALLENGER) == 0
+    with pytest.raises(Rejected, match="over"):
+        world.move(key, found)
+
+
+def test_expose__when_a_dissection_disputes_something__then_refused(
+    disputed: tuple[RefereeWorld, bytes],
+) -> None:
+    world, key = disputed
+    open_it(world, key)
+    first = world.cases[key].dispute.dissection
+    assert first is not None
+    early = Expose(sender=WORKER, answered=first, shown=first)
+    with pytest.raises(Rejected, match="not answered"):
+        world.move(key, early)
+    world.move(key, answer(world, key))
+    shown = world.cases[key].dispute.dissection
+    assert shown is not None
+    with pytest.raises(Rejected, match="it disputes something"):
+        world.move(key, Expose(sender=WORKER, answered=first, shown=shown))
 
 
 def reach_proof(world: RefereeWorld, key: bytes) -> Prove:
@@ -303,7 +350,7 @@ def test_prove__when_the_proof_is_not_the_steps__then_refused_by_name(
 
 def call_prove(world: RefereeWorld, case: Any, move: Prove, proof: bytes) -> None:
     place = case.dispute.place
-    arguments = [place.to_words(), place.mover, move.pick.to_abi(), proof]
+    arguments = [place.to_words(), place.mover, move.shown.to_abi(), move.index, proof]
     arguments += [world.task.to_abi(), to_abi(world.terms), move.program.to_abi()]
     world.call_referee("prove", arguments, move.sender)
 
@@ -316,7 +363,7 @@ def test_prove__when_the_part_is_longer_than_a_step__then_refused(
     claimed = world.cases[key].dispute.dissection
     assert claimed is not None
     long = next(i for i in range(16) if claimed.get_part(i)[1] - claimed.get_part(i)[0] > 1)
-    run = FALSE if FALSE.roots[claimed.get_part(long)[0]] == claimed.pick(long).start else TRUE
+    run = FALSE if FALSE.roots[claimed.get_part(long)[0]] == claimed.get_start(long) else TRUE
     proof = run.build_proof(claimed.get_part(long)[0])
     with pytest.raises(Rejected, match="more than one step"):
         world.move(key, world.build_prove(key, CHALLENGER, long, proof))
@@ -520,13 +567,12 @@ def test_bisection__when_a_step_is_wrong__then_its_author_loses() -> None:
     shown = Dissection(first=0, last=16, start=short.roots[0], points=tuple(false.roots[1:]))
     arguments = list(build_bisection(world, WORKER, CHALLENGER))
     arguments[4] = (*arguments[4][:2], 16, *arguments[4][3:])
-    arguments[6] = shown.to_abi()
+    arguments[6] = pad(shown.points)
     key = world.referee.call("open_bisection", *arguments, sender=STRANGER)
     place = tuple(dict(world.referee.logs())["BisectionOpened"]["place"])
-    pick = shown.pick(8).to_abi()
     proof = encode_proof(short.build_proof(8))
     named = [STRANGER, OTHER, PROGRAM.text_root]
-    prove = ["prove_bisection", place, CHALLENGER, pick, proof]
+    prove = ["prove_bisection", place, CHALLENGER, shown.to_abi(), 8, proof]
     wrong = world.try_call(lambda: world.referee.call(*prove, AGENT, *named[1:], sender=AGENT))
     assert wrong == "referee: other bisection"
     market = [world.task.to_abi(), (b"\0" * 32,) * 2 + (0,) * 6, (OTHER, OTHER, 0)]
@@ -549,5 +595,5 @@ def build_bisection(world: RefereeWorld, worker: Address, challenger: Address) -
         PROGRAM.text_root,
         to_abi(world.terms),
         TRUE.roots[0],
-        FALSE_DISSECTION.to_abi(),
+        pad(FALSE_DISSECTION.points),
     ]

@@ -27,6 +27,8 @@ def read_dissection(found: dict[str, Any]) -> Dissection:
     return Dissection(
         first=found["first"],
         last=found["last"],
+        before=read_hash(found["before"]),
+        part=found["part"],
         start=read_hash(found["start"]),
         points=tuple(read_hash(point) for point in found["points"]),
     )

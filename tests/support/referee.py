@@ -21,10 +21,26 @@ from pekanu.crypto.merkle import build_proof, get_root
 from pekanu.dispute.dissection import PARTS, pad
 from pekanu.dispute.ending import Ending, ProgramParts
 from pekanu.dispute.game import Dispute, Outcome, apply
-from pekanu.dispute.moves import Dissect, Move, Open, Prove, ShownItem, TimeOut, encode_proof
+from pekanu.dispute.moves import (
+    Dissect,
+    Expose,
+    Move,
+    Open,
+    Prove,
+    ShownItem,
+    TimeOut,
+    encode_proof,
+)
 from pekanu.dispute.place import AskedItem, Side
 from pekanu.dispute.rules import begin, get_bond
-from pekanu.dispute.strategy import CallTime, Narrow, ProveStep, ShowEnding, choose
+from pekanu.dispute.strategy import (
+    CallTime,
+    ExposeLast,
+    Narrow,
+    ProveStep,
+    ShowEnding,
+    choose,
+)
 from pekanu.errors import Rejected, TransactionReverted
 from pekanu.machine.witness import StepProof
 from pekanu.market import actions as act
@@ -169,7 +185,9 @@ class RefereeWorld(World):
         paid = least if bond is None else bond
         asked = AskedItem(
             results_root=self.batch.claim.results_root,
-            terms_hash=self.terms.hash(),
+            program_id=self.terms.program_id,
+            inputs_root=self.terms.inputs_root,
+            first_extension=self.terms.first_extension,
             count=self.task.count,
             index=item,
         )
@@ -283,7 +301,7 @@ class RefereeWorld(World):
             case Open():
                 arguments: list[Any] = [
                     words,
-                    to_abi(move.terms),
+                    move.first_extension,
                     move.program.to_abi(),
                     move.item.to_abi(),
                     move.ending.to_abi(),
@@ -291,13 +309,19 @@ class RefereeWorld(World):
                 ]
                 name = "open"
             case Dissect():
-                name, arguments = "dissect", [words, move.pick.to_abi(), pad(move.points)]
+                shown = move.before, move.part, move.start, pad(move.points)
+                name, arguments = "dissect", [words, shown]
+            case Expose():
+                name = "expose"
+                arguments = [words, place.mover, move.answered.to_abi(), move.shown.to_abi()]
+                arguments.append(self.task.to_abi())
             case Prove():
                 name = "prove"
                 arguments = [
                     words,
                     place.mover,
-                    move.pick.to_abi(),
+                    move.shown.to_abi(),
+                    move.index,
                     encode_proof(move.proof),
                     self.task.to_abi(),
                     to_abi(self.terms),
@@ -330,7 +354,7 @@ class RefereeWorld(World):
         )
         move = Open(
             sender=WORKER,
-            terms=self.terms,
+            first_extension=self.terms.first_extension,
             program=self.program_parts,
             item=shown,
             ending=ending,
@@ -342,11 +366,17 @@ class RefereeWorld(World):
         """Return the proof of a part of the last dissection; MachineStep says what it leads to."""
         claimed = self.cases[key].dispute.dissection
         assert claimed is not None
-        pick = claimed.pick(index)
         after = self.machine_step.call(
             "step", proof.before_root, proof.text_root, proof.state, proof.witness.to_abi()
         )
-        return Prove(sender=sender, pick=pick, program=self.program_parts, proof=proof, after=after)
+        return Prove(
+            sender=sender,
+            shown=claimed,
+            index=index,
+            program=self.program_parts,
+            proof=proof,
+            after=after,
+        )
 
     # --- honest parties ---------------------------------------------------------------------------
 
@@ -355,12 +385,14 @@ class RefereeWorld(World):
         case = self.cases[key]
         match choose(case.dispute, side, run, self.now):
             case ShowEnding(points=points):
-                return self.build_open(key, points, run.ending)
-            case Narrow() as narrow:
-                return Dissect(sender=sender, pick=narrow.pick, points=narrow.points)
+                return self.build_open(key, points[:-1], run.ending)
+            case Narrow(before=before, part=part, start=start, points=points):
+                return Dissect(sender=sender, before=before, part=part, start=start, points=points)
+            case ExposeLast(answered=answered, shown=shown):
+                return Expose(sender=sender, answered=answered, shown=shown)
             case ProveStep() as found:
                 proof = run.build_proof(found.step)
-                return self.build_prove(key, sender, found.pick.index, proof)
+                return self.build_prove(key, sender, found.index, proof)
             case CallTime():
                 return TimeOut(sender=sender)
             case None:

@@ -16,19 +16,10 @@ def get_ends(first: int, last: int) -> list[int]:
     return [first + (last - first) * (index + 1) // parts for index in range(parts)]
 
 
-def get_nodes(start: bytes, points: list[bytes]) -> list[list[bytes]]:
-    """Return the levels of the tree over pairs of parts, lowest first."""
+def get_root(before: bytes, part: int, start: bytes, points: list[bytes]) -> bytes:
+    """Return what stands for a dissection."""
     states = [start, *points, *[bytes(32)] * (POINTS - len(points))]
-    level = [keccak256(b"".join(states[2 * pair : 2 * pair + 3])) for pair in range(8)]
-    levels = [level]
-    while len(level) > 1:
-        level = [keccak256(level[i] + level[i + 1]) for i in range(0, len(level), 2)]
-        levels.append(level)
-    return levels
-
-
-def get_siblings(levels: list[list[bytes]], pair: int) -> list[bytes]:
-    return [level[(pair >> height) ^ 1] for height, level in enumerate(levels[:-1])]
+    return keccak256(before + word(part) + b"".join(states))
 
 
 def get_place_words(fields: dict[str, int | str]) -> tuple[int, int, int]:

@@ -263,17 +263,17 @@ def make_dispute() -> object:
     for first, last in ((0, 1), (0, 2), (7, 12), (0, 16), (3, 20), (5, 36), (0, 1 << 40)):
         ends = dispute.get_ends(first, last)
         points = [state(end) for end in ends]
-        levels = dispute.get_nodes(state(first), points)
-        paths = [dispute.get_siblings(levels, index >> 1) for index in range(len(ends))]
+        before, part = (state(last), first % 16) if first else (bytes(32), 0)
         dissections.append(
             {
                 "first": first,
                 "last": last,
                 "ends": ends,
+                "before": before.hex(),
+                "part": part,
                 "start": state(first).hex(),
                 "points": [point.hex() for point in points],
-                "root": levels[-1][0].hex(),
-                "siblings": [[node.hex() for node in path] for path in paths],
+                "root": dispute.get_root(before, part, state(first), points).hex(),
             }
         )
     places = []

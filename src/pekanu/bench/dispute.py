@@ -1,18 +1,19 @@
 """What a whole dispute costs: 2^40 steps, from the challenge to the ruling, every transaction sent.
 
-Both parties play by the product's strategy on states that they know (`endless_run`); one state is
-false, so that every dissection has to be made. Receipts are of a development chain, Osaka rules.
+Both parties play by the product's strategy on what they take for true (`endless_run`); one of them
+goes wrong in the middle, so that every dissection has to be made. Receipts are of a development
+chain, Osaka rules.
 Source: design/engineering.md, "Benchmarks".
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from pekanu.bench.endless_run import EndlessRun
+from pekanu.bench.endless_run import INPUT, LOOP_BEGINS, EndlessRun
 from pekanu.chain import Call, Receipt
 from pekanu.chain.referee_contract import RefereeContract
 from pekanu.crypto.merkle import region_root
@@ -28,8 +29,8 @@ from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei
 
 STEPS: Final = 1 << 40
 #: The first false states: in the middle of everything, after an addition, and after a store, whose
-#: proof is among the longest.
-ADDITION: Final = 5 + 3 * 0x33_1234_5678 + 1
+#: proof is the longest.
+ADDITION: Final = LOOP_BEGINS + 3 * 0x33_1234_5678 + 1
 STORE: Final = ADDITION + 1
 BOND: Final = Wei(10**15)
 _PRICE, _STAKE = Wei(10**16), Wei(4 * 10**16)
@@ -40,13 +41,10 @@ Send: TypeAlias = Callable[[Side, Call], Awaitable[Receipt]]
 
 @dataclass(kw_only=True)
 class Duel:
-    """A task with a false claim, and both parties' knowledge."""
+    """A disputed task, and what each party takes for true."""
 
-    worker: Address
-    challenger: Address
     referee: RefereeContract
-    true: EndlessRun
-    false: EndlessRun
+    runs: Mapping[Side, EndlessRun]
     task: Task = field(init=False)
     terms: Terms = field(init=False)
     claim: Claim = field(init=False)
@@ -55,8 +53,8 @@ class Duel:
     def build_task(self, client: Address, now: Seconds) -> Task:
         """Return the task; its claim is built with it."""
         self.terms = Terms(
-            program_id=self.true.program.id,
-            inputs_root=region_root(b""),
+            program_id=self.program.id,
+            inputs_root=region_root(INPUT),
             max_steps=STEPS,
             bond=BOND,
             clock=Seconds(24 * 3600),
@@ -78,7 +76,7 @@ class Duel:
             chunk_fee=Wei(10**13),
             salt=Hash32(secrets.token_bytes(32)),
         )
-        self.result = build_result(self.false.get_state(STEPS))
+        self.result = build_result(self.runs[Side.WORKER].get_state(STEPS))
         self.claim = Claim(
             results_root=self.result.leaf(),
             ciphertext_root=Hash32(secrets.token_bytes(32)),
@@ -101,38 +99,41 @@ class Duel:
             events += self.referee.read(receipt.logs)
         return history, spent
 
+    @property
+    def program(self) -> ProgramParts:
+        """What both have run."""
+        return ProgramParts.from_program(self.runs[Side.WORKER].program)
+
     def _tell(self, events: list[DisputeEvent]) -> History:
-        item = self._build_item()
-        history = tell(events, item.get_asked(self.terms).hash())
+        asked = self._build_item().get_asked(self.program, self.terms.first_extension)
+        history = tell(events, asked.hash())
         if history is None:
             message = "the challenge left no event"
             raise RuntimeError(message)
         return history
 
     def _plan(self, history: History, side: Side) -> Move:
-        run, sender = (
-            (self.false, self.worker) if side is Side.WORKER else (self.true, self.challenger)
-        )
+        run, sender = self.runs[side], history.dispute.place.mover
         plan = choose(history.dispute, side, run, Seconds(0))
-        program = ProgramParts.from_program(run.program)
         match plan:
             case ShowEnding(points=points):
                 return Open(
                     sender=sender,
-                    terms=self.terms,
-                    program=program,
+                    first_extension=self.terms.first_extension,
+                    program=self.program,
                     item=self._build_item(),
                     ending=build_ending(run.get_state(STEPS)),
-                    points=points,
+                    points=points[:-1],
                 )
-            case Narrow(pick=pick, points=points):
-                return Dissect(sender=sender, pick=pick, points=points)
-            case ProveStep(pick=pick, step=step):
+            case Narrow(before=before, part=part, start=start, points=points):
+                return Dissect(sender=sender, before=before, part=part, start=start, points=points)
+            case ProveStep(shown=shown, index=index, step=step):
                 proof = build_proof(run.program, run.get_state(step))
                 return Prove(
                     sender=sender,
-                    pick=pick,
-                    program=program,
+                    shown=shown,
+                    index=index,
+                    program=self.program,
                     proof=proof,
                     after=run.get_roots([step + 1])[0],
                 )
@@ -145,5 +146,5 @@ class Duel:
             count=1,
             index=0,
             result=self.result,
-            input_root=region_root(b""),
+            input_root=region_root(INPUT),
         )

@@ -1,91 +1,117 @@
 """A program that never ends and whose every state is known at once, however far away.
 
-It writes an output, then counts in memory for ever: three instructions a turn. Text and memory are
-as full as those of a program of some size, so that its proofs are as long.
+It fills its registers and the largest output, then counts in memory for ever: three instructions a
+turn. No sibling on the paths of its loop is a root of zeros, so that its proofs are as long as any.
 Not here: the dispute that is played over it (`dispute`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from pekanu.crypto.keccak import keccak256
+from pekanu.bench.step_proof import fill, list_neighbours, read_word
+from pekanu.machine.isa import (
+    LEAF_SIZE,
+    MAX_CONTENT_SIZE,
+    OUTPUT_BASE,
+    REGION_DEPTH,
+    TEXT_DEPTH,
+)
 from pekanu.machine.program import Program, get_initial_state
-from pekanu.machine.state import MachineState
+from pekanu.machine.state import REGISTERS, MachineState
 from pekanu.machine.step import step
 from pekanu.types import Hash32
 
-#: Where text begins and how much there is: 64 KiB.
-_TEXT: Final = 0x10000
-_TEXT_SIZE: Final = 1 << 16
-#: Where the image begins and how much there is, the counter's leaf at its beginning: 2 MiB.
-_IMAGE: Final = 0x20_0000
-_IMAGE_SIZE: Final = 1 << 21
-_START: Final = (
-    0x0C00_02B7,  # lui x5, 0xc000: the output
-    0x0200_0313,  # addi x6, x0, 32
-    0x0062_A023,  # sw x6, 0(x5)
-    0x0262_A023,  # sw x6, 32(x5)
-    0x0020_0137,  # lui x2, 0x200: the image
-)
+#: Leaves of text and memory, in the midst of others.
+_LOOP_LEAF: Final = 0x5_5555
+_COUNT_LEAF: Final = 0x5_5555
+#: What it is run on, so that the input region is none of zeros.
+INPUT: Final = b"Pekanu"
+_COUNT, _ADDRESS, _MARK = 1, 2, 7
+_FIXED: Final = {_COUNT: 0, _ADDRESS: _COUNT_LEAF * LEAF_SIZE}
 _LOOP: Final = (
     0x0010_8093,  # addi x1, x1, 1
     0x0011_2023,  # sw x1, 0(x2)
     0xFF9F_F06F,  # jal x0, -8
 )
-_COUNTER, _MARK = 1, 7
 
 
 class EndlessRun:
     """The states of the program by step; of a false run, from some step on, with another register.
 
     Args:
-        departs: The step of the first false state, or None.
+        departs: The step of the first false state, in the loop; or None.
     """
 
     def __init__(self, departs: int | None = None) -> None:
         """Run up to the loop."""
         self.program = _build_program()
         self._departs = departs
-        self._early = [get_initial_state(self.program, b"")]
-        for _ in _START:
+        self._early = [get_initial_state(self.program, INPUT)]
+        for _ in range(LOOP_BEGINS):
             state = self._early[-1].copy()
             step(self.program, state)
             self._early.append(state)
 
     def get_state(self, place: int) -> MachineState:
         """Return the state at a step."""
-        past = place - len(_START)
+        past = place - LOOP_BEGINS
         if past <= 0:
-            state = self._early[place].copy()
-        else:
-            state = self._early[-1]
-            turns, rest = divmod(past, len(_LOOP))
-            state.registers[_COUNTER] = (turns + (rest > 0)) & 0xFFFF_FFFF
-            state.pc = _TEXT + 4 * (len(_START) + rest)
-            stored = (turns + (rest > 1)) & 0xFFFF_FFFF
-            if stored:
-                state.memory.write(_IMAGE, stored.to_bytes(4, "little"))
-        if self._departs is not None:
-            state.registers[_MARK] = 0x55 if place >= self._departs else 0
+            return self._early[place].copy()
+        state = self._early[-1]
+        turns, rest = divmod(past, len(_LOOP))
+        state.registers[_COUNT] = (turns + (rest > 0)) & 0xFFFF_FFFF
+        state.registers[_MARK] = read_word(_MARK) ^ self._is_false(place)
+        state.pc = _LOOP_LEAF * LEAF_SIZE + 4 * rest
+        stored = (turns + (rest > 1)) & 0xFFFF_FFFF
+        state.memory.write(_COUNT_LEAF * LEAF_SIZE, stored.to_bytes(4, "little"))
         return state
+
+    def _is_false(self, place: int) -> bool:
+        return self._departs is not None and place >= self._departs
 
     def get_roots(self, steps: Sequence[int]) -> list[Hash32]:
         """Return the roots of the states at some steps."""
         return [self.get_state(place).root for place in steps]
 
 
+def _write_start() -> Iterator[int]:
+    """Yield the instructions before the loop."""
+    for leaf in (0, *list_neighbours(0, REGION_DEPTH)):
+        yield from _write_load(5, OUTPUT_BASE + leaf * LEAF_SIZE)
+        yield from _write_load(6, read_word(leaf) if leaf else MAX_CONTENT_SIZE)
+        yield 0x0062_A023  # sw x6, 0(x5)
+    for register in range(1, REGISTERS):
+        yield from _write_load(register, _FIXED.get(register, read_word(register)))
+
+
+def _write_load(register: int, number: int) -> Iterator[int]:
+    """Yield `lui` and `addi`, which load a number into a register."""
+    low = number & 0xFFF
+    high = (number + 0x800 & 0xFFFF_FFFF) >> 12
+    yield high << 12 | register << 7 | 0x37
+    yield low << 20 | register << 15 | register << 7 | 0x13
+
+
 def _build_program() -> Program:
-    words = b"".join(word.to_bytes(4, "little") for word in (*_START, *_LOOP))
-    return Program(
-        text=((_TEXT, words + _fill(_TEXT_SIZE - len(words))),),
-        image=((_IMAGE, _fill(_IMAGE_SIZE)),),
-        entry=_TEXT,
-    )
+    words = b"".join(word.to_bytes(4, "little") for word in (*_write_start(), *_LOOP))
+    loop = _LOOP_LEAF * LEAF_SIZE
+    entry = loop - 4 * LOOP_BEGINS
+    code = bytes(entry % LEAF_SIZE) + words
+    code += bytes(-len(code) % LEAF_SIZE)
+    text = {
+        entry // LEAF_SIZE + place // LEAF_SIZE: code[place : place + LEAF_SIZE]
+        for place in range(0, len(code), LEAF_SIZE)
+    }
+    text = {leaf: fill(leaf) for leaf in list_neighbours(_LOOP_LEAF, TEXT_DEPTH)} | text
+    image = {leaf: fill(leaf) for leaf in list_neighbours(_COUNT_LEAF, REGION_DEPTH)}
+    return Program(text=_list(text), image=_list(image), entry=entry)
 
 
-def _fill(size: int) -> bytes:
-    """Return bytes that look random, always the same ones."""
-    count = -(-size // 32)
-    return b"".join(keccak256(place.to_bytes(4, "big")) for place in range(count))[:size]
+def _list(leaves: dict[int, bytes]) -> tuple[tuple[int, bytes], ...]:
+    return tuple((leaf * LEAF_SIZE, content) for leaf, content in sorted(leaves.items()))
+
+
+#: Steps before the loop.
+LOOP_BEGINS: Final = len(list(_write_start()))

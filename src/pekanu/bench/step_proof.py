@@ -29,26 +29,31 @@ def build_worst_proof() -> StepProof:
 
 def build_worst_state() -> tuple[Program, MachineState]:
     """Return the program, and the state whose next step is to be proved."""
-    text = {index: _fill(index) for index in _list_neighbours(_TEXT_LEAF, TEXT_DEPTH)}
-    text[_TEXT_LEAF] = _STORE.to_bytes(4, "little") + _fill(_TEXT_LEAF)[4:]
+    text = {index: fill(index) for index in list_neighbours(_TEXT_LEAF, TEXT_DEPTH)}
+    text[_TEXT_LEAF] = _STORE.to_bytes(4, "little") + fill(_TEXT_LEAF)[4:]
     program = Program(
         text=tuple((index * LEAF_SIZE, leaf) for index, leaf in sorted(text.items())),
         image=(),
         entry=_TEXT_LEAF * LEAF_SIZE,
     )
     memory = Memory()
-    for index in (_MEMORY_LEAF, *_list_neighbours(_MEMORY_LEAF, MEMORY_DEPTH)):
-        memory.write(index * LEAF_SIZE, _fill(index))
-    registers = [0] + [int.from_bytes(_fill(index)[:4], "big") for index in range(1, 32)]
+    for index in (_MEMORY_LEAF, *list_neighbours(_MEMORY_LEAF, MEMORY_DEPTH)):
+        memory.write(index * LEAF_SIZE, fill(index))
+    registers = [0] + [read_word(index) for index in range(1, 32)]
     registers[1] = _MEMORY_LEAF * LEAF_SIZE & WORD_MASK
     return program, MachineState(pc=program.entry, registers=registers, memory=memory)
 
 
-def _list_neighbours(leaf: int, depth: int) -> list[int]:
+def list_neighbours(leaf: int, depth: int) -> list[int]:
     """Return a leaf below each sibling on the way up from one."""
     return [leaf ^ (1 << height) for height in range(depth)]
 
 
-def _fill(index: int) -> bytes:
+def read_word(index: int) -> int:
+    """Return a word that looks random."""
+    return int.from_bytes(fill(index)[:4], "big")
+
+
+def fill(index: int) -> bytes:
     """Return 32 bytes that look random, none of them zero."""
     return bytes(byte | 1 for byte in keccak256(index.to_bytes(4, "big")))

@@ -6,7 +6,7 @@ Functions build calls and send nothing; views ask the chain.
 from __future__ import annotations
 
 from dataclasses import astuple
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from pekanu import contracts
 from pekanu.chain.block import Log
@@ -16,10 +16,22 @@ from pekanu.chain.referee_events import decode_referee_events
 from pekanu.dispute.dissection import pad
 from pekanu.dispute.game import Dispute
 from pekanu.dispute.history import DisputeEvent
-from pekanu.dispute.moves import Challenge, Dissect, Move, Open, Prove, TimeOut, encode_proof
+from pekanu.dispute.moves import (
+    Challenge,
+    Dissect,
+    Expose,
+    Move,
+    Open,
+    Prove,
+    TimeOut,
+    encode_proof,
+)
 from pekanu.market.claim import Claim
 from pekanu.market.task import Task, Terms
 from pekanu.types import Address, Hash32, Wei
+
+#: Moves that are made in a bisection of another contract too.
+BisectionMove: TypeAlias = Dissect | Expose | Prove | TimeOut
 
 
 class RefereeContract:
@@ -63,15 +75,23 @@ class RefereeContract:
                 return self._build(
                     "open",
                     place.to_words(),
-                    astuple(terms),
+                    move.first_extension,
                     move.program.to_abi(),
                     move.item.to_abi(),
                     move.ending.to_abi(),
                     pad(move.points),
                 )
             case Dissect():
-                picked = move.pick.to_abi()
-                return self._build("dissect", place.to_words(), picked, pad(move.points))
+                return self._dissect(dispute, move)
+            case Expose():
+                return self._build(
+                    "expose",
+                    place.to_words(),
+                    place.mover,
+                    move.answered.to_abi(),
+                    move.shown.to_abi(),
+                    task.to_abi(),
+                )
             case TimeOut():
                 return self._build(
                     "time_out", place.to_words(), place.mover, dispute.root, task.to_abi()
@@ -81,7 +101,8 @@ class RefereeContract:
                     "prove",
                     place.to_words(),
                     place.mover,
-                    move.pick.to_abi(),
+                    move.shown.to_abi(),
+                    move.index,
                     encode_proof(move.proof),
                     task.to_abi(),
                     astuple(terms),
@@ -91,7 +112,7 @@ class RefereeContract:
                 assert_never(move)
 
     def move_bisection(
-        self, dispute: Dispute, move: Dissect | Prove | TimeOut, opener: Address, key: Hash32
+        self, dispute: Dispute, move: BisectionMove, opener: Address, key: Hash32
     ) -> Call:
         """Build: a move of a bisection that another contract opened.
 
@@ -104,8 +125,12 @@ class RefereeContract:
         place = dispute.place
         match move:
             case Dissect():
-                picked = move.pick.to_abi()
-                return self._build("dissect", place.to_words(), picked, pad(move.points))
+                return self._dissect(dispute, move)
+            case Expose():
+                answered, shown = move.answered.to_abi(), move.shown.to_abi()
+                return self._build(
+                    "expose_bisection", place.to_words(), place.mover, answered, shown
+                )
             case TimeOut():
                 return self._build(
                     "time_out_bisection", place.to_words(), place.mover, dispute.root
@@ -115,7 +140,8 @@ class RefereeContract:
                     "prove_bisection",
                     place.to_words(),
                     place.mover,
-                    move.pick.to_abi(),
+                    move.shown.to_abi(),
+                    move.index,
                     encode_proof(move.proof),
                     opener,
                     key,
@@ -123,6 +149,10 @@ class RefereeContract:
                 )
             case _:
                 assert_never(move)
+
+    def _dissect(self, dispute: Dispute, move: Dissect) -> Call:
+        shown = move.before, move.part, move.start, pad(move.points)
+        return self._build("dissect", dispute.place.to_words(), shown)
 
     async def fetch_commitment(self, dispute: Hash32, block: str = "latest") -> Hash32:
         """Return what is stored of a dispute; `Outcome.commitment` once it is over."""

@@ -31,6 +31,7 @@ REFEREE_EVENTS: Final[dict[str, type[DisputeEvent]]] = {
         history.BisectionOpened,
         history.Opened,
         history.Dissected,
+        history.Exposed,
         history.Proved,
         history.TimedOut,
         history.Ruled,

@@ -17,7 +17,7 @@ from pekanu.machine.witness import STATE_ABI, WITNESS_ABI
 from pekanu.types import Hash32
 
 #: The calls that prove, with the place of the proof among their arguments.
-_CALLS: Final = {"prove": 3, "prove_bisection": 3}
+_CALLS: Final = {"prove": 4, "prove_bisection": 4}
 
 
 async def fetch_shown_step(chain: Connection, transaction: Hash32) -> ShownStep | None:

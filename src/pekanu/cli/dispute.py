@@ -137,11 +137,18 @@ def print_story(story: DisputeStory, now: int) -> None:
 def _describe_state(story: DisputeStory) -> str:
     if story.outcome is not None:
         ruling = "against the worker" if story.outcome.name == "REFUTED" else "for the worker"
-        how = "by its clock" if story.timed_out else "by one instruction"
-        return f"ruled {ruling}, {how}"
+        return f"ruled {ruling}, {_describe_ending(story)}"
     if not story.is_opened:
         return "the worker must open its claim"
     return f"the {story.turn.name.lower()} must move" if story.turn else ""
+
+
+def _describe_ending(story: DisputeStory) -> str:
+    if story.timed_out is not None:
+        return "by its clock"
+    if story.exposed is not None:
+        return f"for the {story.exposed.name.lower()} disputed nothing"
+    return "by one instruction"
 
 
 def _describe_interval(story: DisputeStory) -> str:
@@ -243,6 +250,7 @@ def _to_json(story: DisputeStory, now: int) -> dict[str, Any]:
         "clocks": {"worker": story.worker_left, "challenger": story.challenger_left},
         "outcome": story.outcome.name.lower() if story.outcome else None,
         "timed_out": story.timed_out.name.lower() if story.timed_out else None,
+        "exposed": story.exposed.name.lower() if story.exposed else None,
         "moves": [_move_to_json(move) for move in story.moves],
         "proved": _proof_to_json(story),
     }

@@ -89,6 +89,7 @@ event Dissected:  # a part of the last dissection was disputed by a dissection o
     dispute: indexed(bytes32)
     index: uint256
     clocks: uint256
+    start: bytes32
     points: bytes32[disputes.POINTS]
 
 event Proved:  # a step was executed
@@ -98,6 +99,10 @@ event Proved:  # a step was executed
     claimed: bytes32
     after: bytes32
 
+event Exposed:  # the last dissection was not of the part that it was to be of
+    dispute: indexed(bytes32)
+    author: indexed(address)
+
 event TimedOut:  # the party that owed the move has lost by its clock
     dispute: indexed(bytes32)
     mover: indexed(address)
@@ -105,6 +110,15 @@ event TimedOut:  # the party that owed the move has lost by its clock
 event Ruled:  # it is over
     dispute: indexed(bytes32)
     is_refuted: bool
+
+#: What a challenge asks a worker for: an item of its claim, and whose input and program it is of.
+struct Asked:
+    results_root: bytes32
+    program_id: bytes32
+    inputs_root: bytes32
+    first_extension: uint256
+    count: uint256
+    index: uint256
 
 #: What a worker shows to open an item of its claim.
 struct Item:
@@ -223,15 +237,23 @@ def challenge(
         extension=convert(terms.extension, uint256),
         last_extension=convert(terms.last_extension, uint256),
     )
-    dispute = disputes.start_turn(
-        dispute, disputes.OPENING, block.timestamp, convert(terms.first_extension, uint256)
-    )
     id: bytes32 = disputes.get_id(dispute)
     assert self.disputes_[id] == empty(bytes32), "referee: number used"
-    place: disputes.Place = disputes.pack(dispute)
+    place: disputes.Place = disputes.start_turn(
+        dispute, disputes.OPENING, block.timestamp, convert(terms.first_extension, uint256)
+    )
     self.disputes_[id] = disputes.get_commitment(
         place,
-        self._get_asked(claim.results_root, task.terms, convert(task.count, uint256), item),
+        self._get_asked(
+            Asked(
+                results_root=claim.results_root,
+                program_id=terms.program_id,
+                inputs_root=terms.inputs_root,
+                first_extension=convert(terms.first_extension, uint256),
+                count=convert(task.count, uint256),
+                index=item,
+            )
+        ),
     )
     log Challenged(
         dispute=id,
@@ -267,20 +289,18 @@ def _get_bond(
 
 @internal
 @pure
-def _get_asked(
-    results_root: bytes32, terms_hash: bytes32, count: uint256, item: uint256
-) -> bytes32:
+def _get_asked(asked: Asked) -> bytes32:
     """
     @notice What stands for the item that is to be opened.
     """
-    return keccak256(abi_encode(results_root, terms_hash, count, item))
+    return keccak256(abi_encode(asked))
 
 
 @external
 @reentrant
 def open(
     place: disputes.Place,
-    terms: terms_lib.Terms,
+    first_extension: uint256,
     program: terms_lib.Program,
     item: Item,
     ending: endings.Ending,
@@ -289,35 +309,37 @@ def open(
     """
     @notice Show the challenged item's result, that it is the one of a final state, and the states at
             the ends of equal parts of the run. The worker alone.
-    @dev The first state is derived here, never shown.
-    @param points The last is the final state.
+    @dev The first state is derived here, never shown; the last is the one that the result names.
+    @param first_extension The terms'.
+    @param points The states at the ends of the parts but the last.
     """
     dispute: disputes.Dispute = disputes.unpack(place, msg.sender)
-    results_root: bytes32 = merkle.root_of_path(
-        seal.result_leaf(item.result), item.index, item.result_path
+    asked: Asked = Asked(
+        results_root=merkle.root_of_path(
+            seal.result_leaf(item.result), item.index, item.result_path
+        ),
+        program_id=terms_lib.get_program_id(program),
+        inputs_root=merkle.root_of_path(item.input_root, item.index, item.input_path),
+        first_extension=first_extension,
+        count=item.count,
+        index=item.index,
     )
     id: bytes32 = disputes.get_id(dispute)
-    self._check_turn(
-        id,
-        place,
-        dispute.deadline,
-        self._get_asked(results_root, terms_lib.get_hash(terms), item.count, item.index),
-    )
+    self._check_turn(id, place, dispute.deadline, self._get_asked(asked))
     assert dispute.turn == disputes.OPENING, "referee: opened before"
-    assert terms_lib.is_program(terms.program_id, program), "referee: other program"
-    assert len(item.result_path) == merkle.depth_of(item.count), "referee: other depth"
-    assert len(item.input_path) == merkle.depth_of(item.count), "referee: other depth"
-    assert (
-        merkle.root_of_path(item.input_root, item.index, item.input_path) == terms.inputs_root
-    ), "referee: other input"
+    depth: uint256 = merkle.depth_of(item.count)
+    assert len(item.result_path) == depth, "referee: other depth"
+    assert len(item.input_path) == depth, "referee: other depth"
     endings.check(item.result, ending)
     parts: uint256 = disputes.count_parts(dispute.first, dispute.last)
-    assert points[parts - 1] == item.result.evidence, "referee: other final state"
+    disputes.check_points(points, parts - 1)
+    all_points: bytes32[disputes.POINTS] = points
+    all_points[parts - 1] = item.result.evidence
     start: bytes32 = endings.get_first_root(program, item.input_root)
     opened: disputes.Place = self._pass_turn(
-        id, dispute, disputes.get_root(start, points, parts), convert(terms.first_extension, uint256)
+        id, dispute, self._get_first(start, all_points, parts), first_extension
     )
-    log Opened(dispute=id, start=start, points=points, place=opened)
+    log Opened(dispute=id, start=start, points=all_points, place=opened)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -327,36 +349,60 @@ def open(
 
 @external
 @reentrant
-def dissect(
-    place: disputes.Place, pick: disputes.Pick, points: bytes32[disputes.POINTS]
-):
+def dissect(place: disputes.Place, shown: disputes.Dissection):
     """
     @notice Dispute the end of a part of the other's last dissection, of which the start is agreed, by
             a dissection of that part. The party that owes the move alone.
-    @param points The states at the ends of its parts; the last differs from the part's.
+    @dev That it starts where the part does, and ends elsewhere, is not shown: that would take the
+         dissection before it at every move. Whoever's does not loses by expose.
     """
     dispute: disputes.Dispute = disputes.unpack(place, msg.sender)
     id: bytes32 = disputes.get_id(dispute)
-    self._check_turn(id, place, dispute.deadline, disputes.get_root_of_pick(pick))
-    first: uint256 = 0
-    last: uint256 = 0
-    first, last = self._get_part(dispute.turn, dispute.first, dispute.last, pick.index)
-    assert last - first > 1, "referee: one step is proved"
-    parts: uint256 = disputes.count_parts(first, last)
-    assert points[parts - 1] != pick.states[(pick.index & 1) + 1], "referee: nothing disputed"
-    dispute.first = first
-    dispute.last = last
+    self._check_turn(id, place, dispute.deadline, shown.before)
+    dispute.first, dispute.last = self._get_part(dispute, shown.part)
+    parts: uint256 = disputes.count_parts(dispute.first, dispute.last)
+    assert parts > 1, "referee: one step is proved"
+    disputes.check_points(shown.points, parts)
     passed: disputes.Place = self._pass_turn(
-        id, dispute, disputes.get_root(pick.states[pick.index & 1], points, parts), dispute.extension
+        id, dispute, disputes.get_root(shown), dispute.extension
     )
-    log Dissected(dispute=id, index=pick.index, clocks=passed.clocks, points=points)
+    log Dissected(
+        dispute=id,
+        index=shown.part,
+        clocks=passed.clocks,
+        start=shown.start,
+        points=shown.points,
+    )
+
+
+@external
+def expose(
+    place: disputes.Place,
+    mover: address,
+    answered: disputes.Dissection,
+    shown: disputes.Dissection,
+    task: task_lib.Task,
+):
+    """
+    @notice Show that the last dissection does not start where the part does that it is of, or ends
+            where that does: it disputes nothing. Its author loses. By anyone.
+    @param mover The party that owes the move.
+    @param answered The dissection before the last.
+    @param shown The last.
+    """
+    assert place.number < FOREIGN, "referee: not of the market"
+    id: bytes32 = empty(bytes32)
+    is_refuted: bool = False
+    id, is_refuted = self._expose(place, mover, answered, shown)
+    self._rule(id, is_refuted, task)
 
 
 @external
 def prove(
     place: disputes.Place,
     mover: address,
-    pick: disputes.Pick,
+    shown: disputes.Dissection,
+    index: uint256,
     proof: Bytes[MAX_PROOF],
     task: task_lib.Task,
     terms: terms_lib.Terms,
@@ -367,14 +413,16 @@ def prove(
             the end follows, the party that owed the move, for it had nothing to dispute. By anyone; for
             the second, where there is another part that could be disputed, by that party.
     @param mover The party that owes the move.
+    @param shown The last dissection.
+    @param index Which part of it.
     @param proof The last two arguments of MachineStep.step, in the ABI's encoding.
     """
     assert place.number < FOREIGN, "referee: not of the market"
     assert terms_lib.get_hash(terms) == task.terms, "referee: other terms"
-    assert terms_lib.is_program(terms.program_id, program), "referee: other program"
+    assert terms_lib.get_program_id(program) == terms.program_id, "referee: other program"
     id: bytes32 = empty(bytes32)
     is_refuted: bool = False
-    id, is_refuted = self._prove(place, mover, pick, proof, program.text_root)
+    id, is_refuted = self._prove(place, mover, shown, index, proof, program.text_root)
     self._rule(id, is_refuted, task)
 
 
@@ -400,9 +448,10 @@ def _check_position(id: bytes32, place: disputes.Place, root: bytes32):
     @notice Refuse a move for a position at which the dispute does not stand.
     """
     stored: bytes32 = self.disputes_[id]
-    assert stored != empty(bytes32), "referee: no such dispute"
-    assert stored != UPHELD and stored != REFUTED, "referee: over"
-    assert stored == disputes.get_commitment(place, root), "referee: other position"
+    if stored != disputes.get_commitment(place, root):
+        assert stored != empty(bytes32), "referee: no such dispute"
+        assert stored != UPHELD and stored != REFUTED, "referee: over"
+        raise "referee: other position"
 
 
 @internal
@@ -417,13 +466,24 @@ def _check_turn(id: bytes32, place: disputes.Place, deadline: uint256, root: byt
 
 @internal
 @pure
-def _get_part(turn: uint256, first: uint256, last: uint256, index: uint256) -> (uint256, uint256):
+def _get_part(dispute: disputes.Dispute, index: uint256) -> (uint256, uint256):
     """
     @notice The steps of the part that is picked.
     """
-    assert turn != disputes.OPENING, "referee: not opened"
-    assert index < disputes.count_parts(first, last), "referee: no such part"
-    return disputes.get_point(first, last, index), disputes.get_point(first, last, index + 1)
+    assert dispute.turn != disputes.OPENING, "referee: not opened"
+    return disputes.get_part(dispute.first, dispute.last, index)
+
+
+@internal
+@pure
+def _get_first(start: bytes32, points: bytes32[disputes.POINTS], parts: uint256) -> bytes32:
+    """
+    @notice The root of a dispute's first dissection.
+    """
+    disputes.check_points(points, parts)
+    return disputes.get_root(
+        disputes.Dissection(before=empty(bytes32), part=0, start=start, points=points)
+    )
 
 
 @internal
@@ -433,14 +493,7 @@ def _pass_turn(
     """
     @notice Store a dissection and give the other party the move.
     """
-    turn: uint256 = disputes.CHALLENGERS
-    if dispute.turn == disputes.CHALLENGERS:
-        turn = disputes.WORKERS
-    passed: disputes.Place = disputes.pack(
-        disputes.start_turn(
-            disputes.end_turn(dispute, block.timestamp), turn, block.timestamp, extension
-        )
-    )
+    passed: disputes.Place = disputes.pass_turn(dispute, block.timestamp, extension)
     self.disputes_[id] = disputes.get_commitment(passed, root)
     return passed
 
@@ -449,7 +502,8 @@ def _pass_turn(
 def _prove(
     place: disputes.Place,
     mover: address,
-    pick: disputes.Pick,
+    shown: disputes.Dissection,
+    index: uint256,
     proof: Bytes[MAX_PROOF],
     text_root: bytes32,
 ) -> (bytes32, bool):
@@ -458,13 +512,13 @@ def _prove(
     """
     dispute: disputes.Dispute = disputes.unpack(place, mover)
     id: bytes32 = disputes.get_id(dispute)
-    self._check_turn(id, place, dispute.deadline, disputes.get_root_of_pick(pick))
+    self._check_turn(id, place, dispute.deadline, disputes.get_root(shown))
     first: uint256 = 0
     last: uint256 = 0
-    first, last = self._get_part(dispute.turn, dispute.first, dispute.last, pick.index)
+    first, last = self._get_part(dispute, index)
     assert last - first == 1, "referee: more than one step"
-    start: bytes32 = pick.states[pick.index & 1]
-    end: bytes32 = pick.states[(pick.index & 1) + 1]
+    start: bytes32 = disputes.get_start(shown, index)
+    end: bytes32 = shown.points[index]
     after: bytes32 = self._step(start, text_root, proof)
     is_movers_loss: bool = after == end
     if is_movers_loss:
@@ -494,6 +548,31 @@ def _step(before: bytes32, text_root: bytes32, proof: Bytes[MAX_PROOF]) -> bytes
         raw_revert(answer)
     assert success and len(answer) == 32, "referee: no step"
     return extract32(answer, 0)
+
+
+@internal
+def _expose(
+    place: disputes.Place,
+    mover: address,
+    answered: disputes.Dissection,
+    shown: disputes.Dissection,
+) -> (bytes32, bool):
+    """
+    @notice The dispute's id, and whether it is the worker's dissection that disputes nothing.
+    """
+    dispute: disputes.Dispute = disputes.unpack(place, mover)
+    id: bytes32 = disputes.get_id(dispute)
+    self._check_turn(id, place, dispute.deadline, disputes.get_root(shown))
+    assert dispute.turn != disputes.OPENING, "referee: not opened"
+    assert disputes.get_root(answered) == shown.before, "referee: not answered"
+    last: uint256 = disputes.count_parts(dispute.first, dispute.last) - 1
+    assert (
+        shown.start != disputes.get_start(answered, shown.part)
+        or shown.points[last] == answered.points[shown.part]
+    ), "referee: it disputes something"
+    is_workers: bool = dispute.turn == disputes.CHALLENGERS
+    log Exposed(dispute=id, author=dispute.worker if is_workers else dispute.challenger)
+    return id, is_workers
 
 
 @internal
@@ -572,15 +651,15 @@ def open_bisection(
     id: bytes32 = disputes.get_id(dispute)
     assert self.disputes_[id] == empty(bytes32), "referee: number used"
     parts: uint256 = disputes.count_parts(dispute.first, dispute.last)
-    place: disputes.Place = disputes.pack(
-        disputes.start_turn(
-            dispute,
-            disputes.CHALLENGERS,
-            block.timestamp,
-            convert(clocks.first_extension, uint256),
-        )
+    place: disputes.Place = disputes.start_turn(
+        dispute,
+        disputes.CHALLENGERS,
+        block.timestamp,
+        convert(clocks.first_extension, uint256),
     )
-    self.disputes_[id] = disputes.get_commitment(place, disputes.get_root(start, points, parts))
+    self.disputes_[id] = disputes.get_commitment(
+        place, self._get_first(start, points, parts)
+    )
     log BisectionOpened(
         dispute=id,
         opener=msg.sender,
@@ -597,7 +676,8 @@ def open_bisection(
 def prove_bisection(
     place: disputes.Place,
     mover: address,
-    pick: disputes.Pick,
+    shown: disputes.Dissection,
+    index: uint256,
     proof: Bytes[MAX_PROOF],
     opener: address,
     key: bytes32,
@@ -609,7 +689,24 @@ def prove_bisection(
     assert place.number == self._get_number(opener, key, text_root), "referee: other bisection"
     id: bytes32 = empty(bytes32)
     is_refuted: bool = False
-    id, is_refuted = self._prove(place, mover, pick, proof, text_root)
+    id, is_refuted = self._prove(place, mover, shown, index, proof, text_root)
+    self._end(id, is_refuted)
+
+
+@external
+def expose_bisection(
+    place: disputes.Place,
+    mover: address,
+    answered: disputes.Dissection,
+    shown: disputes.Dissection,
+):
+    """
+    @notice Expose a dissection of a bisection that another contract opened; else as expose.
+    """
+    assert place.number >= FOREIGN, "referee: of the market"
+    id: bytes32 = empty(bytes32)
+    is_refuted: bool = False
+    id, is_refuted = self._expose(place, mover, answered, shown)
     self._end(id, is_refuted)
 
 

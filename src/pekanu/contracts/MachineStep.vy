@@ -79,22 +79,22 @@ def step(
         return state_lib.get_root(state_lib.trap(state, cause))
     index: uint256 = access.get_address(state, instruction) >> 5
     mask: uint256 = witness.mask >> isa.TEXT_DEPTH
-    first: uint256 = used
     leaf = paths.reverse(convert(witness.memory_leaf, uint256))
-    root, used = paths.get_root_of_path(
-        leaf, index, isa.MEMORY_DEPTH, mask, witness.siblings, first
-    )
-    assert root == state.memory_root, "step: not the memory"
-    assert mask >> isa.MEMORY_DEPTH == 0, "step: unused siblings"
-    assert used == len(witness.siblings), "step: unused siblings"
     after: state_lib.State = state
     if access.is_access(instruction, isa.LOADS):
         after = loads.execute(state, instruction, leaf)
-    else:
-        after, leaf = stores.execute(state, instruction, leaf)
-        after.memory_root, used = paths.get_root_of_path(
-            leaf, index, isa.MEMORY_DEPTH, mask, witness.siblings, first
+        root, used = paths.get_root_of_path(
+            leaf, index, isa.MEMORY_DEPTH, mask, witness.siblings, used
         )
+    else:
+        changed: uint256 = 0
+        after, changed = stores.execute(state, instruction, leaf)
+        root, after.memory_root, used = paths.get_roots_of_store(
+            leaf, changed, index, mask, witness.siblings, used
+        )
+    assert root == state.memory_root, "step: not the memory"
+    assert mask >> isa.MEMORY_DEPTH == 0, "step: unused siblings"
+    assert used == len(witness.siblings), "step: unused siblings"
     return state_lib.get_root(after)
 
 

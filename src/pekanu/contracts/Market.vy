@@ -925,7 +925,7 @@ def rule_against_worker(task: task_lib.Task, challenge: bytes32):
     bond: uint256 = 0
     id, state = self._load(task)
     challenger, bond = self._load_challenge(id, task, state, challenge)
-    self.challenges[id][challenge] = CLOSED
+    self.challenges[id][challenge] = 0  # none can be opened any more
     half: uint256 = task.stake // 2
     if (state.flags & STAKE_WAITS) != 0:
         state.flags = (state.flags ^ STAKE_WAITS) | STAKE_LOST

@@ -449,7 +449,7 @@ def defend(
         and target.image == keccak256(output)
     ), "ringers: other points"
     self._check_run(case, task, terms, run)
-    assert terms_lib.is_program(run.program_id, program), "ringers: other program"
+    assert terms_lib.get_program_id(program) == run.program_id, "ringers: other program"
     final: bytes32 = states[disputes.count_parts(0, convert(run.max_steps, uint256)) - 1]
     endings.check(
         seal.Result(

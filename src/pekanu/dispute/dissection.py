@@ -6,19 +6,18 @@ Twin: contracts/referees/disputes.vy. Source: design/referees.md, "BisectionRefe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from pekanu.crypto.keccak import keccak256
-from pekanu.dispute.errors import Refused, require
+from pekanu.dispute.errors import Refused
 from pekanu.types import ZERO_HASH, Hash32
 
 PARTS: Final = 16
-#: Points that calldata and events have room for; the pairs of parts are the leaves of the tree.
+#: Points that calldata and events have room for.
 POINTS: Final = 16
 
-PickWords: TypeAlias = tuple[int, tuple[Hash32, Hash32, Hash32], tuple[Hash32, ...]]
+DissectionWords: TypeAlias = tuple[Hash32, int, Hash32, tuple[Hash32, ...]]
 
 
 def count_parts(first: int, last: int, most: int = PARTS) -> int:
@@ -37,53 +36,6 @@ def get_ends(first: int, last: int, most: int = PARTS) -> list[int]:
     return [get_point(first, last, index + 1, most) for index in range(parts)]
 
 
-def get_root(start: Hash32, points: Sequence[Hash32]) -> Hash32:
-    """Return the root over the pairs of parts, each the hash of the three states at its ends.
-
-    Args:
-        start: The state at the beginning.
-        points: Those at the ends of the parts, as many as there are parts.
-    """
-    return _get_levels(start, points)[-1][0]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Pick:
-    """One part of a dissection: the states at the ends of its pair of parts, and their path."""
-
-    index: int
-    states: tuple[Hash32, Hash32, Hash32]
-    siblings: tuple[Hash32, ...]
-
-    @property
-    def start(self) -> Hash32:
-        """The state at which the part begins."""
-        return self.states[self.index & 1]
-
-    @property
-    def end(self) -> Hash32:
-        """The state at which it ends."""
-        return self.states[(self.index & 1) + 1]
-
-    def to_abi(self) -> PickWords:
-        """Return the contract's struct."""
-        return self.index, self.states, self.siblings
-
-    @property
-    def root(self) -> Hash32:
-        """The root that pair and path give.
-
-        Raises:
-            Refused: The path is not as high as the index.
-        """
-        node, position = keccak256(b"".join(self.states)), self.index >> 1
-        for sibling in self.siblings:
-            node = keccak256(sibling + node if position & 1 else node + sibling)
-            position >>= 1
-        require(position == 0, "no such part")
-        return node
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dissection:
     """The states that a party has claimed between two steps."""
@@ -93,6 +45,9 @@ class Dissection:
     start: Hash32
     #: At the ends of the parts.
     points: tuple[Hash32, ...]
+    #: Root of the dissection that it answers, zero if it is the first; and which part of that.
+    before: Hash32 = ZERO_HASH
+    part: int = 0
     #: Parts at most; other numbers than the contract's in tests alone.
     most: int = PARTS
 
@@ -103,8 +58,9 @@ class Dissection:
 
     @property
     def root(self) -> Hash32:
-        """What stands for it on chain."""
-        return get_root(self.start, self.points)
+        """What stands for it on chain, and with it for all before it."""
+        words = (self.before, self.part.to_bytes(32, "big"), self.start, *pad(self.points))
+        return keccak256(b"".join(words))
 
     @property
     def ends(self) -> list[int]:
@@ -118,36 +74,22 @@ class Dissection:
             get_point(self.first, self.last, index + 1, self.most),
         )
 
-    def pick(self, index: int) -> Pick:
-        """Return a part with its path."""
-        levels = _get_levels(self.start, self.points)
-        pair = index >> 1
-        return Pick(
-            index=index,
-            states=_get_pair((self.start, *pad(self.points)), pair),
-            siblings=tuple(nodes[(pair >> k) ^ 1] for k, nodes in enumerate(levels[:-1])),
+    def get_start(self, index: int) -> Hash32:
+        """Return the state at which a part begins."""
+        return self.points[index - 1] if index else self.start
+
+    def is_of(self, answered: Dissection) -> bool:
+        """Say whether it is of the part that it answers: starts where that does, ends elsewhere."""
+        return (
+            self.start == answered.get_start(self.part)
+            and self.points[-1] != answered.points[self.part]
         )
 
-    def to_abi(self) -> tuple[Hash32, ...]:
-        """Return the points, with zeros where there is no part."""
-        return pad(self.points)
+    def to_abi(self) -> DissectionWords:
+        """Return the contract's struct."""
+        return self.before, self.part, self.start, pad(self.points)
 
 
 def pad(points: tuple[Hash32, ...]) -> tuple[Hash32, ...]:
     """Return points with zeros where there is no part."""
     return points + (ZERO_HASH,) * (POINTS - len(points))
-
-
-def _get_pair(states: Sequence[Hash32], pair: int) -> tuple[Hash32, Hash32, Hash32]:
-    """Return the states at the ends of two parts."""
-    return states[2 * pair], states[2 * pair + 1], states[2 * pair + 2]
-
-
-def _get_levels(start: Hash32, points: Sequence[Hash32]) -> list[list[Hash32]]:
-    states = (start, *pad(tuple(points)))
-    levels = [[keccak256(b"".join(_get_pair(states, pair))) for pair in range(POINTS // 2)]]
-    while len(levels[-1]) > 1:
-        below = levels[-1]
-        places = range(0, len(below), 2)
-        levels.append([keccak256(below[place] + below[place + 1]) for place in places])
-    return levels

@@ -23,9 +23,10 @@ from pekanu.machine.isa import (
     MEMORY_SIZE,
     OUTPUT_BASE,
     REGION_DEPTH,
+    WORD_MASK,
 )
 from pekanu.machine.memory import PAGE_SIZE, Memory
-from pekanu.machine.program import Program
+from pekanu.machine.program import VERSION, Program
 from pekanu.machine.state import MachineState, pack_registers
 from pekanu.market.claim import Result
 from pekanu.types import ZERO_HASH, Hash32
@@ -55,6 +56,12 @@ class ProgramParts:
         """Return a program's."""
         return cls(text_root=program.text_root, image_root=program.image_root, entry=program.entry)
 
+    @property
+    def id(self) -> Hash32:
+        """The program id that commits to them."""
+        entry = self.entry.to_bytes(32, "big")
+        return keccak256(VERSION + self.text_root + self.image_root + entry)
+
     def to_abi(self) -> tuple[Hash32, Hash32, int]:
         """Return the contract's struct."""
         return self.text_root, self.image_root, self.entry
@@ -63,7 +70,8 @@ class ProgramParts:
         """Return the state at step 0 on an input."""
         empty = keccak256(EMPTY_REGION + EMPTY_REGION)
         memory_root = keccak256(keccak256(self.image_root + input_root) + empty)
-        return keccak256(memory_root + self.entry.to_bytes(128, "big") + bytes(32))
+        entry = self.entry & WORD_MASK
+        return keccak256(memory_root + entry.to_bytes(128, "big") + bytes(32))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

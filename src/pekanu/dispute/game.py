@@ -10,16 +10,13 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import assert_never
 
-from pekanu.crypto.keccak import keccak256
-from pekanu.crypto.merkle import get_depth, verify_proof
+from pekanu.crypto.merkle import get_depth
 from pekanu.dispute import ending
 from pekanu.dispute.clock import end_turn, is_over, start_turn
-from pekanu.dispute.dissection import PARTS, Dissection, Pick, count_parts, get_point
-from pekanu.dispute.ending import ProgramParts
+from pekanu.dispute.dissection import PARTS, Dissection, count_parts, get_point
 from pekanu.dispute.errors import Refused, require
-from pekanu.dispute.moves import Dissect, Move, Open, Prove, TimeOut
+from pekanu.dispute.moves import Dissect, Expose, Move, Open, Prove, TimeOut
 from pekanu.dispute.place import Place, Turn
-from pekanu.machine.program import VERSION
 from pekanu.types import ZERO_HASH, Hash32, Seconds
 
 
@@ -46,6 +43,8 @@ class Dispute:
     root: Hash32
     #: What was claimed last; None before the opening.
     dissection: Dissection | None = None
+    #: The one that that answers; None if it is the first.
+    answered: Dissection | None = None
     outcome: Outcome | None = None
     #: Parts of a dissection; others than the contract's in tests alone.
     most: int = PARTS
@@ -56,6 +55,12 @@ class Dispute:
         if self.outcome is not None:
             return self.outcome.commitment
         return self.place.get_commitment(self.root)
+
+    def claim(self, place: Place, shown: Dissection) -> Dispute:
+        """Return the dispute after a dissection, which answers the last one, if there is one."""
+        return replace(
+            self, place=place, root=shown.root, dissection=shown, answered=self.dissection
+        )
 
 
 def apply(dispute: Dispute, move: Move, now: Seconds) -> Dispute:
@@ -75,6 +80,8 @@ def apply(dispute: Dispute, move: Move, now: Seconds) -> Dispute:
             return _open(dispute, move, now)
         case Dissect():
             return _dissect(dispute, move, now)
+        case Expose():
+            return _expose(dispute, move, now)
         case Prove():
             return _prove(dispute, move, now)
         case TimeOut():
@@ -85,64 +92,77 @@ def apply(dispute: Dispute, move: Move, now: Seconds) -> Dispute:
 
 def _open(dispute: Dispute, move: Open, now: Seconds) -> Dispute:
     item, place = move.item, dispute.place
-    asked = item.get_asked(move.terms)
+    asked = item.get_asked(move.program, move.first_extension)
     # The contract knows a dispute by its parties: another sender's is another, which is not there.
     require(move.sender == place.mover, "no such dispute")
-    require(asked.hash() == dispute.root, "other position")
-    require(not is_over(place, now), "clock over")
+    _check_turn(dispute, asked.hash(), now)
     require(place.turn is Turn.OPENING, "opened before")
-    require(is_program(move.terms.program_id, move.program), "other program")
     depth = get_depth(item.count)
     require(len(item.result_path) == len(item.input_path) == depth, "other depth")
-    inputs_root = move.terms.inputs_root
-    is_input = verify_proof(inputs_root, item.input_root, item.index, item.count, item.input_path)
-    require(is_input, "other input")
     ending.check(item.result, move.ending)
     parts = count_parts(place.first, place.last, dispute.most)
-    require(_get_end(move.points, parts) == item.result.evidence, "other final state")
+    require(not any(map(any, move.points[parts - 1 :])), "too many points")
+    points = (*_pad(move.points, parts - 1), item.result.evidence)
     start = move.program.get_first_root(item.input_root)
-    return _pass_turn(dispute, place, start, move.points, move.terms.first_extension, now)
+    shown = _build_dissection(dispute, place, start, points)
+    return _pass_turn(dispute, place, shown, move.first_extension, now)
 
 
 def _dissect(dispute: Dispute, move: Dissect, now: Seconds) -> Dispute:
     require(move.sender == dispute.place.mover, "no such dispute")
-    first, last = _get_part(dispute, move.pick, now)
+    first, last = _get_part(dispute, move.before, move.part, now)
     require(last - first > 1, "one step is proved")
-    parts = count_parts(first, last, dispute.most)
-    require(_get_end(move.points, parts) != move.pick.end, "nothing disputed")
     place = replace(dispute.place, first=first, last=last)
-    return _pass_turn(dispute, place, move.pick.start, move.points, place.extension, now)
+    shown = _build_dissection(dispute, place, move.start, move.points)
+    shown = replace(shown, before=move.before, part=move.part)
+    return _pass_turn(dispute, place, shown, place.extension, now)
+
+
+def _expose(dispute: Dispute, move: Expose, now: Seconds) -> Dispute:
+    place, answered, shown = dispute.place, move.answered, move.shown
+    _check_turn(dispute, shown.root, now)
+    require(place.turn is not Turn.OPENING, "not opened")
+    require(answered.root == shown.before, "not answered")
+    require(not shown.is_of(answered), "it disputes something")
+    return _end(dispute, is_refuted=place.turn is Turn.CHALLENGER)
 
 
 def _prove(dispute: Dispute, move: Prove, now: Seconds) -> Dispute:
     place = dispute.place
-    first, last = _get_part(dispute, move.pick, now)
+    first, last = _get_part(dispute, move.shown.root, move.index, now)
     require(last - first == 1, "more than one step")
-    is_movers_loss = move.after == move.pick.end
+    is_movers_loss = move.after == move.shown.points[move.index]
     if is_movers_loss:
         is_decided = move.sender == place.mover or place.last - place.first == 1
         require(is_decided, "the step is right")
-    is_refuted = is_movers_loss == (place.turn is Turn.WORKER)
-    return replace(dispute, outcome=Outcome.REFUTED if is_refuted else Outcome.UPHELD)
+    return _end(dispute, is_refuted=is_movers_loss == (place.turn is Turn.WORKER))
 
 
 def _time_out(dispute: Dispute, now: Seconds) -> Dispute:
     require(is_over(dispute.place, now), "too early")
-    is_refuted = dispute.place.turn is not Turn.CHALLENGER
+    return _end(dispute, is_refuted=dispute.place.turn is not Turn.CHALLENGER)
+
+
+def _end(dispute: Dispute, *, is_refuted: bool) -> Dispute:
     return replace(dispute, outcome=Outcome.REFUTED if is_refuted else Outcome.UPHELD)
 
 
-def _get_part(dispute: Dispute, pick: Pick, now: Seconds) -> tuple[int, int]:
+def _check_turn(dispute: Dispute, root: Hash32, now: Seconds) -> None:
+    """Refuse a move for another position, or when the mover's clock is over."""
+    require(root == dispute.root, "other position")
+    require(not is_over(dispute.place, now), "clock over")
+
+
+def _get_part(dispute: Dispute, root: Hash32, index: int, now: Seconds) -> tuple[int, int]:
     """Return the steps of the part that is picked, while the mover's clock runs."""
     place = dispute.place
-    require(pick.root == dispute.root, "other position")
-    require(not is_over(place, now), "clock over")
+    _check_turn(dispute, root, now)
     require(place.turn is not Turn.OPENING, "not opened")
     parts = count_parts(place.first, place.last, dispute.most)
-    require(pick.index < parts, "no such part")
+    require(index < parts, "no such part")
     return (
-        get_point(place.first, place.last, pick.index, dispute.most),
-        get_point(place.first, place.last, pick.index + 1, dispute.most),
+        get_point(place.first, place.last, index, dispute.most),
+        get_point(place.first, place.last, index + 1, dispute.most),
     )
 
 
@@ -151,31 +171,27 @@ def _get_end(points: tuple[Hash32, ...], parts: int) -> Hash32:
     return points[parts - 1] if len(points) >= parts else ZERO_HASH
 
 
-def _pass_turn(
-    dispute: Dispute,
-    place: Place,
-    start: Hash32,
-    points: tuple[Hash32, ...],
-    extension: Seconds,
-    now: Seconds,
-) -> Dispute:
-    """Return the dispute with a new dissection and the other party to move."""
-    if len(points) < (parts := count_parts(place.first, place.last, dispute.most)):
-        points += (ZERO_HASH,) * (parts - len(points))
-    shown = Dissection(
+def _build_dissection(
+    dispute: Dispute, place: Place, start: Hash32, points: tuple[Hash32, ...]
+) -> Dissection:
+    """Return a dissection of the place's interval; points that were left out are zero."""
+    points = _pad(points, count_parts(place.first, place.last, dispute.most))
+    return Dissection(
         first=place.first, last=place.last, start=start, points=points, most=dispute.most
     )
+
+
+def _pad(points: tuple[Hash32, ...], count: int) -> tuple[Hash32, ...]:
+    return points + (ZERO_HASH,) * (count - len(points))
+
+
+def _pass_turn(
+    dispute: Dispute, place: Place, shown: Dissection, extension: Seconds, now: Seconds
+) -> Dispute:
+    """Return the dispute with a new dissection and the other party to move."""
     turn = Turn.WORKER if place.turn is Turn.CHALLENGER else Turn.CHALLENGER
     passed = start_turn(end_turn(place, now), turn, now, extension, dispute.most)
-    return replace(dispute, place=passed, root=shown.root, dissection=shown)
+    return dispute.claim(passed, shown)
 
 
-def is_program(program_id: Hash32, program: ProgramParts) -> bool:
-    """Say whether a program id commits to these parts."""
-    if program.entry >> 32:
-        return False
-    parts = program.text_root + program.image_root + program.entry.to_bytes(32, "big")
-    return program_id == keccak256(VERSION + parts)
-
-
-__all__ = ["Dispute", "Outcome", "Refused", "apply", "is_program"]
+__all__ = ["Dispute", "Outcome", "Refused", "apply"]

@@ -60,7 +60,17 @@ class Dissected:
     index: int
     #: The last word of the place that follows.
     clocks: int
+    start: Hash32
     points: tuple[Hash32, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exposed:
+    """The last dissection was not of the part that it was to be of."""
+
+    dispute: Hash32
+    #: Whose it was; it has lost.
+    author: Address
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +101,7 @@ class Ruled:
 
 
 DisputeEvent: TypeAlias = (
-    Challenged | BisectionOpened | Opened | Dissected | Proved | TimedOut | Ruled
+    Challenged | BisectionOpened | Opened | Dissected | Exposed | Proved | TimedOut | Ruled
 )
 
 
@@ -115,6 +125,7 @@ class History:
     claims: tuple[Claimed, ...] = ()
     proved: Proved | None = None
     timed_out: Address | None = None
+    exposed: Address | None = None
 
     @property
     def interval(self) -> tuple[int, int]:
@@ -137,14 +148,16 @@ def tell(events: Iterable[DisputeEvent], asked: Hash32 = ZERO_HASH) -> History |
             case _ if history is None:
                 continue
             case Opened():
-                shown = replace(history.dispute, place=_read(history, event.place))
-                history = _claim(history, shown, event.start, event.points)
+                place = _read(history, event.place)
+                history = _claim(history, _cut(place, event.start, event.points), place)
             case Dissected():
                 history = _narrow(history, event)
             case Proved():
                 history = replace(history, proved=event)
             case TimedOut():
                 history = replace(history, timed_out=event.mover)
+            case Exposed():
+                history = replace(history, exposed=event.author)
             case Ruled():
                 outcome = Outcome.REFUTED if event.is_refuted else Outcome.UPHELD
                 history = replace(history, dispute=replace(history.dispute, outcome=outcome))
@@ -162,7 +175,7 @@ def _begin(event: Challenged | BisectionOpened, asked: Hash32) -> History:
         )
     place = Place.from_words(event.place, event.challenger)
     history = History(dispute=Dispute(place=place, root=asked))
-    return _claim(history, history.dispute, event.start, event.points)
+    return _claim(history, _cut(place, event.start, event.points), place)
 
 
 def _read(history: History, words: PlaceWords) -> Place:
@@ -177,23 +190,24 @@ def _narrow(history: History, event: Dissected) -> History:
     first, last = before.get_part(event.index)
     turn = Turn.WORKER if place.turn is Turn.CHALLENGER else Turn.CHALLENGER
     passed = replace(place, turn=turn, first=first, last=last).with_clocks(event.clocks)
-    shown = replace(history.dispute, place=passed)
-    return _claim(history, shown, before.pick(event.index).start, event.points)
+    shown = replace(_cut(passed, event.start, event.points), before=before.root, part=event.index)
+    return _claim(history, shown, passed)
 
 
-def _claim(
-    history: History, dispute: Dispute, start: Hash32, points: tuple[Hash32, ...]
-) -> History:
-    place = dispute.place
-    shown = Dissection(
+def _cut(place: Place, start: Hash32, points: tuple[Hash32, ...]) -> Dissection:
+    """Return the dissection of a place's interval that an event shows."""
+    return Dissection(
         first=place.first,
         last=place.last,
         start=start,
         points=points[: count_parts(place.first, place.last)],
     )
+
+
+def _claim(history: History, shown: Dissection, place: Place) -> History:
     by = Side.WORKER if place.turn is Turn.CHALLENGER else Side.CHALLENGER
     return replace(
         history,
-        dispute=replace(dispute, root=shown.root, dissection=shown),
+        dispute=history.dispute.claim(place, shown),
         claims=(*history.claims, Claimed(by=by, dissection=shown)),
     )

@@ -13,14 +13,13 @@ from typing import Final, TypeAlias
 from eth_abi.abi import encode
 
 from pekanu.crypto.keccak import keccak256
-from pekanu.dispute.dissection import Pick
+from pekanu.dispute.dissection import Dissection
 from pekanu.dispute.ending import Ending, ProgramParts
 from pekanu.dispute.errors import Refused
 from pekanu.dispute.place import AskedItem
 from pekanu.machine.witness import STATE_ABI, WITNESS_ABI, StepProof
 from pekanu.market.claim import RESULT_ABI, Result
-from pekanu.market.task import Terms
-from pekanu.types import ZERO_HASH, Address, Hash32, Wei
+from pekanu.types import ZERO_HASH, Address, Hash32, Seconds, Wei
 
 ITEM_ABI: Final = f"(uint256,uint256,{RESULT_ABI},bytes32[],bytes32,bytes32[])"
 
@@ -36,7 +35,7 @@ class ShownItem:
     input_root: Hash32
     input_path: tuple[Hash32, ...] = ()
 
-    def get_asked(self, terms: Terms) -> AskedItem:
+    def get_asked(self, program: ProgramParts, first_extension: Seconds) -> AskedItem:
         """Return the item of which this says to be the one.
 
         Raises:
@@ -44,7 +43,9 @@ class ShownItem:
         """
         return AskedItem(
             results_root=get_root_of_path(self.result.leaf(), self.index, self.result_path),
-            terms_hash=terms.hash(),
+            program_id=program.id,
+            inputs_root=get_root_of_path(self.input_root, self.index, self.input_path),
+            first_extension=first_extension,
             count=self.count,
             index=self.index,
         )
@@ -79,10 +80,12 @@ class Open:
     """The worker shows its result, that it is of a final state, and its first dissection."""
 
     sender: Address
-    terms: Terms
+    #: The terms'.
+    first_extension: Seconds
     program: ProgramParts
     item: ShownItem
     ending: Ending
+    #: The states at the ends of the parts but the last.
     points: tuple[Hash32, ...]
 
 
@@ -91,8 +94,23 @@ class Dissect:
     """A party disputes the end of a part by a dissection of its own."""
 
     sender: Address
-    pick: Pick
+    #: Root of the dissection that it answers, and which part of that.
+    before: Hash32
+    part: int
+    #: The state at which the part begins.
+    start: Hash32
     points: tuple[Hash32, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expose:
+    """Somebody shows that the last dissection disputes nothing of the one before."""
+
+    sender: Address
+    #: The dissection before the last.
+    answered: Dissection
+    #: The last.
+    shown: Dissection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,7 +118,9 @@ class Prove:
     """Somebody has a step executed."""
 
     sender: Address
-    pick: Pick
+    #: The last dissection, and which part of it.
+    shown: Dissection
+    index: int
     program: ProgramParts
     proof: StepProof
     #: What `MachineStep` answers.
@@ -114,7 +134,7 @@ class TimeOut:
     sender: Address
 
 
-Move: TypeAlias = Open | Dissect | Prove | TimeOut
+Move: TypeAlias = Open | Dissect | Expose | Prove | TimeOut
 
 
 def encode_proof(proof: StepProof) -> bytes:

@@ -6,7 +6,7 @@ Twin: contracts/referees/disputes.vy.
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, TypeAlias
 
@@ -165,14 +165,17 @@ def get_foreign_number(opener: Address, key: Hash32, text_root: Hash32) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AskedItem:
-    """The item that a challenge asks for."""
+    """The item that a challenge asks for, and whose input and program it is of."""
 
     results_root: Hash32
-    terms_hash: Hash32
+    program_id: Hash32
+    inputs_root: Hash32
+    first_extension: Seconds
     count: int
     index: int
 
     def hash(self) -> Hash32:
         """Return what stands for it until it is opened."""
-        kinds = ["bytes32", "bytes32", "uint256", "uint256"]
-        return keccak256(encode(kinds, list(astuple(self))))
+        numbers = (self.first_extension, self.count, self.index)
+        words = b"".join(number.to_bytes(32, "big") for number in numbers)
+        return keccak256(self.results_root + self.program_id + self.inputs_root + words)

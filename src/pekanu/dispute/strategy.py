@@ -1,7 +1,8 @@
 """What an honest party does, on either side, wherever the dispute stands.
 
 It wins against every other play: its own states are right, so whatever the other claims first goes
-wrong somewhere, in a part that it can name, and at one step in the end.
+wrong somewhere, in a part that it can name, and at one step in the end; or disputes nothing of what
+it said itself, which it can show.
 Not here: how the states are had (`Run` is the port), sending, waiting.
 Source: design/referees.md, "BisectionReferee".
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from pekanu.dispute.clock import is_over
-from pekanu.dispute.dissection import Pick, get_ends
+from pekanu.dispute.dissection import Dissection, get_ends
 from pekanu.dispute.game import Dispute
 from pekanu.dispute.place import Side, Turn
 from pekanu.types import Hash32, Seconds
@@ -35,20 +36,29 @@ class ShowEnding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Narrow:
-    """Dispute a part by these states at the ends of its parts."""
+    """Dispute a part of the last dissection by these states at the ends of its parts."""
 
-    pick: Pick
-    first: int
-    last: int
+    before: Hash32
+    part: int
+    start: Hash32
     points: tuple[Hash32, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProveStep:
-    """Have a step executed."""
+    """Have a step executed: a part of the last dissection."""
 
-    pick: Pick
+    shown: Dissection
+    index: int
     step: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExposeLast:
+    """Show that the last dissection disputes nothing."""
+
+    answered: Dissection
+    shown: Dissection
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +66,7 @@ class CallTime:
     """End the dispute, for the other's clock is over."""
 
 
-Plan: TypeAlias = ShowEnding | Narrow | ProveStep | CallTime
+Plan: TypeAlias = ShowEnding | Narrow | ExposeLast | ProveStep | CallTime
 
 
 def choose(dispute: Dispute, side: Side, run: Run, now: Seconds) -> Plan | None:
@@ -83,18 +93,23 @@ def choose(dispute: Dispute, side: Side, run: Run, now: Seconds) -> Plan | None:
 
 def _answer(dispute: Dispute, run: Run) -> Plan | None:
     """Return what is done about the first part whose end is wrong."""
-    claimed = dispute.dissection
+    claimed, answered = dispute.dissection, dispute.answered
     if claimed is None:
         return None
+    if answered is not None and not claimed.is_of(answered):
+        return ExposeLast(answered=answered, shown=claimed)
     index = find_wrong(claimed.points, run.get_roots(claimed.ends))
     if index is None:
         return None
     first, last = claimed.get_part(index)
-    pick = claimed.pick(index)
     if last - first == 1:
-        return ProveStep(pick=pick, step=first)
-    ends = get_ends(first, last, dispute.most)
-    return Narrow(pick=pick, first=first, last=last, points=tuple(run.get_roots(ends)))
+        return ProveStep(shown=claimed, index=index, step=first)
+    return Narrow(
+        before=claimed.root,
+        part=index,
+        start=claimed.get_start(index),
+        points=tuple(run.get_roots(get_ends(first, last, dispute.most))),
+    )
 
 
 def find_wrong(claimed: Sequence[Hash32], known: Sequence[Hash32]) -> int | None:

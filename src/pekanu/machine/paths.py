@@ -46,6 +46,24 @@ def get_root_of_path(
     return node, place
 
 
+def get_roots_of_store(
+    leaf: int, changed: int, index: int, mask: int, siblings: Sequence[Hash32], first: int
+) -> tuple[Hash32, Hash32, int]:
+    """Return memory's root with a leaf, with another in its place, and the place behind the path.
+
+    Args:
+        leaf: What is there before a store.
+        changed: What is there after it.
+        index: As for one root; so are the others.
+        mask: Of memory's path.
+        siblings: Those of the whole witness.
+        first: Where the path's begin.
+    """
+    root, place = get_root_of_path(leaf, index, MEMORY_DEPTH, mask, siblings, first)
+    other, _ = get_root_of_path(changed, index, MEMORY_DEPTH, mask, siblings, first)
+    return root, other, place
+
+
 def reverse(leaf: int) -> int:
     """Return a leaf's 32 bytes in the other order: a number in the one from one in the other."""
     return int.from_bytes(leaf.to_bytes(LEAF_SIZE, "little"), "big")

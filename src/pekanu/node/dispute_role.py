@@ -216,7 +216,9 @@ def get_asked(task: DisputeTask) -> Hash32:
         return ZERO_HASH
     return AskedItem(
         results_root=task.claim.results_root,
-        terms_hash=task.terms.hash(),
+        program_id=task.terms.program_id,
+        inputs_root=task.terms.inputs_root,
+        first_extension=task.terms.first_extension,
         count=task.task.count,
         index=task.item,
     ).hash()

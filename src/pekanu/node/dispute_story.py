@@ -16,6 +16,7 @@ from pekanu.dispute.history import (
     BisectionOpened,
     Challenged,
     Dissected,
+    Exposed,
     History,
     Opened,
     Proved,
@@ -32,6 +33,7 @@ _NAMES: Final = {
     BisectionOpened: "open",
     Opened: "open",
     Dissected: "dissect",
+    Exposed: "expose",
     Proved: "prove",
     TimedOut: "time out",
 }
@@ -41,7 +43,7 @@ _NAMES: Final = {
 class MadeMove:
     """One move of a dispute."""
 
-    #: ``challenge``, ``open``, ``dissect``, ``prove`` or ``time out``.
+    #: ``challenge``, ``open``, ``dissect``, ``expose``, ``prove`` or ``time out``.
     what: str
     #: Who made it; None where anyone may have.
     by: Side | None
@@ -97,6 +99,8 @@ class DisputeStory:
     moves: tuple[MadeMove, ...]
     proved: ProvedStep | None = None
     timed_out: Side | None = None
+    #: Whose last dissection disputed nothing.
+    exposed: Side | None = None
 
 
 async def fetch_story(chain: Connection, record: DisputeRecord) -> DisputeStory:
@@ -118,9 +122,6 @@ def tell_story(record: DisputeRecord, shown: ShownStep | None = None) -> Dispute
     history = record.tell()
     place = history.dispute.place
     outcome = history.dispute.outcome
-    timed_out = None
-    if history.timed_out is not None:
-        timed_out = Side.WORKER if history.timed_out == record.worker else Side.CHALLENGER
     return DisputeStory(
         dispute=record.dispute,
         task_id=record.task_id,
@@ -140,8 +141,15 @@ def tell_story(record: DisputeRecord, shown: ShownStep | None = None) -> Dispute
         outcome=outcome,
         moves=_tell_moves(record, history),
         proved=_tell_proof(history, shown),
-        timed_out=timed_out,
+        timed_out=_find_side(record, history.timed_out),
+        exposed=_find_side(record, history.exposed),
     )
+
+
+def _find_side(record: DisputeRecord, party: Address | None) -> Side | None:
+    if party is None:
+        return None
+    return Side.WORKER if party == record.worker else Side.CHALLENGER
 
 
 def _tell_moves(record: DisputeRecord, history: History) -> tuple[MadeMove, ...]:

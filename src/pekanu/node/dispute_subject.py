@@ -11,9 +11,17 @@ from typing import assert_never
 
 from pekanu.dispute.ending import ProgramParts, build_ending
 from pekanu.dispute.game import Dispute
-from pekanu.dispute.moves import Dissect, Move, Open, Prove, ShownItem, TimeOut
+from pekanu.dispute.moves import Dissect, Expose, Move, Open, Prove, ShownItem, TimeOut
 from pekanu.dispute.place import Side
-from pekanu.dispute.strategy import CallTime, Narrow, Plan, ProveStep, ShowEnding, choose
+from pekanu.dispute.strategy import (
+    CallTime,
+    ExposeLast,
+    Narrow,
+    Plan,
+    ProveStep,
+    ShowEnding,
+    choose,
+)
 from pekanu.errors import JournalError
 from pekanu.machine.program import Program
 from pekanu.machine.step import step
@@ -49,7 +57,15 @@ class Subject:
             case ShowEnding():
                 return self._open(plan, dispute, sender)
             case Narrow():
-                return Dissect(sender=sender, pick=plan.pick, points=plan.points)
+                return Dissect(
+                    sender=sender,
+                    before=plan.before,
+                    part=plan.part,
+                    start=plan.start,
+                    points=plan.points,
+                )
+            case ExposeLast():
+                return Expose(sender=sender, answered=plan.answered, shown=plan.shown)
             case ProveStep():
                 return self._prove(plan, sender)
             case CallTime():
@@ -62,11 +78,11 @@ class Subject:
             raise JournalError("a claim is to be opened of which the item is not known")
         return Open(
             sender=sender,
-            terms=self.terms,
+            first_extension=self.terms.first_extension,
             program=ProgramParts.from_program(self.program),
             item=self.item,
             ending=build_ending(self.states.get_state(dispute.place.last)),
-            points=plan.points,
+            points=plan.points[:-1],
         )
 
     def _prove(self, plan: ProveStep, sender: Address) -> Prove:
@@ -75,7 +91,8 @@ class Subject:
         step(self.program, state)
         return Prove(
             sender=sender,
-            pick=plan.pick,
+            shown=plan.shown,
+            index=plan.index,
             program=ProgramParts.from_program(self.program),
             proof=proof,
             after=state.root,

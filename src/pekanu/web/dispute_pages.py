@@ -113,9 +113,7 @@ def _describe(story: DisputeStory, now: int) -> str:
     """Return where it stands, in one sentence."""
     if story.outcome is not None:
         ruling = "against the worker" if story.outcome is Outcome.REFUTED else "for the worker"
-        if story.timed_out is not None:
-            return f"Ruled {ruling}: the {story.timed_out.name.lower()} let its time pass."
-        return f"Ruled {ruling}, by one instruction."
+        return f"Ruled {ruling}{_describe_ending(story)}."
     party = "worker" if story.turn is None else story.turn.name.lower()
     if now > story.deadline:
         return f"The {party}'s time is over: anyone can end it."
@@ -124,6 +122,14 @@ def _describe(story: DisputeStory, now: int) -> str:
     if story.last - story.first == 1:
         return f"The {party} must prove the one step that is left."
     return f"The {party} must say in which part they disagree."
+
+
+def _describe_ending(story: DisputeStory) -> str:
+    if story.timed_out is not None:
+        return f": the {story.timed_out.name.lower()} let its time pass"
+    if story.exposed is not None:
+        return f": the {story.exposed.name.lower()} disputed nothing"
+    return ", by one instruction"
 
 
 def _build_clock(site: Site, story: DisputeStory, side: Side) -> Clock:

@@ -34,20 +34,26 @@ def get_commitment(place: disputes.Place, root: bytes32) -> bytes32:
 
 @external
 @pure
-def get_point(first: uint256, last: uint256, index: uint256) -> uint256:
-    return disputes.get_point(first, last, index)
+def get_part(first: uint256, last: uint256, index: uint256) -> (uint256, uint256):
+    return disputes.get_part(first, last, index)
 
 
 @external
 @pure
-def get_root(start: bytes32, points: bytes32[disputes.POINTS], parts: uint256) -> bytes32:
-    return disputes.get_root(start, points, parts)
+def check_points(points: bytes32[disputes.POINTS], parts: uint256):
+    disputes.check_points(points, parts)
 
 
 @external
 @pure
-def get_root_of_pick(pick: disputes.Pick) -> bytes32:
-    return disputes.get_root_of_pick(pick)
+def get_root(dissection: disputes.Dissection) -> bytes32:
+    return disputes.get_root(dissection)
+
+
+@external
+@pure
+def get_start(dissection: disputes.Dissection, index: uint256) -> bytes32:
+    return disputes.get_start(dissection, index)
 
 
 @external

@@ -53,11 +53,11 @@ def test_read__from_calldata_of_either_call__then_the_same_step() -> None:
     step(program, state)
     step(program, state)
     proof = build_proof(program, state)
-    pick = Dissection(first=2, last=3, start=ZERO_HASH, points=(ZERO_HASH,)).pick(0)
+    last = Dissection(first=2, last=3, start=ZERO_HASH, points=(ZERO_HASH,)).to_abi()
     zero = "0x" + "0" * 40
     call = contracts.load("BisectionReferee").functions["prove_bisection"]
     data = call.encode(
-        (0, 0, 0), zero, pick.to_abi(), encode_proof(proof), zero, ZERO_HASH, program.text_root
+        (0, 0, 0), zero, last, 0, encode_proof(proof), zero, ZERO_HASH, program.text_root
     )
     shown = read_shown_step(data)
     assert shown is not None

@@ -10,9 +10,8 @@
 
 #: Parts of a dissection at most.
 PARTS: constant(uint256) = 16
-#: Points that calldata and events have room for, and levels of the tree over the pairs of parts.
+#: Points that calldata and events have room for.
 POINTS: constant(uint256) = 16
-LEVELS: constant(uint256) = 3
 #: Whose move it is: the worker's that must open its claim, the worker's, the challenger's.
 OPENING: constant(uint256) = 0
 WORKERS: constant(uint256) = 1
@@ -41,11 +40,12 @@ struct Dispute:
     extension: uint256
     last_extension: uint256
 
-#: One part of a dissection: the three states at the ends of its pair of parts, and the pair's path.
-struct Pick:
-    index: uint256
-    states: bytes32[3]
-    siblings: bytes32[LEVELS]
+#: What a party claims of an interval: the states at the ends of its parts.
+struct Dissection:
+    before: bytes32  # root of the dissection that it answers; zero: it is the first
+    part: uint256  # which part of that one it is of
+    start: bytes32  # the state at the beginning
+    points: bytes32[POINTS]  # those at the ends of the parts; zero where there is none
 
 
 @internal
@@ -118,32 +118,34 @@ def pack(dispute: Dispute) -> Place:
 
 @internal
 @pure
-def start_turn(dispute: Dispute, turn: uint256, now: uint256, extension: uint256) -> Dispute:
+def start_turn(dispute: Dispute, turn: uint256, now: uint256, extension: uint256) -> Place:
     """
     @notice Give somebody the move: until then lie the extension and what its clock has left.
     @dev Where a step may have to be proved, the extension is at least that for the last move.
     """
     seconds: uint256 = extension
-    if dispute.last - dispute.first < 2 * PARTS:
+    if unsafe_sub(dispute.last, dispute.first) < 2 * PARTS:
         seconds = max(seconds, dispute.last_extension)
     left: uint256 = dispute.challenger_left if turn == CHALLENGERS else dispute.worker_left
     dispute.turn = turn
     dispute.deadline = now + left + seconds
-    return dispute
+    return self.pack(dispute)
 
 
 @internal
 @pure
-def end_turn(dispute: Dispute, now: uint256) -> Dispute:
+def pass_turn(dispute: Dispute, now: uint256, extension: uint256) -> Place:
     """
-    @notice Stop the mover's clock, which has run only beyond the extension.
+    @notice Stop the mover's clock, which has run only beyond the extension, and give the other side
+            the move.
+    @param now At most the deadline.
     """
-    unused: uint256 = dispute.deadline - now
+    unused: uint256 = unsafe_sub(dispute.deadline, now)
     if dispute.turn == CHALLENGERS:
         dispute.challenger_left = min(dispute.challenger_left, unused)
-    else:
-        dispute.worker_left = min(dispute.worker_left, unused)
-    return dispute
+        return self.start_turn(dispute, WORKERS, now, extension)
+    dispute.worker_left = min(dispute.worker_left, unused)
+    return self.start_turn(dispute, CHALLENGERS, now, extension)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -162,60 +164,44 @@ def count_parts(first: uint256, last: uint256) -> uint256:
 
 @internal
 @pure
-def get_point(first: uint256, last: uint256, index: uint256) -> uint256:
+def get_part(first: uint256, last: uint256, index: uint256) -> (uint256, uint256):
     """
-    @notice The step at which a part begins, or where the last one ends.
+    @notice The steps at which a part begins and ends.
+    @dev Steps are below 2^64, so that nothing overflows.
     """
-    return first + (last - first) * index // self.count_parts(first, last)
-
-
-@internal
-@pure
-def get_root(start: bytes32, points: bytes32[POINTS], parts: uint256) -> bytes32:
-    """
-    @notice The root over the pairs of parts, each the hash of the three states at its ends.
-    @dev The depth is the same for any number of parts, and a pair is longer than two nodes, so that
-         no inner node passes for a pair. Written out: loops cost more than the hashes.
-    @param points The states at the ends of the parts; zero where there is no part.
-    """
-    for i: uint256 in range(parts, POINTS, bound=POINTS):
-        assert points[i] == empty(bytes32), "referee: too many points"
-    a: bytes32 = self._hash_four(start, points[0], points[1], points[2], points[3])
-    b: bytes32 = self._hash_four(points[3], points[4], points[5], points[6], points[7])
-    c: bytes32 = self._hash_four(points[7], points[8], points[9], points[10], points[11])
-    d: bytes32 = self._hash_four(points[11], points[12], points[13], points[14], points[15])
-    return keccak256(abi_encode(keccak256(abi_encode(a, b)), keccak256(abi_encode(c, d))))
-
-
-@internal
-@pure
-def _hash_four(
-    start: bytes32, first: bytes32, second: bytes32, third: bytes32, fourth: bytes32
-) -> bytes32:
-    """
-    @notice The root over two pairs of parts.
-    """
-    return keccak256(
-        abi_encode(
-            keccak256(abi_encode(start, first, second)),
-            keccak256(abi_encode(second, third, fourth)),
-        )
+    length: uint256 = unsafe_sub(last, first)
+    parts: uint256 = min(PARTS, length)
+    assert index < parts, "referee: no such part"
+    return (
+        unsafe_add(first, unsafe_div(unsafe_mul(length, index), parts)),
+        unsafe_add(first, unsafe_div(unsafe_mul(length, unsafe_add(index, 1)), parts)),
     )
 
 
 @internal
 @pure
-def get_root_of_pick(pick: Pick) -> bytes32:
+def check_points(points: bytes32[POINTS], parts: uint256):
     """
-    @notice The root that a pair of parts and its path give.
+    @notice Refuse points where there is no part.
     """
-    node: bytes32 = keccak256(abi_encode(pick.states[0], pick.states[1], pick.states[2]))
-    position: uint256 = pick.index >> 1
-    for sibling: bytes32 in pick.siblings:
-        if position & 1 == 0:
-            node = keccak256(abi_encode(node, sibling))
-        else:
-            node = keccak256(abi_encode(sibling, node))
-        position = position >> 1
-    assert position == 0, "referee: no such part"
-    return node
+    for i: uint256 in range(parts, POINTS, bound=POINTS):
+        assert points[i] == empty(bytes32), "referee: too many points"
+
+
+@internal
+@pure
+def get_root(dissection: Dissection) -> bytes32:
+    """
+    @notice What stands for a dissection. It holds the one before it, so that it stands for all of them.
+    @dev Hashed whole: it is shown only when a step is proved, or that it disputes nothing.
+    """
+    return keccak256(abi_encode(dissection))
+
+
+@internal
+@pure
+def get_start(dissection: Dissection, index: uint256) -> bytes32:
+    """
+    @notice The state at which a part begins.
+    """
+    return dissection.start if index == 0 else dissection.points[index - 1]

@@ -62,10 +62,10 @@ def are_sound(terms: Terms) -> bool:
 
 @internal
 @pure
-def is_program(program_id: bytes32, program: Program) -> bool:
+def get_program_id(program: Program) -> bytes32:
     """
-    @notice Whether a program id commits to these parts.
+    @notice The id that commits to a program's parts.
     """
-    return program.entry < 2**32 and program_id == keccak256(
+    return keccak256(
         abi_encode(VERSION, program.text_root, program.image_root, program.entry)
     )
