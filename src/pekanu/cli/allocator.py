@@ -11,10 +11,14 @@ import gc
 from typing import Final
 
 #: Names in glibc's malloc.h.
+_M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 #: Buffers of so many bytes are given back as soon as they are freed.
-_LARGE: Final = 4 << 20
+_LARGE: Final = 16 << 20
+#: Free bytes at an arena's end that are kept: to fetch each page anew from the kernel took longer
+#: than to encrypt what it held.
+_KEPT: Final = 32 << 20
 _ARENAS: Final = 2
 #: Objects made since the last collection that call for the next.
 _COLLECT_AFTER: Final = 20_000
@@ -34,4 +38,5 @@ def bound_memory() -> None:
     except (OSError, AttributeError):
         return
     mallopt(_M_MMAP_THRESHOLD, _LARGE)
+    mallopt(_M_TRIM_THRESHOLD, _KEPT)
     mallopt(_M_ARENA_MAX, _ARENAS)

@@ -19,6 +19,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pekanu.errors import InvalidMessage
+from pekanu.node.pieces import Buffer
 
 #: Bytes before the first part: they make the key of the stream.
 HEADER_SIZE: Final = 24
@@ -45,6 +46,12 @@ def get_sealed_size(part_sizes: list[int]) -> int:
     return HEADER_SIZE + sum(_LENGTH_SIZE + size + OVERHEAD for size in part_sizes)
 
 
+def get_part_sizes(size: int) -> list[int]:
+    """Return the sizes of the parts that carry so many bytes."""
+    whole, rest = divmod(size, PART_SIZE)
+    return [PART_SIZE] * whole + ([rest] if rest else [])
+
+
 class StreamSealer:
     """Seals parts one after the other.
 
@@ -57,7 +64,7 @@ class StreamSealer:
         self.header = os.urandom(HEADER_SIZE)
         self._cipher, self._number, self._is_finished = _build_cipher(key, self.header), 0, False
 
-    def seal(self, part: bytes, *, is_last: bool) -> bytes:
+    def seal(self, part: Buffer, *, is_last: bool) -> bytearray:
         """Return a part as it goes over the wire; the last one must be marked.
 
         Raises:
@@ -66,9 +73,14 @@ class StreamSealer:
         if self._is_finished:
             raise ValueError("the stream has ended")
         mark = int(is_last)
-        sealed = self._cipher.encrypt(_get_nonce(self._number, mark), part, None)
+        framed = bytearray(_LENGTH_SIZE + len(part) + OVERHEAD)
+        framed[:_LENGTH_SIZE] = (len(part) + OVERHEAD).to_bytes(_LENGTH_SIZE, "little")
+        framed[_LENGTH_SIZE] = mark
+        place = memoryview(framed)[_LENGTH_SIZE + 1 :]
+        with place:
+            self._cipher.encrypt_into(_get_nonce(self._number, mark), part, None, place)
         self._number, self._is_finished = self._number + 1, is_last
-        return (len(sealed) + 1).to_bytes(_LENGTH_SIZE, "little") + bytes([mark]) + sealed
+        return framed
 
 
 class StreamOpener:
@@ -86,7 +98,8 @@ class StreamOpener:
             raise InvalidMessage("the peer's stream has no valid header")
         self._most = first_size + OVERHEAD
         self._cipher, self._number = _build_cipher(key, header), 0
-        self._buffer = bytearray()
+        #: The length of the part that comes in, then its bytes: so many of them are there.
+        self._length, self._room, self._filled = bytearray(), memoryview(b""), 0
         self.is_finished = False
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -97,20 +110,33 @@ class StreamOpener:
         Raises:
             InvalidMessage: A part is too large, forged, or follows the last.
         """
-        self._buffer += data
-        parts = []
-        while len(self._buffer) >= _LENGTH_SIZE:
-            size = int.from_bytes(self._buffer[:_LENGTH_SIZE], "little")
+        view, parts = memoryview(data), []
+        while view:
+            if self.is_finished:
+                raise InvalidMessage("the peer's stream goes on after its end")
+            if not self._room:
+                view = self._read_length(view)
+                continue
+            some = view[: len(self._room) - self._filled]
+            self._room[self._filled : self._filled + len(some)] = some
+            self._filled += len(some)
+            view = view[len(some) :]
+            if self._filled == len(self._room):
+                parts.append(self._open(self._room))
+                self._room, self._filled = memoryview(b""), 0
+        return parts
+
+    def _read_length(self, view: memoryview) -> memoryview:
+        """Take what is missing of a part's length, make room for the part, return what is left."""
+        missing = _LENGTH_SIZE - len(self._length)
+        self._length += view[:missing]
+        if len(self._length) == _LENGTH_SIZE:
+            size = int.from_bytes(self._length, "little")
             if not OVERHEAD <= size <= self._most:
                 raise InvalidMessage(f"the peer sent a part of {size} bytes")
-            if len(self._buffer) < _LENGTH_SIZE + size:
-                break
-            with memoryview(self._buffer) as view:
-                parts.append(self._open(view[_LENGTH_SIZE : _LENGTH_SIZE + size]))
-            del self._buffer[: _LENGTH_SIZE + size]
-        if self.is_finished and self._buffer:
-            raise InvalidMessage("the peer's stream goes on after its end")
-        return parts
+            self._room = memoryview(bytearray(size))
+            self._length.clear()
+        return view[missing:]
 
     def finish(self) -> None:
         """Check that the stream came to its marked end.
@@ -122,17 +148,13 @@ class StreamOpener:
             raise InvalidMessage("the peer's stream is cut off")
 
     def _open(self, framed: memoryview) -> bytes:
-        """Return a part; the view on it is let go, so that the buffer can shrink."""
-        with framed, framed[1:] as sealed:
-            mark = framed[0]
-            if self.is_finished:
-                raise InvalidMessage("the peer's stream goes on after its end")
-            if mark > 1:
-                raise InvalidMessage("the peer's stream is forged or damaged")
-            try:
-                part = self._cipher.decrypt(_get_nonce(self._number, mark), sealed, None)
-            except InvalidTag as error:
-                raise InvalidMessage("the peer's stream is forged or damaged") from error
+        mark = framed[0]
+        if mark > 1:
+            raise InvalidMessage("the peer's stream is forged or damaged")
+        try:
+            part = self._cipher.decrypt(_get_nonce(self._number, mark), framed[1:], None)
+        except InvalidTag as error:
+            raise InvalidMessage("the peer's stream is forged or damaged") from error
         self._number += 1
         self._most = PART_SIZE + OVERHEAD
         self.is_finished = bool(mark)

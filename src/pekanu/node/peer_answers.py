@@ -32,6 +32,7 @@ from pekanu.node.peer_messages import (
     TaskQuery,
     pack_results,
 )
+from pekanu.node.pieces import Buffer
 from pekanu.types import Address, Hash32
 
 
@@ -43,7 +44,7 @@ class Answer:
     #: Bytes of bulk data.
     size: int = 0
     #: Gives parts of at most `PART_SIZE`, all but the last of exactly that.
-    parts: AsyncIterator[bytes] | None = None
+    parts: AsyncIterator[Buffer] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

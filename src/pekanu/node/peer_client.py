@@ -15,14 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self, TypeVar
 
-import httpx
-
 from pekanu.errors import InvalidMessage
 from pekanu.node import peer_routes as routes
 from pekanu.node.channel_keys import ChannelIdentity
 from pekanu.node.peer_errors import PeerRefused, PeerUnreachable
 from pekanu.node.peer_handler import Delivered
-from pekanu.node.peer_line import PeerAddress, PeerLine
+from pekanu.node.peer_line import Attachment, LineLimits, PeerAddress, PeerLine
 from pekanu.node.peer_messages import (
     RESULT_SIZE,
     Acceptance,
@@ -76,7 +74,6 @@ class PeerClient:
         identity: One's own channel key.
         patience: How long to wait.
         clock: Wall clock in seconds.
-        transport: For tests.
     """
 
     def __init__(
@@ -86,25 +83,14 @@ class PeerClient:
         *,
         patience: PeerPatience | None = None,
         clock: Callable[[], float] = time.time,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Connect to nothing yet."""
         self._patience = patience or PeerPatience()
-        wait = self._patience
-        try:
-            self._http = httpx.AsyncClient(
-                base_url=address.endpoint,
-                timeout=httpx.Timeout(wait.read_seconds, connect=wait.connect_seconds),
-                follow_redirects=False,
-                trust_env=False,
-                verify=False,  # noqa: S501 - the channel authenticates, not TLS
-                transport=transport,
-            )
-        except httpx.InvalidURL as error:
-            raise PeerUnreachable(
-                f"the worker announces {address.endpoint!r}, which is no URL", may_pass=False
-            ) from error
-        self._line = PeerLine(address, identity, self._http, clock)
+        limits = LineLimits(
+            connect_seconds=self._patience.connect_seconds,
+            read_seconds=self._patience.read_seconds,
+        )
+        self._line = PeerLine(address, identity, limits, clock)
 
     async def __aenter__(self) -> Self:
         """Open; the worker is first spoken to by the first request."""
@@ -117,7 +103,7 @@ class PeerClient:
         trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._line.close()
 
     async def fetch_info(self) -> Info:
         """Return what the worker says of itself.
@@ -190,7 +176,8 @@ class PeerClient:
             size = min(_CHUNK_BYTES, blob.size - state.offset)
             source.seek(state.offset)
             try:
-                async with self._line.call(routes.INPUT, part, (source, size)) as call:
+                body = Attachment(size=size, read=source.read)
+                async with self._line.call(routes.INPUT, part, body) as call:
                     return call.head
             except PeerRefused as refusal:
                 if refusal.code != "offset":

@@ -5,14 +5,24 @@ What is not here: which requests there are and when to repeat them (`peer_client
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import BinaryIO, Final, Generic, TypeVar
+from http import HTTPStatus
+from typing import Final, Generic, TypeVar
 
-import httpx
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    InvalidURL,
+    TCPConnector,
+)
 
-from pekanu.errors import InvalidMessage, InvalidProof
+from pekanu.errors import InvalidMessage, InvalidProof, PekanuError
 from pekanu.json_text import parse_json
 from pekanu.market.task import MarketDomain
 from pekanu.node import peer_routes as routes
@@ -24,16 +34,19 @@ from pekanu.node.channel import (
     ClientExchange,
 )
 from pekanu.node.channel_keys import ChannelBinding, ChannelIdentity
-from pekanu.node.channel_stream import HEADER_SIZE, PART_SIZE, get_sealed_size
+from pekanu.node.channel_stream import HEADER_SIZE, get_part_sizes, get_sealed_size
 from pekanu.node.peer_errors import PeerImpostor, PeerRefused, PeerUnreachable
 from pekanu.node.peer_messages import Message, Refusal
 from pekanu.node.peer_wire import decode_message, encode_message
+from pekanu.node.pieces import Buffer, Pieces
 from pekanu.types import Address
 
 RequestT = TypeVar("RequestT", bound=Message)
 ResponseT = TypeVar("ResponseT", bound=Message)
 HeadT = TypeVar("HeadT", bound=Message)
 
+#: Bytes a second that a worker must take.
+_LEAST_RATE: Final = 1 << 16
 #: Bytes of an answer in the clear.
 _CLEAR_BYTES: Final = 4096
 #: Refusals in the clear that pass with time.
@@ -81,13 +94,37 @@ class Call(Generic[HeadT]):
             raise InvalidMessage("the worker's answer has another length than it says")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Attachment:
+    """Bulk data that follows a request."""
+
+    size: int
+    #: Gives the next bytes, as many as it is told.
+    read: Callable[[int], Buffer]
+
+    @classmethod
+    def of(cls, *pieces: Buffer) -> Attachment:
+        """Return what some buffers hold one after the other."""
+        found = Pieces(pieces)
+        return cls(size=found.size, read=found.read)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LineLimits:
+    """How long a line waits, in seconds."""
+
+    connect_seconds: float = 5.0
+    #: Without a byte.
+    read_seconds: float = 90.0
+
+
 class PeerLine:
     """Seals, sends, receives and opens; the worker's running process is learnt when needed.
 
     Args:
         address: The worker.
         identity: One's own channel key.
-        http: The connections.
+        limits: How long to wait.
         clock: Wall clock in seconds.
     """
 
@@ -95,26 +132,33 @@ class PeerLine:
         self,
         address: PeerAddress,
         identity: ChannelIdentity,
-        http: httpx.AsyncClient,
+        limits: LineLimits,
         clock: Callable[[], float],
     ) -> None:
         """Send nothing yet."""
-        self._address, self._identity, self._http = address, identity, http
+        self._address, self._identity, self._limits = address, identity, limits
         self._clock, self._epoch = clock, b""
+        self._session: ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     @asynccontextmanager
     async def call(
         self,
         operation: routes.Operation[RequestT, ResponseT],
         request: RequestT,
-        body: tuple[BinaryIO, int] | None = None,
+        body: Attachment | None = None,
     ) -> AsyncGenerator[Call[ResponseT], None]:
         """Give the answer to a request while the context is open.
 
         Args:
             operation: What is asked.
             request: Its message.
-            body: A file from whose position on so many bytes follow the request.
+            body: What follows the message.
 
         Raises:
             PeerUnreachable: No answer that can be trusted comes.
@@ -123,22 +167,54 @@ class PeerLine:
             InvalidMessage: The authenticated answer breaks the protocol.
         """
         exchange = await self._begin(operation.context)
-        head, size = encode_message(request), body[1] if body else 0
-        whole, rest = divmod(size, PART_SIZE)
-        sizes = [len(head)] + [PART_SIZE] * whole + ([rest] if rest else [])
-        length = REQUEST_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(sizes)
+        sealed = _SealedRequest(exchange, encode_message(request), body)
         try:
-            async with self._http.stream(
-                "POST",
-                operation.path,
-                content=_seal_request(exchange, head, body),
-                headers={"content-length": str(length)},
-            ) as response:
-                if response.status_code != httpx.codes.OK:
+            async with await self._send("POST", operation.path, sealed) as response:
+                if response.status != HTTPStatus.OK:
                     raise await self._read_refusal(response)
                 yield await _open_response(exchange, response, operation)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except ClientError as error:
             raise self._unreachable() from error
+
+    async def _send(
+        self, method: str, path: str, sealed: _SealedRequest | None = None
+    ) -> ClientResponse:
+        """Return the response that begins to come in."""
+        size = sealed.size if sealed else 0
+        headers = {"content-length": str(size)} if sealed else {}
+        parts = sealed.iterate() if sealed else None
+        try:
+            async with asyncio.timeout(self._limits.read_seconds + size / _LEAST_RATE):
+                return await self._open_session().request(
+                    method,
+                    self._address.endpoint.rstrip("/") + path,
+                    data=parts,
+                    headers=headers,
+                    allow_redirects=False,
+                    ssl=False,  # the channel authenticates, not TLS
+                )
+        except InvalidURL as error:
+            raise PeerUnreachable(
+                f"the {self._address.role} announces {self._address.endpoint!r}, which is no URL",
+                may_pass=False,
+            ) from error
+        except (ClientError, TimeoutError) as error:
+            if sealed is not None and sealed.failure is not None:
+                raise sealed.failure from error
+            raise self._unreachable() from error
+
+    def _open_session(self) -> ClientSession:
+        if self._session is None:
+            limits = self._limits
+            self._session = ClientSession(
+                timeout=ClientTimeout(
+                    sock_connect=limits.connect_seconds, sock_read=limits.read_seconds
+                ),
+                connector=TCPConnector(),
+                cookie_jar=DummyCookieJar(),
+                auto_decompress=False,
+            )
+        return self._session
 
     async def _begin(self, path: str) -> ClientExchange:
         if not self._epoch:
@@ -154,9 +230,9 @@ class PeerLine:
 
     async def _fetch_epoch(self) -> bytes:
         try:
-            async with self._http.stream("GET", routes.IDENTITY_PATH) as response:
+            async with await self._send("GET", routes.IDENTITY_PATH) as response:
                 data = await _read_clear(response)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except ClientError as error:
             raise self._unreachable() from error
         try:
             identity = decode_message(routes.Identity, data)
@@ -180,41 +256,60 @@ class PeerLine:
             raise PeerImpostor(error.message) from error
         return epoch
 
-    async def _read_refusal(self, response: httpx.Response) -> PeerUnreachable:
+    async def _read_refusal(self, response: ClientResponse) -> PeerUnreachable:
         # Nobody vouches for this text, so it decides nothing but whether to try again.
         data = await _read_clear(response)
         try:
             fields = parse_json(data)
             code, message = str(fields["code"]), str(fields["message"])[:500]
         except (ValueError, KeyError, TypeError):
-            code, message = "", f"HTTP status {response.status_code}"
+            code, message = "", f"HTTP status {response.status}"
         if code == "epoch":
             self._epoch = b""
         return PeerUnreachable(
             f"the {self._address.label} does not talk with us: {message}",
-            may_pass=code in _PASSING or response.status_code >= 500,
+            may_pass=code in _PASSING or response.status >= 500,
         )
 
     def _unreachable(self) -> PeerUnreachable:
+        # A worker that was restarted may have said so to a request that it did not read to its end.
+        self._epoch = b""
         return PeerUnreachable(f"the {self._address.label} does not answer")
 
 
-async def _seal_request(
-    exchange: ClientExchange, head: bytes, body: tuple[BinaryIO, int] | None
-) -> AsyncIterator[bytes]:
-    left = body[1] if body else 0
-    yield exchange.prefix + exchange.sealer.seal(head, is_last=not left)
-    while body and left:
-        part = body[0].read(min(PART_SIZE, left))
-        left -= len(part)
-        if not part:
-            raise InvalidMessage("the input is shorter than was announced")
-        yield exchange.sealer.seal(part, is_last=not left)
+class _SealedRequest:
+    """A request as it goes over the line."""
+
+    def __init__(self, exchange: ClientExchange, head: bytes, body: Attachment | None) -> None:
+        self._exchange, self._head, self._body = exchange, head, body
+        self._sizes = get_part_sizes(body.size if body else 0)
+        sealed = get_sealed_size([len(head), *self._sizes])
+        self.size = REQUEST_PREFIX_SIZE - HEADER_SIZE + sealed
+        #: Why it could not be sent to its end, if that was not the line's fault.
+        self.failure: PekanuError | None = None
+
+    async def iterate(self) -> AsyncIterator[bytes | bytearray]:
+        """Yield the bytes; each part is sealed when the one before it was taken."""
+        try:
+            for part in self._seal():
+                yield part
+        except PekanuError as error:
+            self.failure = error
+            raise
+
+    def _seal(self) -> Iterator[bytes | bytearray]:
+        sealer, body = self._exchange.sealer, self._body
+        yield self._exchange.prefix + sealer.seal(self._head, is_last=not self._sizes)
+        for number, size in enumerate(self._sizes, 1):
+            part: Buffer = body.read(size) if body else b""
+            if len(part) != size:
+                raise InvalidMessage("the input is shorter than was announced")
+            yield sealer.seal(part, is_last=number == len(self._sizes))
 
 
 async def _open_response(
     exchange: ClientExchange,
-    response: httpx.Response,
+    response: ClientResponse,
     operation: routes.Operation[RequestT, ResponseT],
 ) -> Call[ResponseT]:
     parts = _open_parts(exchange, response)
@@ -225,10 +320,10 @@ async def _open_response(
     return Call(decode_message(operation.response, head[1:]), parts)
 
 
-async def _open_parts(exchange: ClientExchange, response: httpx.Response) -> AsyncIterator[bytes]:
+async def _open_parts(exchange: ClientExchange, response: ClientResponse) -> AsyncIterator[bytes]:
     prefix, opener = b"", None
     try:
-        async for chunk in response.aiter_raw():
+        async for chunk in response.content.iter_any():
             data = chunk
             if opener is None:
                 prefix += chunk
@@ -246,10 +341,10 @@ async def _open_parts(exchange: ClientExchange, response: httpx.Response) -> Asy
         raise PeerUnreachable(error.message) from error
 
 
-async def _read_clear(response: httpx.Response) -> bytes:
+async def _read_clear(response: ClientResponse) -> bytes:
     data = bytearray()
-    async for chunk in response.aiter_raw(_CLEAR_BYTES):
+    async for chunk in response.content.iter_any():
         data += chunk
         if len(data) > _CLEAR_BYTES:
             break
-    return bytes(data)
+    return bytes(data[: _CLEAR_BYTES + 1])

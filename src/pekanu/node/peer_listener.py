@@ -1,7 +1,7 @@
 """The process that listens for peers: uvicorn in the running loop, hardened against slow peers.
 
-uvicorn bounds how long an idle connection lives, but not how long a request's head may drip
-in; `_ImpatientProtocol` does. What is not here: what is served (`peer_server`).
+uvicorn bounds how long an idle connection lives, but neither how long a request's head may drip
+in nor how long it is; `_ImpatientProtocol` does. What is not here: what is served (`peer_server`).
 """
 
 from __future__ import annotations
@@ -14,26 +14,56 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import uvicorn
+from httptools import HttpParserError
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pekanu.errors import UsageError
 
 #: Seconds for a request's head to arrive, and between requests; at most twice that is given.
 HEAD_SECONDS: Final = 10.0
+#: Bytes of a request's head, at most.
+_HEAD_BYTES: Final = 1 << 14
 
 
-class _ImpatientProtocol(H11Protocol):
+class _ImpatientProtocol(HttpToolsProtocol):
     """HTTP/1.1 that looks at each connection now and then, and ends the ones that only wait."""
 
     _visit: asyncio.TimerHandle | None = None
     _seen_cycle: object = None
+    #: Bytes of a head that is not complete yet.
+    _head_bytes: int = 0
+    _is_head: bool = True
+    #: Whether a request came to its end in the data at hand.
+    _has_ended: bool = False
 
     def connection_made(  # type: ignore[override] # uvicorn narrows it likewise
         self, transport: asyncio.Transport
     ) -> None:
         super().connection_made(transport)
         self._visit = self.loop.call_later(HEAD_SECONDS, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        self._has_ended = False
+        super().data_received(data)
+        self._head_bytes += len(data) if self._is_head and not self._has_ended else 0
+        if self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > _HEAD_BYTES:
+            raise HttpParserError
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._is_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._is_head = self._has_ended = True
+        self._head_bytes = 0
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._visit is not None:
@@ -129,7 +159,6 @@ class PeerListener:
             backlog=256,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=2,
-            h11_max_incomplete_event_size=16384,
         )
         self._server = _QuietServer(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]))

@@ -35,12 +35,17 @@ from pekanu.node.channel import (
     ServerExchange,
 )
 from pekanu.node.channel_keys import ChannelIdentity
-from pekanu.node.channel_stream import HEADER_SIZE, PART_SIZE, get_sealed_size
+from pekanu.node.channel_stream import (
+    HEADER_SIZE,
+    get_part_sizes,
+    get_sealed_size,
+)
 from pekanu.node.peer_answers import Answer, PeerRequest, Responder, Responders
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_handler import PeerHandler
 from pekanu.node.peer_messages import Refusal
 from pekanu.node.peer_wire import decode_message, encode_message
+from pekanu.node.pieces import Buffer
 from pekanu.node.rations import Rations
 from pekanu.types import Address, Hash32
 
@@ -248,7 +253,7 @@ class _PeerServer:
         length = request.headers.get("content-length", "")
         if not length.isdecimal() or len(length) > 12:
             raise ChannelRefused("length", "the request does not say how long it is")
-        parts = [MESSAGE_SIZE] + [PART_SIZE] * -(-operation.upload_bytes // PART_SIZE)
+        parts = [MESSAGE_SIZE, *get_part_sizes(operation.upload_bytes)]
         if int(length) > REQUEST_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(parts):
             raise ChannelRefused("oversized", "the request is too long")
         return operation, responder, int(length)
@@ -322,8 +327,7 @@ class SealedResponse(Response):
         self._exchange, self._answer, self._stall = exchange, answer, stall_seconds
         code = b"\x01" if isinstance(answer.head, Refusal) else b"\x00"
         self._head = code + encode_message(answer.head)
-        whole, rest = divmod(answer.size, PART_SIZE)
-        sizes = [len(self._head)] + [PART_SIZE] * whole + ([rest] if rest else [])
+        sizes = [len(self._head), *get_part_sizes(answer.size)]
         length = RESPONSE_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(sizes)
         self.headers["content-length"] = str(length)
         self.headers["cache-control"] = "no-store"
@@ -335,7 +339,7 @@ class SealedResponse(Response):
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         left = self._answer.size
-        data = prefix + sealer.seal(self._head, is_last=not left)
+        data: Buffer = prefix + sealer.seal(self._head, is_last=not left)
         if self._answer.parts is not None:
             async for part in self._answer.parts:
                 await self._send(send, data)
@@ -343,7 +347,7 @@ class SealedResponse(Response):
                 data = sealer.seal(part, is_last=not left)
         await self._send(send, data, more=left > 0)
 
-    async def _send(self, send: Send, data: bytes, *, more: bool = True) -> None:
+    async def _send(self, send: Send, data: Buffer, *, more: bool = True) -> None:
         async with asyncio.timeout(self._stall):
             await send({"type": "http.response.body", "body": data, "more_body": more})
 

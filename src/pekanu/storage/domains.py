@@ -24,6 +24,8 @@ from pekanu.errors import InvalidProof
 _CONTEXT: Final = "pekanu storage 2026-11 "
 #: A key seals one text alone, so the counter may begin at zero.
 _COUNTER: Final = bytes(16)
+#: Bytes by which the cipher wants its output's room to be longer, and one.
+_BLOCK: Final = 16
 
 
 class DomainKind(StrEnum):
@@ -68,13 +70,15 @@ class EncryptionDomain:
         return blake3(plain, key=derive_key(self.secret, "chunk keys")).digest()
 
 
-def encrypt_chunk(plain: bytes | memoryview, key: bytes) -> bytes:
+def encrypt_chunk(plain: bytes | memoryview, key: bytes) -> memoryview:
     """Return the ciphertext, as long as the plain bytes, under a key that seals nothing else."""
-    encryptor = Cipher(AES256(key), CTR(_COUNTER)).encryptor()
-    return encryptor.update(plain) + encryptor.finalize()
+    size = len(plain)
+    sealed = bytearray(size + _BLOCK - 1)
+    Cipher(AES256(key), CTR(_COUNTER)).encryptor().update_into(plain, sealed)
+    return memoryview(sealed)[:size].toreadonly()
 
 
-def decrypt_chunk(ciphertext: bytes | memoryview, key: bytes) -> bytes:
+def decrypt_chunk(ciphertext: bytes | memoryview, key: bytes) -> memoryview:
     """Return the plain bytes; that the ciphertext is right its root must have shown before."""
     return encrypt_chunk(ciphertext, key)
 

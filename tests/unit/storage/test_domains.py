@@ -11,7 +11,7 @@ PLAIN = bytes(range(256)) * 40
 
 
 def seal(domain: EncryptionDomain, plain: bytes = PLAIN) -> bytes:
-    return encrypt_chunk(plain, domain.get_chunk_key(plain))
+    return bytes(encrypt_chunk(plain, domain.get_chunk_key(plain)))
 
 
 def test_encrypt__when_same_domain__then_same_ciphertext_and_back() -> None:

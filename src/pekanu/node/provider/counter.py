@@ -21,6 +21,7 @@ from pekanu.crypto.keccak import keccak256
 from pekanu.market.typed_data import get_signable
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.pieces import Pieces
 from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
 from pekanu.node.provider.index import AgreementRow
 from pekanu.node.provider.terms import (
@@ -44,7 +45,7 @@ from pekanu.node.storage.messages import (
 )
 from pekanu.node.storage.server_watch import ServerWatch
 from pekanu.storage.agreement import Admission, Registration, StorageDomain
-from pekanu.storage.chunk_names import ChunkName, pack_names
+from pekanu.storage.chunk_names import ChunkList, ChunkName, pack_names
 from pekanu.storage.chunk_trees import get_entries_root
 from pekanu.storage.state import Status
 from pekanu.storage.trees import LEAF_SIZE, MAX_LEAVES, LeafProof
@@ -105,7 +106,7 @@ class ProviderCounter:
         self._index = shop.vault.index
         self._registering = asyncio.Lock()
         self._signing = asyncio.Lock()
-        self._names: dict[Hash32, list[ChunkName]] = {}
+        self._names: dict[Hash32, ChunkList] = {}
 
     def is_customer(self, peer: Address) -> bool:
         """Return whether a wallet was registered here."""
@@ -269,19 +270,15 @@ class ProviderCounter:
         return await asyncio.to_thread(self._shop.vault.check_ownership, row, nonce, answers)
 
     async def take(
-        self, peer: Address, agreement_id: Hash32, numbers: list[int], data: memoryview
+        self, peer: Address, agreement_id: Hash32, numbers: list[int], data: Pieces
     ) -> None:
         """Step 12: take chunks; they are on disk when this returns."""
         row = self._get(peer, agreement_id, Stage.UPLOADING)
         names = self.get_names(row)
         _check_numbers(numbers, row)
-        if len(data) != sum(names[number].size for number in numbers):
+        if data.size != sum(names[number].size for number in numbers):
             raise PeerRefused("malformed", "the chunks are not as long as was announced")
-        bodies, start = [], 0
-        for number in numbers:
-            end = start + names[number].size
-            bodies.append((number, data[start:end]))
-            start = end
+        bodies = [(number, data.read(names[number].size)) for number in numbers]
         await asyncio.to_thread(self._shop.vault.take, row, names, bodies)
 
     async def sign_receipt(self, peer: Address, agreement_id: Hash32) -> ReceiptHead:
@@ -332,7 +329,7 @@ class ProviderCounter:
 
     async def fetch_chunks(
         self, agreement_id: Hash32, root: Hash32, first: int, count: int, most_bytes: int
-    ) -> list[bytes]:
+    ) -> list[memoryview]:
         """Return neighbouring chunks, as many as fit and at least one, to who knows the root."""
         row = self._get_readable(agreement_id, root)
         names = self.get_names(row)[first : first + count]
@@ -365,7 +362,7 @@ class ProviderCounter:
         head = LeavesHead(leaf_count=leaves, size=len(proof.data), siblings=tuple(proof.siblings))
         return head, proof.data
 
-    def get_names(self, row: AgreementRow) -> list[ChunkName]:
+    def get_names(self, row: AgreementRow) -> ChunkList:
         """Return an agreement's chunks; the lists of the last few are kept."""
         found = self._names.get(row.agreement_id)
         if found is None:

@@ -36,7 +36,7 @@ from sqlalchemy.exc import DatabaseError, NoSuchModuleError
 from pekanu.errors import JournalError, UsageError
 from pekanu.node.journal import configure_sqlite
 from pekanu.node.provider.tables import agreements, chunks, clients, packs
-from pekanu.storage.chunk_names import ChunkName, unpack_names
+from pekanu.storage.chunk_names import ChunkList, ChunkName
 from pekanu.types import Hash32
 
 #: Values of one question; SQLite takes 32,766.
@@ -70,9 +70,9 @@ class AgreementRow:
     created_at: int
 
     @property
-    def names(self) -> list[ChunkName]:
+    def names(self) -> ChunkList:
         """The chunks in their order."""
-        return unpack_names(self.entries)
+        return ChunkList(self.entries)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from pekanu.errors import InvalidMessage
-from pekanu.node.channel_stream import PART_SIZE
+from pekanu.node.channel_stream import get_part_sizes
 from pekanu.node.peer_answers import Answer, PeerRequest, Responder
 from pekanu.node.peer_routes import Operation
+from pekanu.node.pieces import Buffer, Pieces
 from pekanu.node.provider.counter import ProviderCounter
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
@@ -99,11 +100,10 @@ class StorageResponders:
     async def _upload(self, request: PeerRequest) -> Answer:
         count = request.message.count
         async with self._bulk:
-            data = memoryview(await _collect(request.body))
-            split = count * NUMBER_SIZE
-            numbers = unpack_numbers(bytes(data[:split]), count)
+            data = Pieces([part async for part in request.body])
+            numbers = unpack_numbers(bytes(data.read(count * NUMBER_SIZE)), count)
             agreement_id = Hash32(request.message.agreement_id)
-            await self._counter.take(request.peer, agreement_id, numbers, data[split:])
+            await self._counter.take(request.peer, agreement_id, numbers, data)
         return Answer(head=ChunksTaken(count=count))
 
     async def _receipt(self, request: PeerRequest) -> Answer:
@@ -144,21 +144,12 @@ async def _collect(body: AsyncIterator[bytes]) -> bytes:
     return b"".join([part async for part in body])
 
 
-def _build(head: Any, pieces: Sequence[bytes]) -> Answer:
-    return Answer(head=head, size=sum(map(len, pieces)), parts=_split(pieces))
+def _build(head: Any, pieces: Sequence[Buffer]) -> Answer:
+    found = Pieces(pieces)
+    return Answer(head=head, size=found.size, parts=_split(found))
 
 
-async def _split(pieces: Sequence[bytes]) -> AsyncIterator[bytes]:
-    """Yield pieces in the parts that an answer is made of."""
-    part = bytearray()
-    for piece in pieces:
-        view = memoryview(piece)
-        while view:
-            room = PART_SIZE - len(part)
-            part += view[:room]
-            view = view[room:]
-            if len(part) == PART_SIZE:
-                yield bytes(part)
-                part = bytearray()
-    if part:
-        yield bytes(part)
+async def _split(pieces: Pieces) -> AsyncIterator[Buffer]:
+    """Yield the parts that an answer is made of."""
+    for size in get_part_sizes(pieces.size):
+        yield pieces.read(size)

@@ -15,7 +15,7 @@ from typing import Final
 
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.provider.index import AgreementRow, Place, ProviderIndex
-from pekanu.storage.chunk_names import ChunkName
+from pekanu.storage.chunk_names import ChunkList, ChunkName
 from pekanu.storage.chunk_trees import get_chunk_entry, get_entry_levels, prove_leaves
 from pekanu.storage.ownership import prove_ownership
 from pekanu.storage.stores import PackStore, StoreError
@@ -82,7 +82,7 @@ class Vault:
     def take(
         self,
         row: AgreementRow,
-        names: Sequence[ChunkName],
+        names: ChunkList,
         bodies: Sequence[tuple[int, memoryview]],
     ) -> None:
         """Keep chunks of an agreement, each held to its root; durable when this returns.
@@ -108,7 +108,7 @@ class Vault:
             offset += len(data)
         if fresh:
             self._store.put(pack, list(fresh.values()))
-        shown = _find_equal(names, {number for number, _ in bodies})
+        shown = names.find_equal(number for number, _ in bodies)
         is_needed = self.index.record_pack(
             row.agreement_id, pack=pack if fresh else None, places=places, shown=shown
         )
@@ -132,11 +132,11 @@ class Vault:
             if prove_ownership(nonce, name.root, data) == answer:
                 shown.add(number)
         self.index.record_pack(
-            row.agreement_id, pack=None, places={}, shown=_find_equal(names, shown)
+            row.agreement_id, pack=None, places={}, shown=names.find_equal(shown)
         )
         return len(shown)
 
-    def read(self, names: Sequence[ChunkName]) -> list[bytes]:
+    def read(self, names: Sequence[ChunkName]) -> list[memoryview]:
         """Return chunks; neighbours in a pack are read together.
 
         Raises:
@@ -146,7 +146,7 @@ class Vault:
         if any(name.key not in places for name in names):
             raise StoreError("a chunk is not held here")
         wanted = [places[name.key] for name in names]
-        found: list[bytes] = []
+        found: list[memoryview] = []
         start = 0
         while start < len(wanted):
             end = start + 1
@@ -156,7 +156,7 @@ class Vault:
             data = memoryview(self._store.read(first.pack, first.offset, size))
             for place in wanted[start:end]:
                 begin = place.offset - first.offset
-                found.append(bytes(data[begin : begin + place.size]))
+                found.append(data[begin : begin + place.size])
             start = end
         return found
 
@@ -215,12 +215,6 @@ def check_chunk(name: ChunkName, data: memoryview, number: int) -> None:
     """
     if not name.is_of(data):
         raise PeerRefused("malformed", f"chunk {number} is not what its root says")
-
-
-def _find_equal(names: Sequence[ChunkName], numbers: set[int]) -> list[int]:
-    """Return the places of all chunks that equal one of some."""
-    keys = {names[number].key for number in numbers}
-    return [number for number, name in enumerate(names) if name.key in keys]
 
 
 def _follows(before: Place, after: Place) -> bool:

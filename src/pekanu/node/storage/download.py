@@ -87,14 +87,14 @@ async def _fetch_proved(client: ProviderClient, link: Link, chunk: int) -> bytes
 
 async def iterate_chunks(
     client: ProviderClient, link: Link, chunks: Sequence[ChunkRef], wanted: Sequence[int]
-) -> AsyncIterator[tuple[int, bytes]]:
+) -> AsyncIterator[tuple[int, memoryview]]:
     """Yield plain chunks, each checked before it is decrypted, in order; some are fetched ahead."""
     names = [ChunkName(root=ref.root, size=ref.size) for ref in chunks]
     runs = _split_runs(wanted, names)
-    waiting: list[asyncio.Task[list[tuple[int, bytes]]]] = []
+    waiting: list[asyncio.Task[list[tuple[int, memoryview]]]] = []
 
-    async def fetch(first: int, count: int) -> list[tuple[int, bytes]]:
-        found: list[tuple[int, bytes]] = []
+    async def fetch(first: int, count: int) -> list[tuple[int, memoryview]]:
+        found: list[tuple[int, memoryview]] = []
         while len(found) < count:
             start = first + len(found)
             some = await client.fetch_chunks(link, start, names[start : first + count])
@@ -117,8 +117,8 @@ async def iterate_chunks(
 
 
 def _open_chunks(
-    start: int, some: list[memoryview], chunks: Sequence[ChunkRef], names: Sequence[ChunkName]
-) -> list[tuple[int, bytes]]:
+    start: int, some: Sequence[memoryview], chunks: Sequence[ChunkRef], names: Sequence[ChunkName]
+) -> list[tuple[int, memoryview]]:
     found = []
     for number, data in enumerate(some, start):
         check_received(names[number], data, number)
@@ -263,7 +263,7 @@ class _Writer:
         """Return the chunks that are still wanted."""
         return [number for number in self._wanted if not self._done[number]]
 
-    def write(self, number: int, plain: bytes) -> None:
+    def write(self, number: int, plain: memoryview) -> None:
         """Write a chunk's bytes to the files that hold them, and note it."""
         start = self._chunk_starts[number]
         place, end = start, start + len(plain)
@@ -273,7 +273,7 @@ class _Writer:
             stop = min(end, placed.offset + placed.entry.size)
             if stop > place:
                 if self._target.paths[index] is not None:
-                    part = memoryview(plain)[place - start : stop - start]
+                    part = plain[place - start : stop - start]
                     with _explain(self._target.paths[index]):
                         os.pwrite(self._get_file(index), part, place - placed.offset)
                 place = stop

@@ -56,7 +56,7 @@ class Plan:
         """Chunks before the manifest's."""
         return len(self.manifest.chunks)
 
-    def encrypt_part(self, number: int) -> bytes:
+    def encrypt_part(self, number: int) -> memoryview:
         """Return the ciphertext of a chunk of the manifest, by its place in the order."""
         part = number - self.content_count
         return encrypt_chunk(self.parts[part], get_part_key(self.manifest_key, part))

@@ -5,11 +5,12 @@ Each may be made again. Not here: which provider, and what to do with its answer
 
 from __future__ import annotations
 
-import io
 from typing import Final
 
 from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.node.peer_client import PeerClient
+from pekanu.node.peer_line import Attachment
+from pekanu.node.pieces import Buffer, Pieces
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
     NUMBER_SIZE,
@@ -67,8 +68,7 @@ class ProviderClient(PeerClient):
         body = pack_names(names)
 
         async def ask() -> SignedQuote:
-            source = (io.BytesIO(body), len(body))
-            async with self._line.call(routes.QUOTE, request, source) as call:
+            async with self._line.call(routes.QUOTE, request, Attachment.of(body)) as call:
                 return call.head
 
         return await self._insist(ask)
@@ -106,20 +106,18 @@ class ProviderClient(PeerClient):
         message = OwnershipProofs(agreement_id=agreement_id, count=len(answers))
 
         async def ask() -> int:
-            source = (io.BytesIO(body), len(body))
-            async with self._line.call(routes.OWN, message, source) as call:
+            async with self._line.call(routes.OWN, message, Attachment.of(body)) as call:
                 return call.head.count
 
         return await self._insist(ask)
 
-    async def upload(self, agreement_id: Hash32, numbers: list[int], chunks: list[bytes]) -> None:
+    async def upload(self, agreement_id: Hash32, numbers: list[int], chunks: list[Buffer]) -> None:
         """Step 12: bring chunks; the provider holds them durably when this returns."""
-        body = b"".join([pack_numbers(numbers), *chunks])
         message = ChunksUpload(agreement_id=agreement_id, count=len(numbers))
 
         async def ask() -> None:
-            source = (io.BytesIO(body), len(body))
-            async with self._line.call(routes.UPLOAD, message, source) as call:
+            body = Attachment.of(pack_numbers(numbers), *chunks)
+            async with self._line.call(routes.UPLOAD, message, body) as call:
                 if call.head.count != len(numbers):
                     raise InvalidMessage("the provider took another number of chunks")
 
@@ -156,13 +154,9 @@ class ProviderClient(PeerClient):
                 if head.size != sum(expected) or head.size > routes.CHUNKS.download_bytes:
                     raise InvalidMessage("the provider's chunks have other lengths than agreed")
                 whole = head.count * NUMBER_SIZE + head.size
-                parts = [part async for part in call.read_body(whole)]
-            start, found = head.count * NUMBER_SIZE, []
-            view = memoryview(b"".join(parts))
-            for size in expected:
-                found.append(view[start : start + size])
-                start += size
-            return found
+                data = Pieces([part async for part in call.read_body(whole)])
+            data.read(head.count * NUMBER_SIZE)
+            return [data.read(size) for size in expected]
 
         return await self._insist(ask)
 

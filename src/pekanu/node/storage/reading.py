@@ -129,7 +129,7 @@ async def iterate_file(
             provider.client, shared.link, manifest.chunks, wanted
         ):
             begin = max(0, offset - starts[number])
-            yield plain[begin : min(len(plain), offset + size - starts[number])]
+            yield bytes(plain[begin : min(len(plain), offset + size - starts[number])])
 
 
 def find_file(manifest: Manifest, path: str) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from itertools import accumulate
 from typing import Final
 
 from pekanu.errors import InvalidInput, InvalidProof, PekanuError
+from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.pieces import Buffer
 from pekanu.node.storage import routes
 from pekanu.node.storage.plan import Plan, Progress
 from pekanu.node.storage.provider_client import ProviderClient
@@ -32,33 +34,45 @@ class ChunkReader:
     Args:
         plan: The chunks.
         source: The files, as they were planned.
-        domain: Checks that they still are.
+        domain: Tells whether they still are; None when its secret is not known any more.
     """
 
     def __init__(self, plan: Plan, source: Source, domain: EncryptionDomain | None) -> None:
         self._plan, self._source, self._domain = plan, source, domain
         self._starts = [0, *accumulate(ref.size for ref in plan.manifest.chunks)]
 
-    def read(self, number: int) -> bytes:
-        """Return a chunk's ciphertext.
+    def read(self, number: int) -> memoryview:
+        """Return a chunk's ciphertext, of what its file holds by now.
 
         Raises:
-            InvalidInput: A file has changed since it was planned.
+            InvalidInput: A file cannot be read, or is shorter than it was.
         """
         if number >= self._plan.content_count:
             return self._plan.encrypt_part(number)
-        ref = self._plan.manifest.chunks[number]
-        with self._source.open_range(self._starts[number], ref.size) as stream:
-            plain = stream.read()
-        if self._domain is not None:
+        return encrypt_chunk(self._read_plain(number), self._plan.manifest.chunks[number].key)
+
+    def check(self, numbers: Sequence[int]) -> None:
+        """Look whether chunks are still those that were planned.
+
+        Raises:
+            InvalidInput: A file has changed since.
+        """
+        for number in numbers:
+            if self._domain is None or number >= self._plan.content_count:
+                continue
             try:
-                check_chunk(self._domain, plain, ref.key)
+                key = self._plan.manifest.chunks[number].key
+                check_chunk(self._domain, self._read_plain(number), key)
             except InvalidProof as error:
                 raise InvalidInput(
                     f"a file of {self._source.name!r} has changed while it was stored",
                     hint="store it again once it rests",
                 ) from error
-        return encrypt_chunk(plain, ref.key)
+
+    def _read_plain(self, number: int) -> bytes:
+        size = self._plan.manifest.chunks[number].size
+        with self._source.open_range(self._starts[number], size) as stream:
+            return stream.read()
 
 
 async def upload_missing(
@@ -96,9 +110,13 @@ async def upload_missing(
         absent = tuple(sorted({*again.absent, *again.unshown}))
     limit = asyncio.Semaphore(_AT_ONCE)
 
-    async def send(some: Batch, bodies: list[bytes]) -> None:
+    async def send(some: Batch, bodies: list[Buffer]) -> None:
         try:
             await client.upload(agreement_id, some, bodies)
+        except PeerRefused:
+            # The provider holds each chunk to its root: a changed file shows there first.
+            await asyncio.to_thread(reader.check, some)
+            raise
         finally:
             limit.release()
         tell.add(sum(map(len, bodies)))
@@ -146,7 +164,7 @@ def _split(numbers: Sequence[int], plan: Plan, most: int) -> Iterator[Batch]:
         yield batch
 
 
-def _read(some: Batch, reader: ChunkReader) -> list[bytes]:
+def _read(some: Batch, reader: ChunkReader) -> list[Buffer]:
     return [reader.read(number) for number in some]
 
 
