@@ -27,7 +27,9 @@ _MAY_EXECUTE: Final = 1
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Segment:
     address: int
-    content: bytes
+    #: Where the file holds its content, and of how many bytes.
+    offset: int
+    file_size: int
     #: Bytes in memory, the content and zeros.
     size: int
     is_text: bool
@@ -52,9 +54,11 @@ def load_elf(data: bytes) -> Program:
     for lower, upper in pairwise(segments):
         if lower.address + lower.size > upper.address:
             raise InvalidProgram(f"the file's segments overlap at {upper.address:#x}")
+    # Copied only now that they are known to fit into memory side by side.
+    contents = [(one, data[one.offset : one.offset + one.file_size]) for one in segments]
     return Program(
-        text=tuple((one.address, one.content) for one in segments if one.is_text),
-        image=tuple((one.address, one.content) for one in segments if one.content),
+        text=tuple((one.address, content) for one, content in contents if one.is_text),
+        image=tuple((one.address, content) for one, content in contents if content),
         entry=entry,
     )
 
@@ -103,5 +107,4 @@ def _read_segment(data: bytes, place: int) -> _Segment | None:
         raise InvalidProgram(
             f"executable code goes to {address + file_size:#x}, beyond text's end at {TEXT_SIZE:#x}"
         )
-    content = data[offset : offset + file_size]
-    return _Segment(address=address, content=content, size=size, is_text=is_text)
+    return _Segment(address=address, offset=offset, file_size=file_size, size=size, is_text=is_text)

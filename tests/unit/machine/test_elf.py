@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import struct
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -129,3 +131,19 @@ def test_load__of_a_file_that_claims_gigabytes__then_quick() -> None:
     start = time.perf_counter()
     assert load_or_refuse(data) is None
     assert time.perf_counter() - start < 2
+
+
+def test_load__of_many_segments_that_claim_the_same_bytes__then_refused_without_copies() -> None:
+    size = 1 << 22
+    same = [Segment(address=0x100000, content=b"", size=size) for _ in range(500)]
+    data = bytearray(Elf(segments=[CODE, *same]).pack() + bytes(size))
+    for number in range(1, 501):
+        # Each lies at the file's end.
+        struct.pack_into("<I", data, 52 + 32 * number + 4, len(data) - size)
+        struct.pack_into("<I", data, 52 + 32 * number + 16, size)
+    tracemalloc.start()
+    with pytest.raises(InvalidProgram, match="overlap"):
+        load_elf(bytes(data))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * size
