@@ -64,7 +64,7 @@ class Discovery:
         self._left = MOST_INSTRUCTIONS
         self._start(self.listing.entry)
         self._walk_all()
-        candidates = self.listing.find_addresses()
+        candidates = self.listing.find_addresses(MOST_INSTRUCTIONS)
         fresh = [*candidates, *sorted(self._constants)]
         while fresh and not self._is_full():
             self._constants.clear()

@@ -62,14 +62,19 @@ class Listing:
                 return list(struct.unpack_from(f"<{size // 4}I", content, offset))
         return []
 
-    def find_addresses(self) -> list[int]:
-        """Return, rising, the addresses of instructions that the image mentions as words."""
-        found: set[int] = set()
+    def find_addresses(self, most: int) -> list[int]:
+        """Return, rising, the addresses of instructions that the image mentions as words.
+
+        Args:
+            most: Addresses within the text that are looked at.
+        """
+        is_mentioned = np.zeros(self.end >> 2, dtype=np.bool_)
         for start, content in self._segments:
             skip = -start & 3
             if len(content) < skip + 4:
                 continue
             words = np.frombuffer(content, "<u4", (len(content) - skip) // 4, skip)
             near = words[(words < self.end) & (words & 3 == 0) & (words != 0)]
-            found.update(np.unique(near).tolist())
-        return sorted(address for address in found if self.get(address) is not None)
+            is_mentioned[near >> 2] = True
+        addresses: list[int] = (np.flatnonzero(is_mentioned)[:most] << 2).tolist()
+        return [address for address in addresses if self.get(address) is not None]
