@@ -98,13 +98,12 @@ async def test_storage__of_a_folder_in_a_shared_domain__then_it_is_renewed_and_e
     ):
         page = await visitors.enter(served, "/storage")
         await drop(page, page.locator("#store-form .drop"), folder, extra)
-        await page.get_by_text("holiday, 3 files").wait_for()
+        await page.locator(".held", has_text="holiday, 3 files").wait_for()
         # The same again by hand: nothing is there twice.
         await page.get_by_label("Choose a folder").set_input_files(folder)
-        await page.get_by_text("Sending").wait_for(state="detached")
-        await page.get_by_text("holiday, 3 files").wait_for()
+        await page.locator(".held", has_text="holiday, 3 files").wait_for()
         await page.get_by_role("button", name="Leave out extra.txt").click()
-        await page.get_by_text("extra.txt").wait_for(state="detached")
+        await page.locator(".held", has_text="extra.txt").wait_for(state="detached")
         phrase = page.get_by_label("The phrase")
         assert not await phrase.is_visible()
         await page.get_by_label("Among all who know a phrase").check()
