@@ -35,6 +35,24 @@ class Outlook:
     moves: tuple[tuple[str, Party], ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Owed:
+    """What a party must do, and what follows when it does not."""
+
+    what: str
+    failed: str
+    then: str
+
+
+_DELIVER = _Owed(what="the worker must deliver", failed="the worker did not deliver", then="expire")
+_ANSWER = _Owed(
+    what="the worker must answer a demand", failed="the worker did not answer", then="forfeit"
+)
+_AUDIT = _Owed(
+    what="the client can approve, demand or complain",
+    failed="the client did not object",
+    then="finalize",
+)
 _ENDINGS = {
     Status.NONE: "this market never saw it",
     Status.CANCELLED: "taken back; the price returned to the client",
@@ -69,33 +87,23 @@ def get_outlook(
                 moves=(("cancel", Party.CLIENT),),
             )
         case Status.ACCEPTED:
-            return _await(
-                Party.WORKER, deadline, "the worker must deliver", late=late, then="expire"
-            )
+            return _await(Party.WORKER, deadline, _DELIVER, late=late)
         case Status.DEMANDED:
-            return _await(
-                Party.WORKER, deadline, "the worker must answer a demand", late=late, then="forfeit"
-            )
+            return _await(Party.WORKER, deadline, _ANSWER, late=late)
         case Status.DELIVERED if is_challenged:
             return Outlook(turn=None, deadline=None, explanation="the referee must rule first")
         case Status.DELIVERED:
-            return _await(
-                Party.CLIENT,
-                deadline,
-                "the client can approve, demand or complain",
-                late=late,
-                then="finalize",
-            )
+            return _await(Party.CLIENT, deadline, _AUDIT, late=late)
         case _:
             return Outlook(turn=None, deadline=None, explanation=_ENDINGS[status])
 
 
-def _await(party: Party, deadline: Seconds, what: str, *, late: bool, then: str) -> Outlook:
+def _await(party: Party, deadline: Seconds, owed: _Owed, *, late: bool) -> Outlook:
     if not late:
-        return Outlook(turn=party, deadline=deadline, explanation=what)
+        return Outlook(turn=party, deadline=deadline, explanation=owed.what)
     return Outlook(
         turn=Party.ANYONE,
         deadline=None,
-        explanation=f"time is over for this: {what}; anyone can {then} the task",
-        moves=((then, Party.ANYONE),),
+        explanation=f"{owed.failed} in time; anyone can {owed.then} the task",
+        moves=((owed.then, Party.ANYONE),),
     )

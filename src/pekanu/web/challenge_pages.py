@@ -146,4 +146,4 @@ async def build_review(viewer: Viewer, claim: StandingClaim) -> Review:
 
 
 def _name_item(claim: StandingClaim, item: int) -> str:
-    return "The result" if claim.task.count == 1 else f"Item {item + 1} of {claim.task.count}"
+    return "The result" if claim.task.count == 1 else f"Item {item}"

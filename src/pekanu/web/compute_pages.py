@@ -164,7 +164,7 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
         describe_risk(offer),
     ]
     if missing:
-        sentences.append(f"{format_wei(missing)} goes into the market first: what it lacks there.")
+        sentences.append(f"{format_wei(missing)} goes into the market first, where it is missing.")
     if viewer.is_wallet:
         sentences.append(
             "Your wallet signs each step, and shows it decoded; this node only talks to the worker."

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
+from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 
 from pekanu import contracts
-from pekanu.chain import MarketEvent
+from pekanu.chain import Log, MarketEvent
 from pekanu.types import ZERO_ADDRESS, Wei, format_wei
 from pekanu.web.views.explorer import EventDetail
 from pekanu.web.views.review import Argument
@@ -35,6 +36,7 @@ _SPANS: Final = frozenset(
         "responseWindow",
     }
 )
+_ROLES: Final[dict[object, str]] = {1: "worker", 2: "provider"}
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]{40,64}")
 _LONGEST: Final = 2_000
 
@@ -69,6 +71,22 @@ def detail_event(event: MarketEvent) -> EventDetail:
         if part.name != "log":
             _add_python(arguments, part.name, getattr(event, part.name), 0)
     return EventDetail(name=type(event).__name__, arguments=tuple(arguments))
+
+
+def detail_log(contract: str, log: Log) -> EventDetail | None:
+    """Return an event of any contract of the system, decoded by its ABI; None for no such event."""
+    found = contracts.load(contract).events.get(log.topics[0]) if log.topics else None
+    if found is None:
+        return None
+    topics, arguments = iter(log.topics[1:]), []
+    try:
+        data = iter(decode([kind for _, kind, indexed in found.fields if not indexed], log.data))
+        for name, kind, indexed in found.fields:
+            value = decode([kind], next(topics))[0] if indexed else next(data)
+            arguments.append(_build(name, kind, value, 0))
+    except (DecodingError, StopIteration):
+        return None
+    return EventDetail(name=found.name, arguments=tuple(arguments))
 
 
 def summarize_event(event: MarketEvent) -> str:
@@ -137,6 +155,8 @@ def _build(name: str, kind: str, value: object, depth: int) -> Argument:
         meaning = build_moment(value).text
     elif isinstance(value, int) and name in _SPANS:
         meaning = format_span(value)
+    elif name == "role" and value in _ROLES:
+        meaning = _ROLES[value]
     elif value == ZERO_ADDRESS:
         meaning = "nobody"
     return Argument(name=name, type=kind, value=_to_text(value), meaning=meaning, depth=depth)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pekanu.chain import MarketEvent, TaskEvent, decode_event
+from pekanu.chain import MarketEvent, Receipt, TaskEvent, decode_event
 from pekanu.errors import UsageError
 from pekanu.types import Address, Hash32, format_wei, parse_address
-from pekanu.web.decoding import detail_event, summarize_event
+from pekanu.web.decoding import detail_event, detail_log, summarize_event
 from pekanu.web.index import TaskFilter
 from pekanu.web.market_pages import build_pager, build_row
 from pekanu.web.reviews import view_call
@@ -22,6 +22,7 @@ from pekanu.web.views.explorer import (
     AddressPage,
     BlockPage,
     ContractRow,
+    EventDetail,
     EventRow,
     ExplorerPage,
     TransactionPage,
@@ -118,7 +119,7 @@ async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
         raise UsageError(f"the chain does not know the transaction {text}")
     found, receipt = await site.transactions.fetch(digest)
     sender = sighting.sender
-    events: list[MarketEvent] = []
+    events: list[EventDetail] = []
     facts = [
         Fact(name="From", value=sender, link=link_address(sender, site.get_name(sender))),
         Fact(name="Nonce", value=str(sighting.nonce)),
@@ -129,7 +130,7 @@ async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
         facts.append(Fact(name="Gas limit", value=f"{int(found['gas'], 16):,}"))
     when = None
     if receipt is not None:
-        events = [event for log in receipt.logs if (event := decode_event(log)) is not None]
+        events = _detail_events(site, receipt)
         block = await site.chain.fetch_block(receipt.block_number)
         when = None if block is None else build_moment(block.timestamp)
         number = link_block(receipt.block_number)
@@ -144,7 +145,7 @@ async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
         when=when,
         facts=tuple(facts),
         call=view_call(site.book, call) if call and call.to in _get_addresses(site) else None,
-        events=tuple(map(detail_event, events)),
+        events=tuple(events),
     )
 
 
@@ -210,6 +211,20 @@ async def build_block(viewer: Viewer, number: int) -> BlockPage:
         previous=f"/explorer/{number - 1}" if number else "",
         next=f"/explorer/{number + 1}" if number < site.feed.block else "",
     )
+
+
+def _detail_events(site: Site, receipt: Receipt) -> list[EventDetail]:
+    """Return what the system's contracts logged in a transaction, in order."""
+    names = {one.address: name for name, one in site.book.contracts.items()}
+    details = []
+    for log in receipt.logs:
+        event = decode_event(log) if log.address == site.market.address else None
+        if event is not None:
+            details.append(detail_event(event))
+        elif log.address in names:
+            found = detail_log(names[log.address], log)
+            details += [] if found is None else [found]
+    return details
 
 
 def _get_addresses(site: Site) -> frozenset[Address]:

@@ -35,7 +35,7 @@ from pekanu.ringers import RingerCount
 from pekanu.types import ZERO_ADDRESS, Address, Seconds, Wei, format_wei
 from pekanu.web.index import SiteIndex
 from pekanu.web.views.compute import QuoteRow, QuotesView
-from pekanu.web.wording import build_money, format_span, link_address
+from pekanu.web.wording import ABOUT, build_money, format_span, link_address
 
 _PATIENCE: Final = PeerPatience(connect_seconds=2.0, read_seconds=10.0, patience_seconds=2.0)
 _MAX_ASKED: Final = 64
@@ -135,7 +135,8 @@ def estimate_cost(steps: int, workers: list[Announced]) -> str:
     if not workers:
         return ""
     terms = WorkerTerms()
-    return f"about {format_wei(get_price(steps, terms.gigastep_price, terms.base_price))}"
+    price = build_money(get_price(steps, terms.gigastep_price, terms.base_price))
+    return f"about {price.short.removeprefix(ABOUT)}"
 
 
 def build_quotes(replies: Replies, max_price: Wei | None) -> QuotesView:

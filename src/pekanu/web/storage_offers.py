@@ -26,8 +26,8 @@ from pekanu.web.wording import build_money, format_size, format_span, link_addre
 
 #: What a shared encryption domain reveals, in one sentence.
 _SHARED: Final = (
-    "They meet the files of all who know the phrase: equal ones are stored once, and each of those "
-    "people can tell that you store a file which he has."
+    "Identical files of everyone who knows the phrase are kept once; each of those people can tell "
+    "that you store a file which he has too."
 )
 
 

@@ -50,7 +50,7 @@ _SHOWN: Final = 50
 _SHOWN_FILES: Final = 200
 _LONGEST_VALUE: Final = 2000
 NOT_HERE: Final = "nothing of this account is stored under this address"
-_DOMAINS: Final = {"own": "your own alone", "shared": "those of all who know the phrase"}
+_DOMAINS: Final = {"own": "your own files", "shared": "everyone who knows the phrase"}
 _STEPS: Final = max(TITLES)
 _UNDER_WAY: Final = StorageBadge(title="Being stored", tone=Tone.ACTIVE)
 #: Badge and sentence of each state.
@@ -282,7 +282,7 @@ def _build_facts(site: Site, stored: StoredObject) -> tuple[Fact, ...]:
     return (
         Fact(name="Files", value=f"{stored.file_count}, {format_size(stored.file_bytes)}"),
         Fact(name="Kept", value=f"{format_size(content.size)}, {content.chunk_count} chunks"),
-        Fact(name="Equal files meet", value=_DOMAINS.get(stored.domain, stored.domain)),
+        Fact(name="Kept once with", value=_DOMAINS.get(stored.domain, stored.domain)),
         Fact(name="Term", value=format_span(terms.term)),
         Fact(name="Price", value=build_money(terms.price).text),
         Fact(name="Penalty if it fails", value=build_money(terms.penalty).text),

@@ -30,6 +30,10 @@ _PREPARATIONS: Final = {
 }
 
 
+#: Before an amount of which digits were left out.
+ABOUT: Final = "\N{ALMOST EQUAL TO} "
+
+
 def build_money(wei: int) -> Money:
     """Return an amount."""
     text = format_wei(Wei(wei))
@@ -45,7 +49,7 @@ def _shorten(text: str) -> str:
     if kept == decimals:
         return text
     digits = f"{whole}.{kept}".rstrip("0").rstrip(".")
-    return f"\N{ALMOST EQUAL TO} {digits} {unit}"
+    return f"{ABOUT}{digits} {unit}"
 
 
 def build_amount(title: str, wei: int, note: str = "") -> Figure:

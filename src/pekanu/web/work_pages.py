@@ -14,14 +14,14 @@ from pekanu import catalog
 from pekanu.errors import PekanuError, UsageError
 from pekanu.market.state import Status
 from pekanu.node.market_index import Record
-from pekanu.types import Address, format_wei, parse_address, parse_wei
+from pekanu.types import Address, parse_address, parse_wei
 from pekanu.web.index import TaskEntry, TaskFilter
 from pekanu.web.market_pages import build_row, get_kept_percent
 from pekanu.web.site import Site
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.shell import Figure, Series
 from pekanu.web.views.work import AccountChoice, TermField, WorkPage
-from pekanu.web.wording import build_amount, link_address
+from pekanu.web.wording import build_amount, build_money, link_address
 from pekanu.web.worker_process import WorkerState
 
 _TITLES: Final = {
@@ -46,6 +46,8 @@ class Term:
     least: int = 0
 
 
+#: Collateral for eight tasks at the usual stake.
+_FIRST_DEPOSIT: Final = "0.04 ether"
 TERMS: Final = (
     Term(
         option="base-price",
@@ -103,7 +105,8 @@ TERMS: Final = (
     Term(
         option="deposit",
         title="Deposit first",
-        description="Put into the market as collateral before it starts; empty for nothing.",
+        description="Collateral from the account, which stays its own: without any it can take no "
+        "task. Empty for nothing.",
         widget="amount",
         default="",
     ),
@@ -152,7 +155,7 @@ async def build_work(viewer: Viewer, _parameter: str = "") -> WorkPage:
         else link_address(worker.address, site.get_name(worker.address)),
         endpoint=worker.endpoint,
         accounts=choices,
-        terms=_build_terms(site),
+        terms=_build_terms(site, _propose_deposit(choices)),
         figures=await _build_figures(site, address),
         queue=tuple(build_row(viewer, one) for one in queue),
         past=tuple(build_row(viewer, one) for one in past),
@@ -200,13 +203,20 @@ async def _build_choices(viewer: Viewer) -> tuple[AccountChoice, ...]:
                 is_unlocked=True,
                 is_chosen=one.address == site.worker.address
                 or (site.worker.address is None and number == 0),
-                ledger=format_wei(ledger),
+                ledger=build_money(ledger).short,
+                has_ledger=ledger > 0,
             )
         )
     return tuple(choices)
 
 
-def _build_terms(site: Site) -> tuple[TermField, ...]:
+def _propose_deposit(choices: tuple[AccountChoice, ...]) -> str:
+    """Return what the chosen account should put into the market: nothing if it has something."""
+    chosen = next((one for one in choices if one.is_chosen), None)
+    return _FIRST_DEPOSIT if chosen is not None and not chosen.has_ledger else ""
+
+
+def _build_terms(site: Site, deposit: str) -> tuple[TermField, ...]:
     chosen = site.worker.options
     sold = set(chosen.get("functions", ",".join(catalog.names())).split(","))
     fields = [
@@ -215,7 +225,7 @@ def _build_terms(site: Site) -> tuple[TermField, ...]:
             title=term.title,
             description=term.description,
             widget=term.widget,
-            value=chosen.get(term.option, term.default) if term.option != "deposit" else "",
+            value=deposit if term.option == "deposit" else chosen.get(term.option, term.default),
         )
         for term in TERMS
     ]

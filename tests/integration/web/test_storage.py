@@ -221,7 +221,9 @@ async def test_fetch__when_the_provider_altered_the_bytes__then_none_reaches_the
         assert DATA[:64] not in answer.content
         assert "That does not hold" in answer.text
         await browser.send(address + "/verify")
-        await browser.wait(address, "0 of 2 chunks were proved: ")
+        page = await browser.wait(address, "chunks were proved: ")
+        # Where chunks end depends on the bytes, which chance gives.
+        assert re.search(r"\b0 of [0-9]+ chunks were proved: ", page)
 
 
 async def test_hosted__then_one_sentence_and_no_file_is_taken(options: SiteOptions) -> None:

@@ -31,7 +31,9 @@ class AccountChoice:
     name: str
     is_unlocked: bool
     is_chosen: bool
+    #: Free in the market.
     ledger: str
+    has_ledger: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
