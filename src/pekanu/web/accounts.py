@@ -17,13 +17,17 @@ from typing import Final
 
 from pekanu.chain import Account, Keystore, StoredAccount
 from pekanu.chain.account import get_development_keys
-from pekanu.errors import JournalError, KeystoreError, PekanuError
+from pekanu.errors import ChainError, JournalError, KeystoreError, PekanuError
 from pekanu.node.account_desk import open_account_desk
+from pekanu.node.case_role import ROLE as CASE_ROLE
 from pekanu.node.challenger import ChallengerNode
 from pekanu.node.challenger_library import Library
 from pekanu.node.client import ClientNode, open_client
 from pekanu.node.client_handle import JobHandle
 from pekanu.node.client_job import ClientJob
+from pekanu.node.client_role import ROLE as CLIENT_ROLE
+from pekanu.node.dispute_role import ROLE as DISPUTE_ROLE
+from pekanu.node.journal import read_journal
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_wire import decode_message
 from pekanu.types import Address
@@ -36,6 +40,8 @@ SITE_ACCOUNT: Final = 2
 DEVELOPMENT_ACCOUNTS: Final = 8
 #: Everybody knows the keys: the password protects nothing.
 DEVELOPMENT_PASSWORD: Final = "development"  # noqa: S105 - as above
+#: What a client's node and its challenger play, by role in the journal.
+_PLAYED: Final = (CLIENT_ROLE, DISPUTE_ROLE, CASE_ROLE)
 _WATCH_SECONDS: Final = 0.25
 #: Scrypt's N for keys that everybody knows.
 _QUICK_SCRYPT: Final = 1 << 12
@@ -258,6 +264,15 @@ class Accounts:
             finally:
                 self._beat()
 
+    async def take_up(self, address: Address, chain_id: int) -> None:
+        """Open an account's client if an earlier run left a job, a try or a dispute unfinished."""
+        if self.is_unlocked(address) and await asyncio.to_thread(
+            self._has_unfinished, address, chain_id
+        ):
+            # Another process may act for it, or the chain be away: then the next act opens it.
+            with contextlib.suppress(JournalError, ChainError):
+                await self.open_client(address)
+
     async def close_client(self, address: Address) -> None:
         """Close an account's node; the journal keeps where its jobs stand."""
         found = self._clients.pop(address, None)
@@ -291,6 +306,14 @@ class Accounts:
         ending.add_done_callback(self._endings.discard)
 
     # --- within -----------------------------------------------------------------------------------
+
+    def _has_unfinished(self, address: Address, chain_id: int) -> bool:
+        try:
+            with read_journal(self._home / "journal.db", address) as journal:
+                tasks = (journal.load_states(role, chain_id=chain_id) for role in _PLAYED)
+                return bool(journal.load_jobs()) or any(tasks)
+        except JournalError:
+            return False
 
     async def _open(self, address: Address) -> OpenClient:
         async with AsyncExitStack() as stack:

@@ -168,4 +168,5 @@ async def open_site(options: SiteOptions) -> AsyncIterator[Site]:
         if options.account is not None and site.accounts.is_development:
             for address in (options.account, *options.others):
                 await asyncio.to_thread(site.accounts.take_development, address)
+                await site.accounts.take_up(address, chain.chain_id)
         yield site

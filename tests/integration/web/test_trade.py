@@ -20,6 +20,20 @@ from support.nodes import LEFT, RIGHT, open_town
 from support.wallet import EXAMPLE, choose_quote
 
 
+async def test_order__left_by_a_site_that_ended__then_the_next_one_goes_on_by_itself(
+    devnet: Devnet, market_book: AddressBook, options: SiteOptions
+) -> None:
+    async with open_town(devnet, market_book, options.home) as town:
+        await town.open_worker(devnet.accounts[1])
+        async with serve_site(options) as served, open_browser(served) as browser:
+            form = {**EXAMPLE, "quote": await choose_quote(browser)}
+            order = await browser.send("/compute/mandelbrot/order", form)
+        # Nobody asks for anything that would need the account.
+        async with serve_site(options) as served, open_browser(served) as browser:
+            path = order.headers["location"]
+            await browser.wait(path, 'class="standing" data-tone="good"')
+
+
 async def test_order__of_the_example__then_the_picture_and_the_receipt_come(
     devnet: Devnet, market_book: AddressBook, options: SiteOptions
 ) -> None:
