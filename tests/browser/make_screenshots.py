@@ -7,6 +7,7 @@ With a folder as argument: every page in both themes at three widths, for lookin
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ from pekanu.web.serving import Served, serve_site
 from pekanu.web.site import SiteOptions
 from support.abandoned import abandon
 from support.nodes import TERMS, Town, open_town
+from support.storage import open_depot
 from support.tabs import Visitors, settle
 
 TARGET = Path(__file__).parents[2] / "docs" / "images"
@@ -34,6 +36,7 @@ DOCUMENTED = (
     ("site-market", "/", "light", 1280, 860),
     ("site-order", "order", "light", 1280, 860),
     ("site-task", "task", "dark", 1280, 900),
+    ("site-storage", "stored", "light", 1280, 900),
     ("site-dispute", "dispute", "light", 1280, 1000),
     ("site-phone", "task", "light", 390, 844),
 )
@@ -56,6 +59,9 @@ async def open_market(home: Path) -> AsyncIterator[tuple[Served, Town]]:
         async with (
             open_town(devnet, book, home / "town") as town,
             serve_site(options) as served,
+            # The provider's page is about those of the site's own home.
+            open_town(devnet, book, home) as own,
+            open_depot(own, devnet.accounts[8]),
         ):
             for number in (1, 4):  # the first one is the dearer
                 price = Wei(TERMS.base_price // (10 * number))
@@ -99,6 +105,7 @@ async def play(page: Any, served: Served, town: Town) -> dict[str, str]:
     paths["task"] = await buy(
         page, base, "mandelbrot", width="320", height="200", max_iterations="400", **ZOOM
     )
+    paths["stored"] = await store(page, base, served.site.options.home / "holiday")
     paths["dispute"] = await lie(page, served, town)
     task_id = await abandon(town.devnet, town.book, accounts[5], accounts[6])
     while served.site.index.find_task(task_id) is None:
@@ -108,6 +115,26 @@ async def play(page: Any, served: Served, town: Town) -> dict[str, str]:
     await page.goto(base + paths["abandoned"])
     await page.get_by_role("button", name="End it: not delivered").wait_for()
     return paths
+
+
+async def store(page: Any, base: str, folder: Path) -> str:
+    """Return the path of a folder that was stored."""
+    _write_files(folder)
+    await page.goto(f"{base}/storage")
+    await settle(page)
+    await page.get_by_label("Choose a folder").set_input_files(folder)
+    await page.locator(".held", has_text="3 files").wait_for()
+    await page.get_by_role("button", name="Ask for a quote").click()
+    await page.get_by_role("button", name="Store for").click()
+    await page.locator(".standing[data-tone=good]").wait_for(timeout=60_000)
+    await page.get_by_role("link", name="Fetch all as .zip").wait_for()
+    return str(page.url).removeprefix(base)
+
+
+def _write_files(folder: Path) -> None:
+    folder.mkdir()
+    for name in ("beach.jpg", "harbour.jpg", "notes.txt"):
+        (folder / name).write_bytes(secrets.token_bytes(800_000))
 
 
 async def lie(page: Any, served: Served, town: Town) -> str:
@@ -179,7 +206,8 @@ async def _take_all(
         "market": "/", "catalog": "/compute", "order": "order", "review": "review",
         "matrix-form": "/compute/matmul", "tasks": "/tasks", "task": "task",
         "matrix": "matmul", "words": "wordcount", "abandoned": "abandoned",
-        "dispute": "dispute", "work": "/work",
+        "dispute": "dispute", "work": "/work", "storage": "/storage", "stored": "stored",
+        "provider": "/storage/provider",
         "explorer": "/explorer", "settings": "/settings", "explain": "/explain/delivered",
         "address": f"/explorer/{town_address(served)}", "missing": "/nothing",
     }  # fmt: skip

@@ -18,6 +18,7 @@ async def test_sent__once_it_is_final__then_it_goes_after_a_while(
     sent = SentTransactions(Transactions(chain, 1), clock=lambda: now[0])
     account = devnet.accounts[0].address
     digest = devnet.request("eth_sendTransaction", {"from": account, "to": account, "value": "0x1"})
+    devnet.mine()
     sent.add(account, "A gift", lambda: [Hash32(bytes.fromhex(digest[2:]))])
     (shown,) = await sent.fetch_views(account)
     assert (shown.title, shown.state, shown.transaction.full) == ("A gift", "final", digest)
@@ -31,6 +32,7 @@ async def test_sent__with_a_higher_fee__then_the_form_that_is_mined_counts(
     sent = SentTransactions(Transactions(chain, 1))
     account = devnet.accounts[0].address
     digest = devnet.request("eth_sendTransaction", {"from": account, "to": account, "value": "0x1"})
+    devnet.mine()
     hashes = [Hash32(bytes.fromhex(digest[2:])), UNKNOWN]
     sent.add(account, "A gift", lambda: hashes)
     (shown,) = await sent.fetch_views(account)
