@@ -6,6 +6,7 @@ instruction holds, and steps and state roots are equal on all engines.
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,12 +16,15 @@ import pytest
 
 from pekanu.machine import engine
 from pekanu.machine.elf import load_elf
-from pekanu.machine.executor import Engine, run
+from pekanu.machine.executor import Engine, run, state_at
 from pekanu.machine.isa import decode
 from pekanu.machine.program import Program
 from pekanu.machine.state import Status
+from pekanu.machine.step import step
+from pekanu.machine.witness import build_proof
 from support.isa_suite import Suite, list_suites
 from support.machine import MNEMONICS
+from support.machine_contract import StepContract
 
 pytest.importorskip("ziglang", reason="ziglang is not installed")
 
@@ -146,6 +150,51 @@ def test_run__of_an_instruction_of_another_extension__then_illegal(
         )
 
 
+@pytest.mark.parametrize(
+    "instruction", ["fence", "fence r, w", "fence iorw, iorw", "fence.tso", ".word 0xFFFF8F8F"]
+)
+def test_run__of_a_fence_of_any_kind__then_nothing_happens(
+    instruction: str, tmp_path: Path
+) -> None:
+    source = f".globl _start\n_start:\n    {instruction}\n    li a7, 93\n    ecall\n"
+    program = link(tmp_path, source)
+    runs = [run(program, b"", engine=each) for each in Engine]
+    assert {(one.status, one.exit_code, one.steps) for one in runs} == {(Status.HALTED, 0, 3)}
+
+
+def test_run__of_a_start_for_a_whole_computer__then_all_engines_and_the_contract_trap_there(
+    tmp_path: Path,
+) -> None:
+    """What sets up a machine mode that there is not; the suites are linked with another start."""
+    source = """
+    .globl _start
+_start:
+    j reset
+trap:
+    j trap
+reset:
+    li x5, 0
+    csrr a0, mhartid
+1:  bnez a0, 1b
+    la t0, trap
+    csrw mtvec, t0
+    """
+    program = link(tmp_path, source)
+    runs = [run(program, b"", engine=each) for each in Engine]
+    assert len({one.state_root for one in runs}) == 1
+    assert {(one.status, one.steps) for one in runs} == {(Status.ILLEGAL, 3)}
+    assert_contract_agrees(program, [0, 1, 2, 3])
+
+
+def assert_contract_agrees(program: Program, steps: list[int]) -> None:
+    contract = StepContract()
+    for place in steps:
+        state = state_at(program, b"", place)
+        proof = build_proof(program, state)
+        step(program, state)
+        assert contract.step(proof) == state.root, place
+
+
 C_PROGRAM = """
 /* Freestanding C with constants among the code, zeroed data, a jump table and function pointers. */
 typedef unsigned u32;
@@ -188,3 +237,6 @@ def test_run__of_a_third_partys_c_program__then_alike_on_all_engines(
     assert runs[0].status is Status.HALTED
     assert len({(one.steps, one.exit_code, one.state_root) for one in runs}) == 1
     assert runs[0].exit_code == 40
+    rng = random.Random(f"{layout} {level}")
+    steps = runs[0].steps
+    assert_contract_agrees(program, [*(rng.randrange(steps) for _ in range(10)), steps - 1])
