@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from pekanu import catalog
 from pekanu.chain import AddressBook, Connection, Devnet, MarketContract, MemoryPendingStore, Sender
+from pekanu.node.client_job import JobRequest
 from pekanu.web.guard import MAX_FILE_BYTES
 from pekanu.web.serving import Served
+from support.moody import MOODY_ELF
+from support.nodes import finish, open_town
 from support.tabs import Visitors, settle
 
 HOSTILE = 'http://x/"><script>document.title="pwned"</script><img src=x onerror=alert(1)>'
@@ -120,3 +124,30 @@ async def test_announcement__with_a_script__then_it_is_only_text(
         await page.get_by_text('<script>document.title="pwned"').first.wait_for()
         assert "pwned" not in await page.title()
         assert await page.locator("main script, main img[src=x]").count() == 0
+
+
+async def test_task__with_a_script_in_its_name__then_it_is_only_text(
+    served: Served, visitors: Visitors, devnet: Devnet, market_book: AddressBook
+) -> None:
+    home, me = served.site.options.home, devnet.accounts[2]
+    program = catalog.Program(MOODY_ELF, name=HOSTILE)
+    request = JobRequest(
+        function=program.name,
+        program=program,
+        items=(b"s hello",),
+        policy=catalog.parse_policy("recompute"),
+        max_steps=10**6,
+    )
+    async with open_town(devnet, market_book, home) as town:
+        await town.open_worker(devnet.accounts[1])
+        async with open_town(devnet, market_book, home) as buyers:
+            client = await buyers.open_client(me)
+            handle = await client.submit(request)
+            await finish(handle)
+        await served.site.accounts.open_client(me.address)
+        page = await visitors.enter(served, f"/tasks/{handle.job.job_id}")
+        await page.locator("#task-status .badge", has_text="Settled").wait_for()
+        await page.goto(f"{served.url}/tasks")
+        await page.get_by_role("row", name=HOSTILE[:12]).wait_for()
+        assert "pwned" not in await page.title()
+        assert await page.locator("main script, main img").count() == 0
