@@ -7,7 +7,7 @@ import asyncio
 from pekanu.chain import AddressBook, Devnet
 from pekanu.web.serving import Served
 from support.abandoned import abandon
-from support.axe import check, find_faults
+from support.axe import COLOURS, check, find_faults
 from support.nodes import open_town
 from support.states import bring_about
 from support.tabs import Visitors, settle
@@ -112,6 +112,9 @@ async def test_axe__on_a_page_with_faults__then_it_finds_them(
     )
     faults = await find_faults(page)
     assert any(fault.startswith("color-contrast:") for fault in faults)
+    # Paper is dark then, and so is not this ground; the grey is as hard to read.
+    await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    assert [one[:14] for one in await find_faults(page, COLOURS)] == ["color-contrast"]
     assert any(fault.startswith("label:") for fault in faults)
 
 

@@ -50,6 +50,9 @@ async def test_dispute__about_a_lie__then_it_narrows_to_the_instruction_that_sho
         await page.goto(f"{served.url}/disputes")
         await page.get_by_role("row", name="Refuted").wait_for()
         assert found + await check(page, "the list of disputes") == []
+        await page.goto(f"{served.url}/explorer/{market_book['BisectionReferee'].address}")
+        for event in ("Challenged", "Opened", "Dissected", "Ruled"):
+            await page.get_by_role("row", name=event).first.wait_for()
         client = devnet.accounts[2].address
         ledger = await served.site.market.fetch_ledger(client)
         # The price came back with the stake: half for the client, half for the challenger, itself.

@@ -91,8 +91,13 @@ def detail_log(contract: str, log: Log) -> EventDetail | None:
 
 def summarize_event(event: MarketEvent) -> str:
     """Return the short fields of an event in one line."""
+    return summarize_arguments(detail_event(event).arguments)
+
+
+def summarize_arguments(arguments: Sequence[Argument]) -> str:
+    """Return the short ones in one line."""
     parts = []
-    for argument in detail_event(event).arguments:
+    for argument in arguments:
         if argument.depth or argument.name in {"task_id", "channel_key", "terms_hash", "evidence"}:
             continue
         text = argument.meaning or argument.value

@@ -184,12 +184,16 @@ async def build_address(viewer: Viewer, address: Address, page: int) -> AddressP
         ),
     ]
     name = names.get(address, site.get_name(address))
+    rows = tuple(_build_event(site, event) for event in events)
+    if address in names and address != site.market.address:
+        rows = await site.contract_events.fetch(name, site.feed.block)
+        total = len(rows)
     return AddressPage(
         address=link_address(address, name),
         facts=tuple(facts),
         tasks=tuple(build_row(viewer, entry) for entry in tasks),
-        events=tuple(_build_event(site, event) for event in events),
-        pager=build_pager(f"/explorer/{address}?page=", page, total, len(events), _EVENTS),
+        events=rows,
+        pager=build_pager(f"/explorer/{address}?page=", page, total, len(rows), _EVENTS),
     )
 
 

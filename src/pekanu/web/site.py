@@ -19,6 +19,7 @@ from pekanu.web.accounts import Accounts
 from pekanu.web.balances import Balances
 from pekanu.web.broadcast import Broadcast
 from pekanu.web.challenge_desk import ChallengeDesk
+from pekanu.web.contract_events import ContractEvents
 from pekanu.web.dispute_feed import DisputeFeed
 from pekanu.web.feed import ChainFeed
 from pekanu.web.index import SiteIndex
@@ -93,6 +94,7 @@ class Site:
         self.results = Results()
         self.broadcast = Broadcast()
         self.worker = WorkerProcess(options.home, options.rpc, pulse.beat)
+        self.contract_events = ContractEvents(chain, book)
         self.disputes = DisputeFeed(chain, book["BisectionReferee"], pulse)
         self.summaries = Summaries(index, feed, self.balances)
         #: What is computed in a task, by its id, where this node knows it.
