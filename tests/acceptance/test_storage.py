@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import signal
 import subprocess
@@ -15,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from pekanu.chain import Keystore
+from support.moody import MOODY_ELF
+from support.postgres import open_postgres
 from support.shell import PASSWORD, PROGRAM, RunningChain, Shell
 from support.storage import read_tree, write_tree
 
@@ -26,17 +27,25 @@ MODEST = ("--capacity", "1GiB", "--response-window", "10min", "--confirm-window"
 @contextmanager
 def serving(shell: Shell, *options: str) -> Iterator[subprocess.Popen[str]]:
     """Run `pekanu provider start` until it is killed, if it still lives then."""
+    with running(shell, "provider", "start", "--json", *MODEST, *options, until="}") as process:
+        yield process
+
+
+@contextmanager
+def running(shell: Shell, *command: str, until: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command that serves, from the line that says so until it is killed."""
     with subprocess.Popen(
-        [PROGRAM, "provider", "start", "--json", *MODEST, *options],
+        [PROGRAM, *command],
         env=shell.environment,
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     ) as process:
         try:
             assert process.stdout is not None
-            while process.stdout.readline() not in {"}\n", ""}:
-                pass
+            while (line := process.stdout.readline()).rstrip() != until:
+                assert line, "it ended before it served"
             yield process
         finally:
             process.kill()
@@ -116,21 +125,38 @@ def test_store__when_used_as_documented__then_every_command_does_its_part(
         owner("store", "fine", "piped").assert_refused(1, "not challenged")
 
 
-def test_run__when_an_input_is_a_link__then_the_stored_file_is_computed_on(
+def test_run__when_input_and_program_are_links__then_bought_and_the_output_is_stored(
     keeper: Shell, owner: Shell, market: Shell, tmp_path: Path
 ) -> None:
-    (tmp_path / "words.txt").write_text("one two two three three three\n", encoding="utf-8")
-    with serving(keeper):
-        stored = owner("store", "put", tmp_path / "words.txt", "--json").json
-        count = market(
-            "run", "wordcount", "--input", f"text={stored['link']}", "--local", "--json",
-            "--account", "alice",
-        )  # fmt: skip
-        assert count.code == 0, count.err
-        local = market(
-            "run", "wordcount", "--input", f"text={tmp_path / 'words.txt'}", "--local", "--json"
+    (tmp_path / "words.txt").write_text("one two two\n", encoding="utf-8")
+    (tmp_path / "moody.elf").write_bytes(MOODY_ELF)
+    (tmp_path / "in").write_bytes(b"\0hello")
+    work = ("worker", "start", "--account", "bob", "--deposit", "1 ether", "--json")
+    with serving(keeper), running(market, *work, until="}"):
+        words, program, data = (
+            owner("store", "put", tmp_path / name, "--json").json["link"]
+            for name in ("words.txt", "moody.elf", "in")
+        )
+        word_count = ("run", "wordcount", "--input", f"text={words}", "--json")
+        assert owner(*word_count, "--local").json["output"] == {"one": 1, "two": 2}
+        count = owner(*word_count).json
+        assert (count["output"], count["state"]) == ({"one": 1, "two": 2}, "settled")
+        run = owner(
+            *("run", "--program", program, "--input", data),
+            *("--out", tmp_path / "out", "--json"),
         ).json
-        assert json.loads(count.out)["output"] == local["output"]
+        assert (run["state"], (tmp_path / "out").read_bytes()) == ("settled", b"\0hello")
+
+        stored = owner("store", "put", "--task", count["task_id"], "--json").json
+        assert [step["number"] for step in stored["steps"]] == list(range(1, 15))
+        back = tmp_path / "back"
+        assert owner("store", "get", stored["name"], "--out", back).code == 0
+        digits = count["task_id"].removeprefix("0x")
+        (sealed,) = owner.home.glob(f"work/*/client/{digits}*/ciphertext")
+        assert hash_file(back) == hash_file(sealed)
+        both = owner("store", "put", back, "--task", count["task_id"])
+        both.assert_refused(2, "--task goes without PATH")
+        owner("store", "put", "--task", "0xdead").assert_refused(2, "0 sealed outputs")
 
 
 def hash_file(path: Path) -> str:
@@ -192,6 +218,25 @@ def test_kill__when_either_side_dies_in_the_middle__then_upload_and_download_go_
         got = owner("store", "get", "large", "--out", tmp_path / "back", "--json").json
         assert got["fetched_bytes"] < len(data)
         assert hash_file(tmp_path / "back") == hash_file(file)
+
+
+def test_provider__when_its_books_are_in_postgresql__then_kept_there_through_a_kill(
+    keeper: Shell, owner: Shell, tmp_path: Path
+) -> None:
+    file = tmp_path / "booked"
+    file.write_bytes(random.Random(4).randbytes(3_000_000))
+    with open_postgres() as url:
+        options = ("--metadata", url, "--store", str(tmp_path / "packs"))
+        with serving(keeper, *options):
+            assert owner("store", "put", file).code == 0
+        with serving(keeper, *options):
+            status = keeper("provider", "status", "--metadata", url, "--json").json
+            assert status["pack_bytes"] >= file.stat().st_size
+            assert owner("store", "get", "booked", "--out", tmp_path / "back").code == 0
+            assert hash_file(tmp_path / "back") == hash_file(file)
+            seen = owner("store", "challenge", "booked", "--chunk", "1", "--leaf", "3", "--json")
+            assert seen.json["is_answered"]
+            assert int(owner("store", "rm", "booked", "--json").json["returned_wei"]) > 0
 
 
 def test_provider__when_terminated__then_ends_in_order(keeper: Shell) -> None:

@@ -97,6 +97,15 @@ async def _start(  # noqa: PLR0913 - the options of a command
         int, typer.Option(min=0, max=1000, help="Times the price that you lose when you fail.")
     ] = 5,
     least_penalty: Annotated[str, typer.Option(help="What you lose at least.")] = "0.001 ether",
+    rebate_permille: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=1000,
+            help="Parts of a thousand of the price that you give back at the end of a term for "
+            "what others had stored with you all the time.",
+        ),
+    ] = 500,
     least_term: Annotated[str, typer.Option(help="Shortest term.")] = "10min",
     confirm_window: Annotated[str, typer.Option(help="From payment to receipt.")] = "1d",
     response_window: Annotated[str, typer.Option(help="To answer a challenge.")] = "1d",
@@ -116,6 +125,7 @@ async def _start(  # noqa: PLR0913 - the options of a command
         gib_month_price=parse_wei(price),
         penalty_factor=penalty_factor,
         least_penalty=parse_wei(least_penalty),
+        rebate_permille=rebate_permille,
         least_term=Seconds(parse_span(least_term)),
         confirm_window=Seconds(parse_span(confirm_window)),
         response_window=Seconds(parse_span(response_window)),

@@ -221,6 +221,7 @@ def _show_dry_run(session: Session, prepared: Prepared, cost: dict[str, int]) ->
         "provider": offer.announced.account,
         "price_wei": str(offer.price),
         "penalty_wei": str(offer.penalty),
+        "rebate_permille": offer.info.rebate_permille,
         "reservation_fee_wei": str(offer.reservation_fee),
         "gas_wei": str(cost["gas_wei"]),
         "total_wei": str(offer.price + cost["gas_wei"]),

@@ -14,7 +14,7 @@ from pekanu.node.storage.keeping import fetch_state, give_back, renew
 from pekanu.node.storage.reading import get_object
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.storage.state import Status
-from support.storage import DAY, Depot, put, wait_for
+from support.storage import DAY, TERMS, Depot, put, wait_for
 
 SIZE = 24_000_000
 
@@ -122,3 +122,39 @@ async def test_renew__when_killed_before_the_payment__then_resumed_and_paid_once
     held = await owner.desk.chain.get_balance(server.address) - await server.fetch_free()
     terms = [one.quote.terms for one in (stored, renewed)]
     assert held == sum(one.price + one.penalty for one in terms)
+
+
+async def test_term__when_others_shared_the_bytes__then_part_of_the_price_comes_back_to_each(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+) -> None:
+    one, two, alone = [await depot.open_storer(accounts[number]) for number in (0, 2, 3)]
+    (tmp_path / "file").write_bytes(random.Random(6).randbytes(2_000_000))
+    stored = [
+        await put(one, tmp_path / "file", shared="phrase"),
+        await put(two, tmp_path / "file", shared="phrase"),
+        await put(alone, tmp_path / "file"),
+    ]
+    prices = [each.quote.terms.price for each in stored]
+    # What the provider held already changed no price.
+    assert len(set(prices)) == 1
+    shop, index = depot.provider.shop, depot.provider.shop.vault.index
+    depot.town.devnet.advance_time(DAY + TERMS.response_window + 60)
+    await shop.desk.watch.refresh()
+    await wait_for(lambda: not index.list_agreements(live_only=True))
+    rebates = [(await shop.server.fetch_account(each.client)).balance for each in stored]
+    assert rebates[2] == 0
+    permille = shop.terms.rebate_permille
+    for price, rebate in zip(prices[:2], rebates, strict=False):
+        # All but the manifest is shared, for all of the term but what passed between the puts.
+        assert 0.95 * price * permille < 1000 * rebate <= price * permille
+    assert await shop.server.fetch_free() == depot.deposit + sum(prices) - sum(rebates)
+    held = await one.desk.chain.get_balance(shop.server.address)
+    assert held == depot.deposit + sum(prices)
+    # Each was given once, however many look after the end of a term; the clients take it.
+    tally = depot.provider.keeper.tally
+    assert (tally.ended, tally.rebates_wei) == (len(stored), sum(rebates))
+    assert [
+        await give_back(each, what) for each, what in zip((one, two), stored, strict=False)
+    ] == (rebates[:2])
+    left = await one.desk.chain.get_balance(shop.server.address)
+    assert left == depot.deposit + sum(prices) - sum(rebates)

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,54 +19,13 @@ from pekanu.storage.ownership import prove_ownership
 from pekanu.storage.stores import MemoryStore, StoreError
 from pekanu.storage.trees import CountProof, LeafProof, get_proven_root, get_root
 from pekanu.types import Hash32
-
-POSTGRES = Path("/usr/lib/postgresql")
-
-
-def find_server() -> Path | None:
-    found = sorted(POSTGRES.glob("*/bin/postgres"))
-    return found[-1].parent if found else None
+from support.postgres import open_postgres
 
 
 @pytest.fixture(scope="module")
 def postgres_url() -> Iterator[str]:
-    """A PostgreSQL of its own; it refuses to run as root, so root runs it as somebody else."""
-    binaries = find_server()
-    if binaries is None:
-        if os.environ.get("CI"):
-            pytest.fail("PostgreSQL is missing")
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    # Not below pytest's folder, which nobody else may enter.
-    with tempfile.TemporaryDirectory(prefix="pekanu-postgres-") as folder:
-        yield from _run_server(binaries, Path(folder))
-
-
-def _run_server(binaries: Path, folder: Path) -> Iterator[str]:
-    prefix = []
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-        prefix = ["runuser", "-u", "postgres", "--"]
-    data = folder / "data"
-    subprocess.run(
-        [*prefix, binaries / "initdb", "-D", data, "-A", "trust", "-U", "keeper"],
-        check=True,
-        capture_output=True,
-        cwd="/",
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
-    control = [*prefix, binaries / "pg_ctl", "-D", data, "-w"]
-    subprocess.run(
-        [*control, "-o", options, "-l", folder / "log", "start"],
-        check=True,
-        cwd="/",
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    yield f"postgresql://keeper@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, capture_output=True, cwd="/")
+    with open_postgres() as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -248,6 +202,10 @@ def test_open_index__when_opened_again__then_the_books_are_there(tmp_path: Path)
 
 def test_open_index__when_the_url_is_wrong__then_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError), open_index("nosuch://host/x"):
+        pass
+    # Nobody listens there.
+    nowhere = "postgresql://keeper@127.0.0.1:9/books"
+    with pytest.raises(JournalError, match="the index cannot be used"), open_index(nowhere):
         pass
     (tmp_path / "index.db").write_bytes(b"no database" * 100)
     with pytest.raises(JournalError), open_index(tmp_path / "index.db"):

@@ -126,6 +126,7 @@ class ProviderCounter:
             penalty_factor=terms.penalty_factor,
             least_penalty=terms.least_penalty,
             reservation_permille=terms.reservation_permille,
+            rebate_permille=terms.rebate_permille,
             least_term=terms.least_term,
             most_term=terms.most_term,
             confirm_window=terms.confirm_window,

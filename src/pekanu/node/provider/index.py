@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from pekanu.errors import JournalError, UsageError
 from pekanu.node.journal import configure_sqlite
@@ -41,6 +41,8 @@ from pekanu.types import Hash32
 
 #: Values of one question; SQLite takes 32,766.
 _MANY: Final = 5000
+#: Agreements in memory at once, where all are gone through.
+_FEW: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +128,13 @@ class ProviderIndex:
         with self._engine.connect() as connection:
             return [_to_row(found) for found in connection.execute(query).mappings()]
 
+    def iterate_others(self, row: AgreementRow) -> Iterator[AgreementRow]:
+        """Yield all agreements but one, ended ones too, one after the other."""
+        query = select(agreements).where(agreements.c.agreement_id != row.agreement_id.hex())
+        with self._engine.connect().execution_options(yield_per=_FEW) as connection:
+            for found in connection.execute(query).mappings():
+                yield _to_row(found)
+
     def count_live(self, *, agent: str, stage: str) -> int:
         """Return how many of somebody's live agreements stand at a stage."""
         query = select(func.count()).where(
@@ -136,16 +145,17 @@ class ProviderIndex:
 
     def set_state(
         self, agreement_id: Hash32, *, stage: str, state: str, is_live: bool, expected: str
-    ) -> None:
-        """Write where an agreement stands, unless it stands elsewhere than expected by now."""
+    ) -> bool:
+        """Write where an agreement stands; return False if it stands elsewhere than expected."""
         with self._change() as connection:
-            connection.execute(
+            changed = connection.execute(
                 update(agreements)
                 .where(
                     agreements.c.agreement_id == agreement_id.hex(), agreements.c.stage == expected
                 )
                 .values(stage=stage, state=state, is_live=is_live)
             )
+            return changed.rowcount > 0
 
     def remove_agreement(self, agreement_id: Hash32) -> None:
         """Forget an agreement that never held anything."""
@@ -435,7 +445,7 @@ def open_index(place: Path | str) -> Iterator[ProviderIndex]:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         yield ProviderIndex(engine)
-    except DatabaseError as error:
+    except DBAPIError as error:
         raise JournalError(f"the index cannot be used: {error.orig}") from error
     finally:
         engine.dispose()

@@ -25,6 +25,7 @@ from pekanu.errors import ChainError, InvalidMessage, PekanuError
 from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
 from pekanu.node.provider.counter import Shop
 from pekanu.node.provider.index import AgreementRow
+from pekanu.node.provider.sharing import find_rebate
 from pekanu.node.storage.messages import Stage
 from pekanu.node.storage.sealing import seal_link
 from pekanu.storage.agreement import Terms
@@ -51,6 +52,7 @@ class Tally:
     answers: int = 0
     failed_answers: int = 0
     collected_wei: int = 0
+    rebates_wei: int = 0
     ended: int = 0
 
 
@@ -196,7 +198,9 @@ class Keeper:
             case Status.FINED:
                 await self._collect([row])
                 await self._end(row, agreement)
-            case Status.ENDED | Status.GIVEN_BACK | Status.RECLAIMED:
+            case Status.ENDED:
+                await self._end(row, agreement, await self._give_rebate(row, agreement))
+            case Status.GIVEN_BACK | Status.RECLAIMED:
                 await self._end(row, agreement)
             case _:
                 return
@@ -301,12 +305,28 @@ class Keeper:
             for row, agreement in some:
                 state = await shop.server.fetch_agreement(row.agreement_id)
                 if state.status is Status.ENDED:
-                    await self._end(row, agreement)
+                    await self._end(row, agreement, await self._give_rebate(row, agreement))
+
+    async def _give_rebate(self, row: AgreementRow, agreement: Agreement) -> Wei:
+        """Give back, once, what was promised of a served price for what others share."""
+        permille = self._shop.terms.rebate_permille
+        others = self._index.iterate_others(row)
+        amount = await asyncio.to_thread(find_rebate, row, agreement, others, permille)
+        if not amount:
+            return amount
+        call = self._shop.server.rebate(agreement.terms.client, amount)
+        try:
+            await self._send(call, row, "rebate")
+        except ChainError as error:
+            # The deposit was taken out meanwhile: the bytes go all the same.
+            _LOG.warning("agreement %s gets no rebate: %s", row.agreement_id.hex()[:8], error)
+            return Wei(0)
+        return amount
 
     # --- within -------------------------------------------------------------------------------
 
-    async def _set(self, row: AgreementRow, agreement: Agreement, stage: Stage) -> None:
-        await asyncio.to_thread(
+    async def _set(self, row: AgreementRow, agreement: Agreement, stage: Stage) -> bool:
+        is_changed = await asyncio.to_thread(
             self._index.set_state,
             row.agreement_id,
             stage=stage.value,
@@ -315,12 +335,14 @@ class Keeper:
             expected=row.stage,
         )
         self._shop.watch.wake()
+        return is_changed
 
-    async def _end(self, row: AgreementRow, agreement: Agreement) -> None:
+    async def _end(self, row: AgreementRow, agreement: Agreement, rebate: int = 0) -> None:
         """Let the chunks go, then note that nothing is left to do."""
         await asyncio.to_thread(self._shop.vault.release, row.agreement_id)
-        await self._set(row, agreement, Stage.ENDED)
-        self.tally.ended += 1
+        if await self._set(row, agreement, Stage.ENDED):
+            self.tally.ended += 1
+            self.tally.rebates_wei += rebate
 
     async def _send(self, call: Call, row: AgreementRow, name: str) -> None:
         await self._shop.desk.send(call, task_id=row.agreement_id, name=name)

@@ -28,6 +28,7 @@ _HELP: Final = {
     "answers_total": ("counter", "Answers to challenges sent by this process."),
     "failed_answers_total": ("counter", "Challenges that could not be answered."),
     "collected_wei_total": ("counter", "Income collected by this process."),
+    "rebates_wei_total": ("counter", "Rebates given by this process."),
     "ended_total": ("counter", "Agreements that this process saw end."),
 }
 
@@ -61,6 +62,7 @@ async def fetch_metrics(node: ProviderNode) -> str:
         "answers_total": tally.answers,
         "failed_answers_total": tally.failed_answers,
         "collected_wei_total": tally.collected_wei,
+        "rebates_wei_total": tally.rebates_wei,
         "ended_total": tally.ended,
     }
     lines = []

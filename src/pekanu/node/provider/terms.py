@@ -36,6 +36,8 @@ class ProviderTerms:
     least_penalty: Wei = Wei(10**15)
     #: Parts of a thousand of the price, at most ten, that are lost when a paid upload never comes.
     reservation_permille: int = 5
+    #: Parts of a thousand of the price that come back for what others had stored here all the term.
+    rebate_permille: int = 500
     least_term: Seconds = Seconds(600)
     most_term: Seconds = Seconds(3650 * 86400)
     #: Seconds from the payment to the receipt on chain.

@@ -79,6 +79,9 @@ class ProviderInfo(Message):
     least_penalty: U256
     #: Parts of a thousand of the price that are burned when a paid upload never comes.
     reservation_permille: U32
+    #: Parts of a thousand of the price that come back at the end of a term for what others had
+    #: stored here all the time; a promise, which no contract enforces.
+    rebate_permille: U32
     #: Seconds.
     least_term: U32
     most_term: U32
