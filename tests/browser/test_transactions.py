@@ -82,6 +82,17 @@ async def put_in(page: Any) -> str:
     return str(await link.get_attribute("href"))
 
 
+async def send_waiting(
+    visitors: Visitors, served: Served, devnet: Devnet
+) -> tuple[Any, Injected, str]:
+    """Return a page, a wallet, and the path of the deposit that it sent, which is in no block."""
+    page, otter = await enter(visitors, served, devnet)
+    devnet.set_automine(False)
+    path = await put_in(page)
+    await see(page, "Pending", "it waits to be included in a block")
+    return page, otter, path
+
+
 async def see(page: Any, state: str, text: str) -> None:
     """Wait until the head tells of a transaction's state, in words."""
     row = page.locator(".sent li", has=page.locator(".badge", has_text=state))
@@ -100,10 +111,7 @@ async def see_alone(page: Any, url: str, state: str, text: str) -> None:
 async def test_transaction__from_waiting_to_final__then_each_block_is_counted_in_every_browser(
     served: Served, visitors: Visitors, devnet: Devnet
 ) -> None:
-    page, _ = await enter(visitors, served, devnet)
-    devnet.set_automine(False)
-    path = await put_in(page)
-    await see(page, "Pending", "it waits to be included in a block")
+    page, _, path = await send_waiting(visitors, served, devnet)
     other = await page.context.new_page()
     await other.goto(served.url + path)
     await settle(other)
@@ -125,10 +133,7 @@ async def test_transaction__from_waiting_to_final__then_each_block_is_counted_in
 async def test_transaction__that_is_reorganized__then_it_is_said_and_it_can_come_again(
     served: Served, visitors: Visitors, devnet: Devnet
 ) -> None:
-    page, otter = await enter(visitors, served, devnet)
-    devnet.set_automine(False)
-    path = await put_in(page)
-    await see(page, "Pending", "waits")
+    page, otter, path = await send_waiting(visitors, served, devnet)
     sent = devnet.request("eth_getRawTransactionByHash", path.removeprefix("/explorer/"))
     await asyncio.to_thread(devnet.mine)
     await see(page, "Included", "1 of 3 confirmations")
@@ -150,11 +155,8 @@ async def test_transaction__that_is_reorganized__then_it_is_said_and_it_can_come
 async def test_transaction__whose_nonce_another_takes__then_it_is_replaced(
     served: Served, visitors: Visitors, devnet: Devnet
 ) -> None:
-    page, otter = await enter(visitors, served, devnet)
-    devnet.set_automine(False)
+    page, otter, path = await send_waiting(visitors, served, devnet)
     nonce = count_sent(devnet, WALLET)
-    path = await put_in(page)
-    await see(page, "Pending", "waits")
     other = Call(to=devnet.accounts[7].address, value=Wei(1))
     raw = sign(devnet, WALLET, other, nonce=nonce, tip=10**12)
     await asyncio.to_thread(devnet.request, "eth_sendRawTransaction", raw)
@@ -167,10 +169,7 @@ async def test_transaction__whose_nonce_another_takes__then_it_is_replaced(
 async def test_transaction__that_the_node_throws_away__then_it_is_dropped(
     served: Served, visitors: Visitors, devnet: Devnet
 ) -> None:
-    page, otter = await enter(visitors, served, devnet)
-    devnet.set_automine(False)
-    path = await put_in(page)
-    await see(page, "Pending", "waits")
+    page, otter, path = await send_waiting(visitors, served, devnet)
     digest = path.removeprefix("/explorer/")
     await asyncio.to_thread(devnet.request, "anvil_dropTransaction", digest)
     await asyncio.to_thread(devnet.mine)
