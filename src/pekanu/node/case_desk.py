@@ -8,15 +8,14 @@ case's next step (`case_machine`), how that is done (`case_role`).
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final, TypeAlias
+from typing import Final
 
 from pekanu.chain.ringer_contract import RingerContract
 from pekanu.dispute.place import Side
 from pekanu.node.case_index import CaseRecord
-from pekanu.node.case_machine import CaseEvent, CaseInstruction, CaseStep, CaseTask
+from pekanu.node.case_machine import CaseStep, CaseTask
 from pekanu.node.case_role import ROLE, CaseRole, LoadFile
 from pekanu.node.dispute_desk import DisputeDesk
 from pekanu.node.dispute_index import DisputeRecord
@@ -24,15 +23,13 @@ from pekanu.node.dispute_machine import DisputeStep, DisputeTask
 from pekanu.node.dispute_subject import Subject
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_wire import decode_message
-from pekanu.node.task_driver import TaskDriver
+from pekanu.node.task_drivers import TaskDrivers
 from pekanu.node.watch import ANY_CASE
 from pekanu.types import Hash32
 
-_LOG: Final = logging.getLogger(__name__)
 #: Seconds after which cases are looked for without a reason.
 _IDLE_SECONDS: Final = 15.0
 _OWNERS: Final = {Side.WORKER: "worker's searches", Side.CHALLENGER: "client's searches"}
-_Driver: TypeAlias = TaskDriver[CaseTask, CaseEvent, CaseInstruction]
 
 
 class CaseDesk:
@@ -52,23 +49,21 @@ class CaseDesk:
         self.contract = contract
         self._role = CaseRole(desk, contract, load)
         self.disputes = DisputeDesk(desk, _OWNERS[side], self._load_subject, self._adopt_bisection)
-        self._drivers: dict[Hash32, _Driver] = {}
-        self._runs: dict[Hash32, asyncio.Task[CaseTask]] = {}
+        self._cases = TaskDrivers(self._role, desk.watch, kind="case", forget=self._forget)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Carry on with what the journal holds, and with what comes, while the context is open."""
         for task in self.list_tasks():
-            self._drive(task)
+            self._cases.drive(task.case_id, task)
         following = asyncio.create_task(self._follow())
         try:
             async with self.disputes.running():
                 yield
         finally:
             following.cancel()
-            for run in self._runs.values():
-                run.cancel()
-            await asyncio.gather(following, *self._runs.values(), return_exceptions=True)
+            await self._cases.stop()
+            await asyncio.gather(following, return_exceptions=True)
 
     def begin(self, task: CaseTask) -> None:
         """Journal a case and carry it on; one that is carried on already is left alone."""
@@ -76,13 +71,13 @@ class CaseDesk:
         # One that had gone with a reorganization has come back.
         if known is None or known.step in (CaseStep.GONE, CaseStep.UNADMITTED):
             self._role.record(task)
-            self._drive(task)
+            self._cases.drive(task.case_id, task)
 
     def find(self, case_id: Hash32) -> CaseTask | None:
         """Return a case of this node, live or ended."""
-        driver = self._drivers.get(case_id)
-        if driver is not None:
-            return driver.task
+        driven = self._cases.find(case_id)
+        if driven is not None:
+            return driven
         text = self._desk.journal.load_state(ROLE, case_id)
         return None if text is None else decode_message(CaseTask, text.encode())
 
@@ -101,7 +96,7 @@ class CaseDesk:
 
     def is_playing(self, task_id: Hash32) -> bool:
         """Return whether any case of a task is live here."""
-        return any(driver.task.task_id == task_id for driver in self._drivers.values())
+        return any(task.task_id == task_id for task in self._cases)
 
     # --- within -----------------------------------------------------------------------------------
 
@@ -128,23 +123,11 @@ class CaseDesk:
             self._side is Side.WORKER
             and record.case.worker == self._desk.address
             and record.is_refuted is None
-            and record.case.id not in self._drivers
+            and record.case.id not in self._cases
         )
 
-    def _drive(self, task: CaseTask) -> None:
-        driver: _Driver = TaskDriver(task, task.case_id, self._role, self._desk.watch)
-        self._drivers[task.case_id] = driver
-        run = asyncio.create_task(driver.run())
-        self._runs[task.case_id] = run
-
-        def forget(_: object) -> None:
-            self._runs.pop(task.case_id, None)
-            self._drivers.pop(task.case_id, None)
-            self._desk.watch.wake(task.task_id)
-            if not run.cancelled() and (error := run.exception()) is not None:
-                _LOG.error("case %s is stuck", task.case_id.hex(), exc_info=error)
-
-        run.add_done_callback(forget)
+    def _forget(self, task: CaseTask) -> None:
+        self._desk.watch.wake(task.task_id)
 
     # --- bisections -------------------------------------------------------------------------------
 

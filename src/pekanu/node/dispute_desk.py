@@ -15,8 +15,6 @@ from typing import Final, TypeAlias
 
 from pekanu.node.dispute_index import DisputeRecord
 from pekanu.node.dispute_machine import (
-    DisputeEvent,
-    DisputeInstruction,
     DisputeStep,
     DisputeTask,
 )
@@ -24,7 +22,7 @@ from pekanu.node.dispute_role import ROLE, DisputeRole, LoadSubject
 from pekanu.node.dispute_subject import Subject
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_wire import decode_message
-from pekanu.node.task_driver import TaskDriver
+from pekanu.node.task_drivers import TaskDrivers
 from pekanu.node.watch import ANY_DISPUTE
 from pekanu.types import Hash32
 
@@ -34,7 +32,6 @@ _IDLE_SECONDS: Final = 15.0
 
 #: Says what to play in a dispute that names the account; None leaves it alone.
 Adopt: TypeAlias = Callable[[DisputeRecord], DisputeTask | None]
-_Driver: TypeAlias = TaskDriver[DisputeTask, DisputeEvent, DisputeInstruction]
 
 
 class DisputeDesk:
@@ -55,36 +52,34 @@ class DisputeDesk:
         # One for all, since it bounds how many replays there are at once.
         self._role = DisputeRole(desk, desk.referee, self._load_once)
         self._subjects: dict[tuple[Hash32, Hash32, int], asyncio.Task[Subject]] = {}
-        self._drivers: dict[Hash32, _Driver] = {}
-        self._runs: dict[Hash32, asyncio.Task[DisputeTask]] = {}
+        self._played = TaskDrivers(self._role, desk.watch, kind="dispute", forget=self._forget)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Play what the journal holds, and what comes, while the context is open."""
         for task in self.list_tasks():
-            self._drive(task)
+            self._played.drive(task.dispute, task)
         following = asyncio.create_task(self._follow())
         try:
             yield
         finally:
             following.cancel()
-            for run in self._runs.values():
-                run.cancel()
             for loading in self._subjects.values():
                 _stop(loading)
-            await asyncio.gather(following, *self._runs.values(), return_exceptions=True)
+            await self._played.stop()
+            await asyncio.gather(following, return_exceptions=True)
 
     def begin(self, task: DisputeTask) -> None:
         """Journal a dispute and play it; one that is played already is left alone."""
-        if task.dispute not in self._drivers:
+        if task.dispute not in self._played:
             self._role.record(task)
-            self._drive(task)
+            self._played.drive(task.dispute, task)
 
     def find(self, dispute: Hash32) -> DisputeTask | None:
         """Return a dispute of this node, live or ended."""
-        driver = self._drivers.get(dispute)
-        if driver is not None:
-            return driver.task
+        driven = self._played.find(dispute)
+        if driven is not None:
+            return driven
         text = self._desk.journal.load_state(ROLE, dispute)
         return None if text is None else decode_message(DisputeTask, text.encode())
 
@@ -98,7 +93,7 @@ class DisputeDesk:
 
     def is_playing(self, task_id: Hash32) -> bool:
         """Return whether any dispute on a task is live here."""
-        return any(driver.task.task_id == task_id for driver in self._drivers.values())
+        return any(task.task_id == task_id for task in self._played)
 
     # --- within -----------------------------------------------------------------------------------
 
@@ -108,7 +103,7 @@ class DisputeDesk:
         while True:
             if self._adopt is not None:
                 for record in watch.disputes.iterate(account=self._desk.address):
-                    if not record.is_ended and record.dispute not in self._drivers:
+                    if not record.is_ended and record.dispute not in self._played:
                         self._take_up(record)
             await watch.wait(ANY_DISPUTE, [], timeout_seconds=_IDLE_SECONDS)
 
@@ -122,21 +117,9 @@ class DisputeDesk:
             _LOG.info("dispute %s is to be played", record.dispute.hex())
             self.begin(task)
 
-    def _drive(self, task: DisputeTask) -> None:
-        driver: _Driver = TaskDriver(task, task.dispute, self._role, self._desk.watch)
-        self._drivers[task.dispute] = driver
-        run = asyncio.create_task(driver.run())
-        self._runs[task.dispute] = run
-
-        def forget(_: object) -> None:
-            self._runs.pop(task.dispute, None)
-            self._drivers.pop(task.dispute, None)
-            self._drop_subject(task)
-            self._desk.watch.wake(task.task_id)
-            if not run.cancelled() and (error := run.exception()) is not None:
-                _LOG.error("dispute %s is stuck", task.dispute.hex(), exc_info=error)
-
-        run.add_done_callback(forget)
+    def _forget(self, task: DisputeTask) -> None:
+        self._drop_subject(task)
+        self._desk.watch.wake(task.task_id)
 
     async def _load_once(self, task: DisputeTask) -> Subject:
         """Return what is known of an item; all disputes about it share it."""
@@ -149,7 +132,7 @@ class DisputeDesk:
 
     def _drop_subject(self, task: DisputeTask) -> None:
         key = _get_key(task)
-        if all(_get_key(driver.task) != key for driver in self._drivers.values()):
+        if all(_get_key(one) != key for one in self._played):
             loading = self._subjects.pop(key, None)
             if loading is not None:
                 _stop(loading)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable
@@ -45,7 +44,7 @@ from pekanu.node.peer_messages import (
 from pekanu.node.peer_server import build_peer_app
 from pekanu.node.peer_wire import decode_message
 from pekanu.node.signatures import is_signed_by
-from pekanu.node.task_driver import TaskDriver
+from pekanu.node.task_drivers import TaskDrivers
 from pekanu.node.worker_defence import WorkerDefence
 from pekanu.node.worker_earnings import Earnings, fetch_earnings
 from pekanu.node.worker_machine import WorkerStep, WorkerTask
@@ -66,10 +65,6 @@ from pekanu.node.worker_terms import (
 from pekanu.settings import get_program_cache
 from pekanu.types import Address, Hash32, Wei
 from pekanu.version import __version__
-
-_LOG: Final = logging.getLogger(__name__)
-
-_Driver = TaskDriver[WorkerTask, machine.WorkerEvent, machine.WorkerInstruction]
 
 #: How long an input is kept for which no task came.
 _STRANGER_SECONDS: Final = 6 * 3600.0
@@ -143,8 +138,7 @@ class WorkerNode:
         self.searches = WorkerSearches(self._shop, self._find)
         self.role = WorkerRole(self._shop, self._set_progress, self._is_disputing)
         self._executor = executor
-        self._drivers: dict[Hash32, _Driver] = {}
-        self._runs: set[asyncio.Task[WorkerTask]] = set()
+        self._tasks = TaskDrivers(self.role, desk.watch, kind="task", forget=self._forget)
         self._progress: dict[Hash32, float] = {}
         self._accepting = asyncio.Lock()
         sold = self.terms.functions or tuple(names())
@@ -158,7 +152,7 @@ class WorkerNode:
         )
         app = build_peer_app(self, identity, domain=self.desk.domain, blobs=self.blobs)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._stop)
+            stack.push_async_callback(self._tasks.stop)
             self._resume()
             await stack.enter_async_context(self.defence.disputes.running())
             await stack.enter_async_context(self.searches.cases.running())
@@ -193,7 +187,7 @@ class WorkerNode:
 
     def is_customer(self, peer: Address) -> bool:
         """Return whether a peer has a live task here."""
-        return any(driver.task.task.client == peer for driver in self._drivers.values())
+        return any(task.task.client == peer for task in self._tasks)
 
     async def fetch_info(self) -> Info:
         """Return what is sold here."""
@@ -289,11 +283,8 @@ class WorkerNode:
         document = build_approval(self.desk.domain, task.task, notice.claim_hash)
         if not is_signed_by(peer, get_signable(document), notice.signature):
             raise PeerRefused("terms", "the client did not sign this approval")
-        driver = self._drivers.get(task.task_id)
-        if driver is not None:
-            driver.feed(machine.ApprovalTaken(signature=notice.signature))
-            task = driver.task
-        return self._get_status(task)
+        self._tasks.feed(task.task_id, machine.ApprovalTaken(signature=notice.signature))
+        return self._get_status(self._tasks.find(task.task_id) or task)
 
     # --- within -----------------------------------------------------------------------------------
 
@@ -338,14 +329,14 @@ class WorkerNode:
         )
         self._hold(task)
         self.role.record(task)
-        self._drive(task)
+        self._tasks.drive(task.task_id, task)
         return task
 
     def _resume(self) -> None:
         for task in self.list_tasks():
             with contextlib.suppress(PeerRefused):
                 self._hold(task)
-            self._drive(task)
+            self._tasks.drive(task.task_id, task)
 
     def _hold(self, task: WorkerTask) -> None:
         """Keep the files of a task until it ends."""
@@ -353,31 +344,14 @@ class WorkerNode:
             if blob is not None:
                 self.blobs.hold(blob.blob_id, task.task_id.hex())
 
-    def _drive(self, task: WorkerTask) -> None:
-        driver: _Driver = TaskDriver(task, task.task_id, self.role, self.desk.watch)
-        self._drivers[task.task_id] = driver
-        run = asyncio.create_task(driver.run())
-        self._runs.add(run)
-
-        def forget(_: object) -> None:
-            self._runs.discard(run)
-            self._drivers.pop(task.task_id, None)
-            self._progress.pop(task.task_id, None)
-            if not run.cancelled() and (error := run.exception()) is not None:
-                _LOG.error("task %s is stuck", task.task_id.hex(), exc_info=error)
-
-        run.add_done_callback(forget)
+    def _forget(self, task: WorkerTask) -> None:
+        self._progress.pop(task.task_id, None)
 
     async def _evict(self) -> None:
         """Delete, now and then, what strangers left."""
         while True:
             await asyncio.to_thread(self.blobs.evict, age_seconds=_STRANGER_SECONDS)
             await asyncio.sleep(_STRANGER_SECONDS / 6)
-
-    async def _stop(self) -> None:
-        for run in self._runs:
-            run.cancel()
-        await asyncio.gather(*self._runs, return_exceptions=True)
 
     async def _announce(self, endpoint: str, key: bytes) -> None:
         found = self.desk.watch.index.find_worker(self.desk.address)
@@ -396,7 +370,7 @@ class WorkerNode:
         await self.desk.sender.send(call, key=f"retract:{secrets.token_hex(16)}")
 
     async def _fetch_load(self, client: Address) -> Load:
-        tasks = [driver.task for driver in self._drivers.values()]
+        tasks = list(self._tasks)
         busy = [one for one in tasks if one.claim is None and one.step is not WorkerStep.FAILED]
         waiting = [one for one in tasks if one.step is WorkerStep.ACCEPTING]
         mine, theirs = await asyncio.gather(
@@ -415,12 +389,12 @@ class WorkerNode:
         )
 
     def _count_busy(self) -> int:
-        return sum(driver.task.claim is None for driver in self._drivers.values())
+        return sum(task.claim is None for task in self._tasks)
 
     def _find(self, task_id: Hash32) -> WorkerTask | None:
-        driver = self._drivers.get(task_id)
-        if driver is not None:
-            return driver.task
+        driven = self._tasks.find(task_id)
+        if driven is not None:
+            return driven
         text = self.desk.journal.load_state(ROLE, task_id)
         return None if text is None else decode_message(WorkerTask, text.encode())
 
