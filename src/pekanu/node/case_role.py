@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeAlias, assert_never
 
 from pekanu.chain.ringer_contract import RingerContract
@@ -76,7 +77,7 @@ class CaseRole:
         holds_bond = state.status.is_terminal and await self._desk.market.holds_bond(
             task.task_id, task.case_id
         )
-        stored, is_final = await self._fetch_stored(task.case_id)
+        stored, deep = await self._desk.fetch_deep(partial(self._contract.fetch_case, task.case_id))
         record, ruling = watch.cases.find(task.case_id), watch.cases.find_ruling(task.case_id)
         expected = ZERO_HASH if record is None else record.stored
         standing = None
@@ -88,7 +89,7 @@ class CaseRole:
             is_refuted=ruling,
             # One that is ruled at once has no other event.
             is_behind=stored != expected and not (record is None and ruling is not None),
-            is_final=is_final,
+            is_final=deep == stored,
             status=state.status,
             is_auditing=state.status.is_claimed and watch.now <= state.deadline,
             holds_bond=holds_bond,
@@ -182,23 +183,11 @@ class CaseRole:
 
     async def _fetch_outcome(self, case: Case) -> bool | None:
         """Return whether a bisection that is over goes against the worker, None while it is not."""
-        if self._desk.referee is None:
-            return None
         outcome = _OUTCOMES.get(await self._desk.referee.fetch_commitment(case.bisection))
         if outcome is None:
             return None
         # What was defended is the worker's list, or the client's ringer.
         return (outcome is Outcome.REFUTED) is (case.kind is Kind.SOLUTION)
-
-    async def _fetch_stored(self, case_id: Hash32) -> tuple[Hash32, bool]:
-        """Return what is stored of a case, and whether that is final."""
-        stored = await self._contract.fetch_case(case_id)
-        confirmations = self._desk.watch.confirmations
-        if confirmations <= 1:
-            return stored, True
-        head = await self._desk.chain.fetch_block_number()
-        deep = hex(max(0, head - confirmations + 1))
-        return stored, await self._contract.fetch_case(case_id, deep) == stored
 
 
 def _name(task: CaseTask, act: str) -> str:

@@ -14,7 +14,6 @@ from pekanu.dispute.place import Side, get_id
 from pekanu.errors import JournalError
 from pekanu.machine.program import Program
 from pekanu.machine.trace import States, Trace
-from pekanu.market.claim import Result
 from pekanu.node.batch_file import split_items
 from pekanu.node.client_role import ROLE, Office
 from pekanu.node.client_task import ClientTask
@@ -91,22 +90,31 @@ class ClientChallenges:
         folder = self._office.get_folder(task)
         return Trace(program, content, cache=self._office.cache, checkpoints=folder.states)
 
-    def compute(self, task: ClientTask, item: int) -> Result:
-        """Return the result of an item as the machine computes it; blocks."""
-        states = self._load(task, item).states
-        return build_result(states.get_state(task.terms.max_steps))
-
     def _find_culprit(self, task: ClientTask) -> int | None:
         claimed = self._office.get_folder(task).load_results()
         items = range(len(claimed)) if task.wrong_item is None else [task.wrong_item]
-        return next((one for one in items if self.compute(task, one) != claimed[one]), None)
+        program, batch = self._read(task)
+        for item in items:
+            states = self._build_item_states(task, item, program, batch)
+            if build_result(states.get_state(task.terms.max_steps)) != claimed[item]:
+                return item
+        return None
 
     def _load(self, task: ClientTask, item: int) -> Subject:
-        path = self._office.blobs.get_path(task.input.blob_id)
-        (content,) = split_items(path.read_bytes(), task.task.count, item, item + 1)
-        program = find_ware(task.function, task.program, self._office.blobs).program
-        states = self.build_states(task, program, bytes(content))
+        program, batch = self._read(task)
+        states = self._build_item_states(task, item, program, batch)
         return Subject(program=program, states=states, terms=task.terms)
+
+    def _read(self, task: ClientTask) -> tuple[Program, bytes]:
+        """Return the program, and the file of all items."""
+        program = find_ware(task.function, task.program, self._office.blobs).program
+        return program, self._office.blobs.get_path(task.input.blob_id).read_bytes()
+
+    def _build_item_states(
+        self, task: ClientTask, item: int, program: Program, batch: bytes
+    ) -> States:
+        (content,) = split_items(batch, task.task.count, item, item + 1)
+        return self.build_states(task, program, bytes(content))
 
 
 def build_dispute(task: ClientTask) -> DisputeTask:

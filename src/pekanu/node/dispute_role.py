@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, TypeAlias, assert_never
 
 from pekanu.chain import Call
@@ -84,7 +85,9 @@ class DisputeRole:
             state = await self._desk.market.fetch_task(task.task_id)
         if state.status.is_terminal:
             holds_bond = await self._desk.market.holds_bond(task.task_id, task.dispute)
-        stored, is_final = await self._fetch_commitment(task.dispute)
+        stored, deep = await self._desk.fetch_deep(
+            partial(self._referee.fetch_commitment, task.dispute)
+        )
         history = self._find_history(task)
         expected = ZERO_HASH if history is None else history.dispute.commitment
         now = self._desk.watch.now
@@ -92,7 +95,7 @@ class DisputeRole:
             now=now,
             standing=None if history is None else _get_standing(history),
             is_behind=stored != expected,
-            is_final=is_final,
+            is_final=deep == stored,
             status=state.status,
             stake_waits=state.stake_waits,
             stake_lost=state.stake_lost,
@@ -193,16 +196,6 @@ class DisputeRole:
     def _find_history(self, task: DisputeTask) -> History | None:
         record = self._desk.watch.disputes.find(task.dispute)
         return None if record is None else record.tell(get_asked(task))
-
-    async def _fetch_commitment(self, dispute: Hash32) -> tuple[Hash32, bool]:
-        """Return what is stored of a dispute, and whether that is final."""
-        stored = await self._referee.fetch_commitment(dispute)
-        confirmations = self._desk.watch.confirmations
-        if confirmations <= 1:
-            return stored, True
-        head = await self._desk.chain.fetch_block_number()
-        deep = hex(max(0, head - confirmations + 1))
-        return stored, await self._referee.fetch_commitment(dispute, deep) == stored
 
     async def _send(self, task: DisputeTask, call: Call, name: str) -> None:
         about = task.dispute if task.opener else task.task_id

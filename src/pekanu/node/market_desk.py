@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from pekanu.chain import (
     Account,
@@ -31,6 +32,8 @@ from pekanu.market.task import MarketDomain
 from pekanu.node.journal import Cost, Journal
 from pekanu.node.watch import ChainWatch
 from pekanu.types import Address, Hash32, Wei
+
+SeenT = TypeVar("SeenT")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,13 +92,24 @@ class MarketDesk:
 
     async def fetch_sighting(self, task_id: Hash32) -> Sighting:
         """Return where a task stands, and whether that can still be reorganized away."""
-        state = await self.market.fetch_task(task_id)
-        is_final = True
-        if self.watch.confirmations > 1:
-            head = await self.chain.fetch_block_number()
-            deep = max(0, head - self.watch.confirmations + 1)
-            is_final = (await self.market.fetch_task(task_id, hex(deep))).status is state.status
-        return Sighting(state=state, is_final=is_final)
+        state, deep = await self.fetch_deep(partial(self.market.fetch_task, task_id))
+        return Sighting(state=state, is_final=deep.status is state.status)
+
+    async def fetch_deep(self, fetch: Callable[[str], Awaitable[SeenT]]) -> tuple[SeenT, SeenT]:
+        """Return what the chain says now, and what it says as deep as the node waits for.
+
+        Args:
+            fetch: Asks at a block.
+        """
+        latest = await fetch("latest")
+        if self.watch.confirmations <= 1:
+            return latest, latest
+        return latest, await fetch(await self.fetch_deep_block())
+
+    async def fetch_deep_block(self) -> str:
+        """Return the last block that is as deep as the node waits for, as the chain is asked."""
+        head = await self.chain.fetch_block_number()
+        return hex(max(0, head - self.watch.confirmations + 1))
 
     async def fetch_ledger(self, account: Address | None = None) -> Wei:
         """Return an account's free money in the market, by default one's own."""

@@ -309,8 +309,7 @@ class ProviderCounter:
         if absent:
             raise PeerRefused("early", f"{absent} chunks are still missing")
         # The payment could have been reorganized away since it was seen.
-        head = await shop.desk.chain.fetch_block_number()
-        deep = hex(max(0, head - shop.desk.watch.confirmations + 1))
+        deep = await shop.desk.fetch_deep_block()
         state = await shop.server.fetch_agreement(row.agreement_id, deep)
         if not state.status.is_live:
             raise PeerRefused("early", "the payment is not on the chain")
