@@ -14,7 +14,7 @@ from pekanu import contracts
 from pekanu.chain.connection import Connection
 from pekanu.chain.pending import Call
 from pekanu.market.claim import Claim
-from pekanu.market.state import GROUP, MAX_CHUNKS, ChunkDemand, TaskState
+from pekanu.market.state import GROUP, MAX_CHUNKS, ChunkDemand, Status, TaskState
 from pekanu.market.task import MarketDomain, Task
 from pekanu.types import Address, Hash32, Wei
 
@@ -191,9 +191,14 @@ class MarketContract:
         # What stands there afterwards names nobody. Source: contracts/Market.vy, CLOSED.
         return int(word) & (1 << 160) - 1 != 0
 
-    async def fetch_ledger(self, account: Address) -> Wei:
-        """Return an account's free money in the market."""
-        return Wei((await self._view("ledger", account))[0])
+    async def is_known(self, task_id: bytes, block: str) -> bool:
+        """Return whether a task stood, or had ended, at a block."""
+        word = await self._view("states", task_id, block=block)
+        return TaskState.from_word(int(word[0])).status is not Status.NONE
+
+    async def fetch_ledger(self, account: Address, block: str = "latest") -> Wei:
+        """Return an account's free money in the market, at a block."""
+        return Wei((await self._view("ledger", account, block=block))[0])
 
     async def fetch_task_id(self, task: Task) -> Hash32:
         """Return the identity that the contract computes for a task."""

@@ -198,17 +198,20 @@ class WorkerNode:
             version=__version__,
             functions=build_offers(self.terms, self._programs),
             programs=build_program_offer(self.terms),
-            capacity=max(0, self.terms.capacity - self._count_busy()),
+            capacity=max(0, self.terms.capacity - len(self._list_busy())),
             max_input_bytes=self.terms.max_input_bytes,
         )
 
-    async def fetch_quote(self, peer: Address, request: QuoteRequest) -> Quote:
+    async def fetch_quote(
+        self,
+        peer: Address,  # noqa: ARG002 - everybody pays the same
+        request: QuoteRequest,
+    ) -> Quote:
         """Return a price for a computation."""
         is_sold = self._programs.get(request.function) == request.program_id
         if not (is_sold or request.program_bytes):
             raise PeerRefused("terms", f"{request.function} of this program is not sold here")
-        load = await self._fetch_load(peer)
-        return build_quote(self.terms, request, load, self.desk.watch.now)
+        return build_quote(self.terms, request, len(self._list_busy()), self.desk.watch.now)
 
     async def check_input(self, peer: Address, blob: BlobRef) -> None:
         """Refuse an input that is too large, or from somebody who could not pay."""
@@ -370,26 +373,32 @@ class WorkerNode:
         await self.desk.sender.send(call, key=f"retract:{secrets.token_hex(16)}")
 
     async def _fetch_load(self, client: Address) -> Load:
-        tasks = list(self._tasks)
-        busy = [one for one in tasks if one.claim is None and one.step is not WorkerStep.FAILED]
-        waiting = [one for one in tasks if one.step is WorkerStep.ACCEPTING]
-        mine, theirs = await asyncio.gather(
-            self.desk.fetch_ledger(), self.desk.fetch_ledger(client)
+        """Return what is promised, as of one block: what is escrowed is not reserved as well."""
+        busy, market = self._list_busy(), self.desk.market
+        waiting = [one for one in busy if one.step is WorkerStep.ACCEPTING]
+        block = hex(await self.desk.chain.fetch_block_number())
+        mine, theirs, escrowed = await asyncio.gather(
+            market.fetch_ledger(self.desk.address, block),
+            market.fetch_ledger(client, block),
+            asyncio.gather(*(market.is_known(one.task_id, block) for one in waiting)),
         )
+        reserved = [one.task for one, known in zip(waiting, escrowed, strict=True) if not known]
         return Load(
             tasks=len(busy),
             client_tasks=sum(one.task.client == client for one in busy),
             weight=sum(one.steps for one in busy),
-            reserved_stake=Wei(sum(one.task.stake for one in waiting)),
+            reserved_stake=Wei(sum(task.stake for task in reserved)),
             client_reserved_price=Wei(
-                sum(one.task.price for one in waiting if one.task.client == client)
+                sum(task.price for task in reserved if task.client == client)
             ),
             ledger=mine,
             client_ledger=theirs,
         )
 
-    def _count_busy(self) -> int:
-        return sum(task.claim is None for task in self._tasks)
+    def _list_busy(self) -> list[WorkerTask]:
+        """Return the tasks that hold a slot."""
+        tasks = list(self._tasks)
+        return [one for one in tasks if one.claim is None and one.step is not WorkerStep.FAILED]
 
     def _find(self, task_id: Hash32) -> WorkerTask | None:
         driven = self._tasks.find(task_id)

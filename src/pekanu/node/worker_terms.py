@@ -216,8 +216,8 @@ def build_offers(terms: WorkerTerms, programs: Mapping[str, Hash32]) -> tuple[Fu
     )
 
 
-def build_quote(terms: WorkerTerms, request: QuoteRequest, load: Load, now: Seconds) -> Quote:
-    """Return a price; raises PeerRefused when the task is too large."""
+def build_quote(terms: WorkerTerms, request: QuoteRequest, busy: int, now: Seconds) -> Quote:
+    """Return a price beside so many busy slots; raises PeerRefused if the task is too large."""
     is_program = request.program_bytes > 0
     _check_size(terms, request.count, request.input_bytes, request.steps, is_program=is_program)
     if is_program:
@@ -232,7 +232,7 @@ def build_quote(terms: WorkerTerms, request: QuoteRequest, load: Load, now: Seco
         response_window=terms.response_window,
         chunk_fee=terms.chunk_fee,
         expiry=now + terms.quote_seconds,
-        capacity=max(0, terms.capacity - load.tasks),
+        capacity=max(0, terms.capacity - busy),
     )
 
 

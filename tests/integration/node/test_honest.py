@@ -17,9 +17,10 @@ from pekanu.errors import ProgramFailed
 from pekanu.machine.state import Status
 from pekanu.node.client_role import UNBOUND
 from pekanu.node.client_task import ClientStep
+from pekanu.node.market_desk import Sighting
 from pekanu.node.process_executor import ProcessExecutor
 from pekanu.node.worker_machine import WorkerStep
-from pekanu.types import Wei
+from pekanu.types import Hash32, Wei
 from support.cheats import build_cheat
 from support.nodes import ETHER, TERMS, Town, build_request, finish, is_product, open_town
 
@@ -94,6 +95,32 @@ async def test_submit__when_many_at_once__then_none_is_lost_and_the_busy_worker_
     gas = sum(handle.get_receipt().gas_wei for handle in handles)
     left = await client.desk.chain.get_balance(accounts[0].address)
     assert before - left - gas == 6 * TERMS.base_price + await client.desk.fetch_ledger()
+
+
+async def test_submit__when_the_worker_sees_escrows_late__then_none_is_reserved_twice(
+    town: Town, accounts: tuple[Account, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = await town.open_worker(accounts[1])
+    client = await town.open_client(accounts[0])
+    price = TERMS.base_price
+    await client.desk.sender.send(client.desk.market.deposit(Wei(2 * price)), key="deposit")
+    seen, fetch = asyncio.Event(), worker.desk.fetch_sighting
+
+    async def fetch_late(task_id: Hash32) -> Sighting:
+        await seen.wait()
+        return await fetch(task_id)
+
+    monkeypatch.setattr(worker.desk, "fetch_sighting", fetch_late)
+    handles = []
+    for left in (price, 0):
+        handles.append(await client.submit(build_request()))
+        async with asyncio.timeout(60):
+            while await client.desk.fetch_ledger() > left:  # noqa: ASYNC110 - nobody announces it
+                await asyncio.sleep(0.05)
+    seen.set()
+    for handle in handles:
+        assert is_product(await finish(handle))
+    assert await worker.desk.fetch_ledger() == ETHER + 2 * price
 
 
 async def test_submit__when_the_program_is_stopped__then_its_worker_is_paid_and_the_client_told(

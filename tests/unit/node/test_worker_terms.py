@@ -84,7 +84,7 @@ def wrap(computation: Terms) -> Agreement:
 
 
 def test_build_quote__when_task_fits__then_price_follows_steps() -> None:
-    quote = build_quote(TERMS, REQUEST, FREE, Seconds(50))
+    quote = build_quote(TERMS, REQUEST, 0, Seconds(50))
     assert (quote.price, quote.stake, quote.capacity) == (5000, 5000, 2)
     assert quote.expiry == 50 + TERMS.quote_seconds
     # A dispute's gas, and the longest item once more.
@@ -98,7 +98,7 @@ def test_build_quote__when_task_fits__then_price_follows_steps() -> None:
 )
 def test_build_quote__when_task_is_too_large__then_refused(changes: dict[str, int]) -> None:
     with pytest.raises(PeerRefused):
-        build_quote(TERMS, replace(REQUEST, **changes), FREE, Seconds(50))
+        build_quote(TERMS, replace(REQUEST, **changes), 0, Seconds(50))
 
 
 def test_get_expiry__when_terms_ask_for_more__then_five_minutes() -> None:
@@ -335,7 +335,7 @@ PROGRAM = replace(REQUEST, program_bytes=1000, steps=10**9, max_steps=5 * 10**8)
 
 
 def test_build_quote__when_it_is_a_program__then_its_limit_is_what_is_priced() -> None:
-    assert build_quote(TERMS, PROGRAM, FREE, Seconds(50)).price == 1000
+    assert build_quote(TERMS, PROGRAM, 0, Seconds(50)).price == 1000
 
 
 @pytest.mark.parametrize(
@@ -352,4 +352,4 @@ def test_build_quote__when_a_program_is_too_much__then_refused(
     terms: WorkerTerms, changes: dict[str, int], reason: str
 ) -> None:
     with pytest.raises(PeerRefused, match=reason):
-        build_quote(terms, replace(PROGRAM, **changes), FREE, Seconds(50))
+        build_quote(terms, replace(PROGRAM, **changes), 0, Seconds(50))
