@@ -59,9 +59,8 @@ class CheatingWorker(WorkerNode):
     falsifies: frozenset[str] = frozenset()
     role_kind: type[CheatingRole] = CheatingRole
 
-    def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
-        self.role = self.role_kind(self._shop, self._set_progress)
+    def build_role(self) -> CheatingRole:
+        return self.role_kind(self._shop, self._set_progress)
 
     async def accept(self, peer: Address, request: object) -> object:  # type: ignore[override]
         if "acceptance" in self.withholds:

@@ -91,13 +91,13 @@ class LyingWorker(WorkerNode):
 
     lie = Lie(lambda end: end // 2, scramble)
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def build_role(self) -> WorkerRole:
+        """Return what lies, and have it defended with the same lie."""
         self.defence: LyingDefence = LyingDefence(self._shop, self._find)
         self.defence.lie = self.lie
-        role = _LyingRole(self._shop, self._set_progress, self.defence.disputes.is_playing)
+        role = _LyingRole(self._shop, self._set_progress, self._is_disputing)
         role.defence = self.defence
-        self.role = role
+        return role
 
 
 class _ScramblingRole(WorkerRole):
@@ -142,17 +142,17 @@ class _SkippingRole(WorkerRole):
 class ScramblingWorker(WorkerNode):
     """Delivers something that is not the sealed output."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.role = _ScramblingRole(self._shop, self._set_progress)
+    def build_role(self) -> WorkerRole:
+        """Return what performs the instructions for this worker's tasks."""
+        return _ScramblingRole(self._shop, self._set_progress, self._is_disputing)
 
 
 class VanishingWorker(WorkerNode):
     """Takes tasks and never delivers."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.role = _IdleRole(self._shop, self._set_progress)
+    def build_role(self) -> WorkerRole:
+        """Return what performs the instructions for this worker's tasks."""
+        return _IdleRole(self._shop, self._set_progress, self._is_disputing)
 
 
 class AccusingChallenges(ClientChallenges):
@@ -202,9 +202,9 @@ class AccusingClient(ClientNode):
 class SkippingWorker(WorkerNode):
     """Searches half of what it is paid for."""
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.role = _SkippingRole(self._shop, self._set_progress, self._is_disputing)
+    def build_role(self) -> WorkerRole:
+        """Return what performs the instructions for this worker's tasks."""
+        return _SkippingRole(self._shop, self._set_progress, self._is_disputing)
 
 
 def halve_search(name: str, content: bytes) -> bytes:

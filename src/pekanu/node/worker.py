@@ -136,13 +136,17 @@ class WorkerNode:
         )
         self.defence = WorkerDefence(self._shop, self._find)
         self.searches = WorkerSearches(self._shop, self._find)
-        self.role = WorkerRole(self._shop, self._set_progress, self._is_disputing)
+        self.role = self.build_role()
         self._executor = executor
         self._tasks = TaskDrivers(self.role, desk.watch, kind="task", forget=self._forget)
         self._progress: dict[Hash32, float] = {}
         self._accepting = asyncio.Lock()
         sold = self.terms.functions or tuple(names())
         self._programs = {name: get(name).program_id for name in sold}
+
+    def build_role(self) -> WorkerRole:
+        """Return what performs the instructions for this worker's tasks."""
+        return WorkerRole(self._shop, self._set_progress, self._is_disputing)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
