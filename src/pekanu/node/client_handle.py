@@ -38,6 +38,8 @@ _LONGEST_REST: Final = 10.0
 #: Seconds for which workers are asked again that are all too busy to make an offer.
 _BUSY_SECONDS: Final = 300.0
 _RESTED: Final = (0.0, 0.0)
+#: Silences of workers that are no fault yet.
+_MOST_SILENCES: Final = 8
 #: By whether the client still does something about a wrong result.
 _HINTS: Final = {
     True: "it is taken to the referee meanwhile; `pekanu dispute` shows how that stands",
@@ -68,6 +70,8 @@ class JobHandle:
         self._is_cancelled = False
         #: Until when a busy worker is not asked, and how long its last rest was.
         self._rests: dict[Address, tuple[float, float]] = {}
+        #: How often a worker gave an offer and then no answer.
+        self._silences = 0
         self._run = asyncio.create_task(self._drive())
         self._run.add_done_callback(_ignore_failure)
 
@@ -220,9 +224,10 @@ class JobHandle:
         return outputs
 
     def _note_failure(self, task: ClientTask) -> WorkerFault | None:
-        if self._role.is_busy:
+        if self._role.is_busy or (self._role.is_unreachable and self._silences < _MOST_SILENCES):
             # No fault: it is asked again, after others and after a while.
-            self._role.is_busy = False
+            self._silences += self._role.is_unreachable
+            self._role.is_busy = self._role.is_unreachable = False
             self._rest(task.worker.address)
             return None
         fault = build_fault(task, self._node.get_trial(task))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar, assert_never
+from typing import Final, assert_never
 
 from pekanu import catalog
 from pekanu.chain import Call
@@ -45,6 +45,7 @@ from pekanu.node.peer_client import PeerClient
 from pekanu.node.peer_errors import PeerRefused, PeerUnreachable
 from pekanu.node.peer_messages import AcceptanceRequest, ApprovalNotice
 from pekanu.node.peer_wire import encode_message
+from pekanu.node.polls import Polls
 from pekanu.node.signatures import is_signed_by
 from pekanu.node.task_driver import Look
 from pekanu.node.verification import Verification, Verifier
@@ -56,9 +57,8 @@ ROLE: Final = "client"
 UNBOUND: Final = (ClientStep.FUNDING, ClientStep.ASKING, ClientStep.POSTING)
 #: The ledger covers the price, so that nothing goes with the call.
 _NOTHING: Final = Wei(0)
-_FIRST_PAUSE: Final = 0.02
-_LONGEST_PAUSE: Final = 1.0
-AnswerT = TypeVar("AnswerT")
+#: Refusals of a task that pass with time.
+_PASSING: Final = frozenset({"busy", "quota"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,6 +74,7 @@ class Office:
     #: Gives bytes that nobody can foresee.
     draw: Callable[[int], bytes]
     connect: Callable[[WorkerRef], Awaitable[PeerClient]]
+    polls: Polls = field(default_factory=Polls)
 
     def hold(self, task: ClientTask) -> None:
         """Keep the files of a task until it ends."""
@@ -115,6 +116,8 @@ class ClientRole:
         self.failure: PekanuError | None = None
         #: The last try ended because the worker has no room now.
         self.is_busy = False
+        #: Likewise because it gave no answer.
+        self.is_unreachable = False
 
     def handle(
         self, task: ClientTask, event: client_events.ClientEvent
@@ -213,7 +216,8 @@ class ClientRole:
                         await peer.upload_input(blob, source)
             found = await peer.accept(request)
         except ProtocolError as error:
-            self.is_busy = isinstance(error, PeerRefused) and error.code == "busy"
+            self.is_busy = isinstance(error, PeerRefused) and error.code in _PASSING
+            self.is_unreachable = isinstance(error, PeerUnreachable) and error.may_pass
             return client_events.AcceptanceRefused(message=error.message)
         document = build_acceptance(self._desk.domain, task.task, task.worker.address, found.expiry)
         if found.worker != task.worker.address or not is_signed_by(
@@ -241,7 +245,7 @@ class ClientRole:
         async def report() -> None:
             self._set_progress((await peer.fetch_status(task.task_id)).progress / 1_000_000)
 
-        found = await _wait_for(
+        found = await self._office.polls.ask(
             lambda: peer.fetch_claim(task.task_id, task.task.count), between=report
         )
         if task.claim is not None and found.claim != task.claim:
@@ -268,7 +272,7 @@ class ClientRole:
     async def _fetch_key(self, task: ClientTask, peer: PeerClient) -> client_events.ClientEvent:
         if task.claim is None:
             raise JournalError("a key is to be fetched before there is a claim")
-        found = await _wait_for(lambda: peer.fetch_key(task.task_id))
+        found = await self._office.polls.ask(lambda: peer.fetch_key(task.task_id))
         point = (task.claim.key_x, task.claim.key_y)
         # Through a thread: two multiplications on the curve.
         if not await asyncio.to_thread(pedersen.is_opening, point, found.key, found.blinding):
@@ -427,22 +431,3 @@ class ClientRole:
 
     async def _send_built(self, task: ClientTask, call: Call, name: str) -> None:
         await self._desk.send(call, task_id=task.task_id, name=name)
-
-
-async def _wait_for(
-    ask: Callable[[], Awaitable[AnswerT]],
-    *,
-    between: Callable[[], Awaitable[None]] | None = None,
-) -> AnswerT:
-    """Ask again and again while the answer is that it is too early."""
-    pause = _FIRST_PAUSE
-    while True:
-        try:
-            return await ask()
-        except PeerRefused as refusal:
-            if refusal.code != "early":
-                raise
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.3, _LONGEST_PAUSE)
-        if between is not None and pause > 5 * _FIRST_PAUSE:
-            await between()

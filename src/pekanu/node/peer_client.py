@@ -64,6 +64,8 @@ class PeerPatience:
     #: Seconds before the first repetition; doubled each time, to `longest_pause_seconds`.
     pause_seconds: float = 0.1
     longest_pause_seconds: float = 2.0
+    #: Requests at once; others wait for their turn, and their patience begins with it.
+    most_requests: int = 16
 
 
 class PeerClient:
@@ -91,6 +93,7 @@ class PeerClient:
             read_seconds=self._patience.read_seconds,
         )
         self._line = PeerLine(address, identity, limits, clock)
+        self._turns = asyncio.Semaphore(self._patience.most_requests)
 
     async def __aenter__(self) -> Self:
         """Open; the worker is first spoken to by the first request."""
@@ -183,9 +186,9 @@ class PeerClient:
                 if refusal.code != "offset":
                     raise
             except PeerUnreachable:
-                state = await self._ask(routes.INPUT, question)
+                state = await self._ask_once(routes.INPUT, question)
                 raise
-            return await self._ask(routes.INPUT, question)
+            return await self._ask_once(routes.INPUT, question)
 
         while not state.is_complete:
             before = state.offset
@@ -231,11 +234,13 @@ class PeerClient:
     async def _ask(
         self, operation: routes.Operation[RequestT, ResponseT], request: RequestT
     ) -> ResponseT:
-        async def ask() -> ResponseT:
-            async with self._line.call(operation, request) as call:
-                return call.head
+        return await self._insist(lambda: self._ask_once(operation, request))
 
-        return await self._insist(ask)
+    async def _ask_once(
+        self, operation: routes.Operation[RequestT, ResponseT], request: RequestT
+    ) -> ResponseT:
+        async with self._line.call(operation, request) as call:
+            return call.head
 
     async def _insist(
         self,
@@ -243,17 +248,19 @@ class PeerClient:
         get_progress: Callable[[], int] = lambda: 0,
     ) -> ResultT:
         wait, pause, reached = self._patience, self._patience.pause_seconds, get_progress()
-        end = time.monotonic() + wait.patience_seconds
+        end: float | None = None
         while True:
             try:
-                return await attempt()
+                async with self._turns:
+                    end = end or time.monotonic() + wait.patience_seconds
+                    return await attempt()
             except PeerUnreachable as error:
                 if not error.may_pass:
                     raise
                 if get_progress() > reached:
                     reached, pause = get_progress(), wait.pause_seconds
                     end = time.monotonic() + wait.patience_seconds
-                if time.monotonic() + pause > end:
+                if end is None or time.monotonic() + pause > end:
                     raise
             await asyncio.sleep(pause)
             pause = min(2 * pause, wait.longest_pause_seconds)
