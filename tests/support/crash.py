@@ -17,15 +17,19 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
+from pekanu.catalog import Program, parse_policy
 from pekanu.chain import AddressBook, Connection, PendingTransaction
 from pekanu.chain.account import Account, get_development_keys
-from pekanu.node.client import open_client
+from pekanu.demo.cheats import AccusingClient
+from pekanu.node.client import ClientNode
+from pekanu.node.client_job import JobRequest
 from pekanu.node.journal import Entry, Journal, open_journal
 from pekanu.node.journal_sends import JournalSends
 from pekanu.node.market_desk import MarketDesk, open_desk
 from pekanu.node.worker import WorkerOptions
 from support.cheats import build_cheat
 from support.inline_executor import InlineExecutor
+from support.moody import MOODY_ELF
 from support.nodes import TERMS, build_request
 
 #: Forked from a process that has imported everything, so that each start takes milliseconds.
@@ -47,6 +51,10 @@ class Party:
     account: int
     #: Begin a job, rather than go on with what the journal holds.
     begins: bool = True
+    #: What a client buys: ``matmul``, ``program`` or ``batch`` (three items of one's own program).
+    ware: str = "matmul"
+    #: The client challenges what is right.
+    accuses: bool = False
     #: The step after whose record it dies; empty for never. Of a dispute: `dispute/moving/2`.
     kill_at: str = ""
     #: The call after whose signing, and before whose broadcast, it dies.
@@ -119,13 +127,29 @@ async def _run(party: Party, ready: Event) -> None:
 
 
 async def _run_client(party: Party, desk: MarketDesk, ready: Event) -> None:
-    async with open_client(desk, party.home) as client:
+    kind = AccusingClient if party.accuses else ClientNode
+    async with kind.open(desk, party.home) as client:
         handles = await client.resume()
         if party.begins:
-            handles.append(await client.submit(build_request()))
+            handles.append(await client.submit(build_ware(party.ware)))
         ready.set()
         for handle in handles:
             await handle.wait_final()
+
+
+def build_ware(name: str) -> JobRequest:
+    """Return the request for what a party buys."""
+    if name == "matmul":
+        return build_request()
+    program = Program(MOODY_ELF, name="moody")
+    items = (b"s one", b"s two", b"s three") if name == "batch" else (b"s one",)
+    return build_request(
+        function=program.name,
+        program=program,
+        items=items,
+        policy=parse_policy("recompute"),
+        max_steps=100_000,
+    )
 
 
 async def _run_worker(party: Party, desk: MarketDesk, ready: Event) -> None:

@@ -21,7 +21,7 @@ from pekanu.dispute.place import Side, get_id
 from pekanu.machine.program import Program
 from pekanu.machine.trace import States, Trace
 from pekanu.market.claim import Claim, Result
-from pekanu.market.state import TaskState
+from pekanu.market.state import Status, TaskState
 from pekanu.market.task import Task, Terms
 from pekanu.node.dispute_desk import DisputeDesk
 from pekanu.node.dispute_index import DisputeRecord
@@ -71,15 +71,17 @@ class Arena:
     client: MarketDesk
     worker: MarketDesk
     stack: AsyncExitStack
+    #: Blocks on a ruling before a desk relies on it.
+    confirmations: int = 1
     bargains: dict[Hash32, Bargain] = field(default_factory=dict)
 
-    async def open_desk(self, account: Account, *, confirmations: int = 1) -> MarketDesk:
+    async def open_desk(self, account: Account) -> MarketDesk:
         chain = await self.stack.enter_async_context(Connection.open(self.devnet.rpc))
         journal = self.stack.enter_context(
             open_journal(self.home / "journal.db", account.address, purpose="a test")
         )
         return await self.stack.enter_async_context(
-            open_desk(chain, account, journal, self.book, confirmations=confirmations)
+            open_desk(chain, account, journal, self.book, confirmations=self.confirmations)
         )
 
     async def strike(  # one a field of the task
@@ -152,12 +154,13 @@ class Arena:
         *,
         defends: bool = False,
         owner: str = "challenger",
+        kind: type[Subject] = Subject,
     ) -> DisputeDesk:
         """Return the disputes of a party that knows some states of each item."""
 
         async def load(task: DisputeTask) -> Subject:
             bargain = self.bargains[Hash32(task.task_id)]
-            return Subject(
+            return kind(
                 program=bargain.program,
                 states=knows(bargain, task.item),
                 item=bargain.show(task.item),
@@ -210,6 +213,14 @@ class Arena:
 
     async def fetch_state(self, bargain: Bargain) -> TaskState:
         return await self.client.market.fetch_task(bargain.task_id)
+
+    async def wait_status(self, bargain: Bargain, status: Status) -> None:
+        """Return when a task has a status in the last block, however new that is."""
+        end = asyncio.get_running_loop().time() + 60
+        while (await self.fetch_state(bargain)).status is not status:
+            if asyncio.get_running_loop().time() > end:
+                raise AssertionError(f"it never is {status.name.lower()}")
+            await asyncio.sleep(0.01)
 
     async def wait_events(self, dispute: Hash32, count: int) -> None:
         """Return when so many things have happened in a dispute."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +74,8 @@ class Town:
     devnet: Devnet
     book: AddressBook
     home: Path
+    #: Blocks on an event before its nodes rely on it.
+    confirmations: int = 1
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     executor: Executor = field(default_factory=InlineExecutor)
 
@@ -82,7 +84,9 @@ class Town:
         journal = self.stack.enter_context(
             open_journal(self.home / "journal.db", account.address, purpose="a test")
         )
-        return await self.stack.enter_async_context(open_desk(chain, account, journal, self.book))
+        return await self.stack.enter_async_context(
+            open_desk(chain, account, journal, self.book, confirmations=self.confirmations)
+        )
 
     async def open_client(self, account: Account, kind: type[ClientT] = ClientNode) -> ClientT:  # type: ignore[assignment]
         desk = await self.open_desk(account)
@@ -105,10 +109,28 @@ class Town:
 
 
 @asynccontextmanager
-async def open_town(devnet: Devnet, book: AddressBook, home: Path) -> AsyncIterator[Town]:
-    town = Town(devnet=devnet, book=book, home=home)
+async def open_town(
+    devnet: Devnet, book: AddressBook, home: Path, *, confirmations: int = 1
+) -> AsyncIterator[Town]:
+    town = Town(devnet=devnet, book=book, home=home, confirmations=confirmations)
     async with town.stack:
         yield town
+
+
+@contextlib.contextmanager
+def keep_mining(devnet: Devnet, seconds: float = 0.1) -> Iterator[None]:
+    """Mine empty blocks, as other people's transactions do on a chain that is used."""
+
+    async def mine() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            devnet.mine()
+
+    mining = asyncio.create_task(mine())
+    try:
+        yield
+    finally:
+        mining.cancel()
 
 
 async def finish(handle: JobHandle) -> list[bytes]:

@@ -17,7 +17,7 @@ from pekanu.dispute.dissection import PARTS, Dissection, count_parts, get_point
 from pekanu.dispute.errors import Refused, require
 from pekanu.dispute.moves import Dissect, Expose, Move, Open, Prove, TimeOut
 from pekanu.dispute.place import Place, Turn
-from pekanu.types import ZERO_HASH, Hash32, Seconds
+from pekanu.types import ZERO_HASH, Address, Hash32, Seconds
 
 
 class Outcome(IntEnum):
@@ -74,7 +74,6 @@ def apply(dispute: Dispute, move: Move, now: Seconds) -> Dispute:
     Raises:
         Refused: The rules do not allow it; nothing changes.
     """
-    require(dispute.outcome is None, "over")
     match move:
         case Open():
             return _open(dispute, move, now)
@@ -93,9 +92,7 @@ def apply(dispute: Dispute, move: Move, now: Seconds) -> Dispute:
 def _open(dispute: Dispute, move: Open, now: Seconds) -> Dispute:
     item, place = move.item, dispute.place
     asked = item.get_asked(move.program, move.first_extension)
-    # The contract knows a dispute by its parties: another sender's is another, which is not there.
-    require(move.sender == place.mover, "no such dispute")
-    _check_turn(dispute, asked.hash(), now)
+    _check_turn(dispute, asked.hash(), now, move.sender)
     require(place.turn is Turn.OPENING, "opened before")
     depth = get_depth(item.count)
     require(len(item.result_path) == len(item.input_path) == depth, "other depth")
@@ -109,8 +106,8 @@ def _open(dispute: Dispute, move: Open, now: Seconds) -> Dispute:
 
 
 def _dissect(dispute: Dispute, move: Dissect, now: Seconds) -> Dispute:
-    require(move.sender == dispute.place.mover, "no such dispute")
-    first, last = _get_part(dispute, move.before, move.part, now)
+    _check_turn(dispute, move.before, now, move.sender)
+    first, last = _get_part(dispute, move.part)
     require(last - first > 1, "one step is proved")
     place = replace(dispute.place, first=first, last=last)
     shown = _build_dissection(dispute, place, move.start, move.points)
@@ -129,7 +126,8 @@ def _expose(dispute: Dispute, move: Expose, now: Seconds) -> Dispute:
 
 def _prove(dispute: Dispute, move: Prove, now: Seconds) -> Dispute:
     place = dispute.place
-    first, last = _get_part(dispute, move.shown.root, move.index, now)
+    _check_turn(dispute, move.shown.root, now)
+    first, last = _get_part(dispute, move.index)
     require(last - first == 1, "more than one step")
     is_movers_loss = move.after == move.shown.points[move.index]
     if is_movers_loss:
@@ -139,6 +137,7 @@ def _prove(dispute: Dispute, move: Prove, now: Seconds) -> Dispute:
 
 
 def _time_out(dispute: Dispute, now: Seconds) -> Dispute:
+    require(dispute.outcome is None, "over")
     require(is_over(dispute.place, now), "too early")
     return _end(dispute, is_refuted=dispute.place.turn is not Turn.CHALLENGER)
 
@@ -147,16 +146,27 @@ def _end(dispute: Dispute, *, is_refuted: bool) -> Dispute:
     return replace(dispute, outcome=Outcome.REFUTED if is_refuted else Outcome.UPHELD)
 
 
-def _check_turn(dispute: Dispute, root: Hash32, now: Seconds) -> None:
-    """Refuse a move for another position, or when the mover's clock is over."""
+def _check_turn(
+    dispute: Dispute, root: Hash32, now: Seconds, sender: Address | None = None
+) -> None:
+    """Refuse a move for another position, or when the mover's clock is over.
+
+    Args:
+        dispute: Where it stands.
+        root: Of the last dissection, as the move shows it.
+        now: Chain time.
+        sender: Whose move it is, where the mover alone may make it.
+    """
+    # The contract knows a dispute by its parties: another sender's is another, which is not there.
+    require(sender is None or sender == dispute.place.mover, "no such dispute")
+    require(dispute.outcome is None, "over")
     require(root == dispute.root, "other position")
     require(not is_over(dispute.place, now), "clock over")
 
 
-def _get_part(dispute: Dispute, root: Hash32, index: int, now: Seconds) -> tuple[int, int]:
-    """Return the steps of the part that is picked, while the mover's clock runs."""
+def _get_part(dispute: Dispute, index: int) -> tuple[int, int]:
+    """Return the steps of the part that is picked."""
     place = dispute.place
-    _check_turn(dispute, root, now)
     require(place.turn is not Turn.OPENING, "not opened")
     parts = count_parts(place.first, place.last, dispute.most)
     require(index < parts, "no such part")

@@ -42,6 +42,8 @@ from pekanu.settings import get_program_cache
 from pekanu.types import ZERO_HASH, Address, Hash32, Wei, format_wei
 
 #: A worker on the network answers within seconds or is not there.
+#: Tries at once that ask for an acceptance, or post it.
+_ENTRIES: Final = 32
 _PATIENCE: Final = PeerPatience(connect_seconds=3.0, read_seconds=30.0, patience_seconds=3.0)
 
 
@@ -79,6 +81,8 @@ class ClientNode:
         self.searches = ClientSearches(self.office, self._find)
         self._identity = identity
         self._peers: dict[WorkerRef, PeerClient] = {}
+        #: Held by tries whose escrow does not stand yet.
+        self.entries = asyncio.Semaphore(_ENTRIES)
         self._stack = AsyncExitStack()
         self._handles: list[JobHandle] = []
         self._drafting = asyncio.Lock()

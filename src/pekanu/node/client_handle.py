@@ -17,6 +17,7 @@ from pekanu.errors import InsufficientFunds, NoWorker, PekanuError, UsageError, 
 from pekanu.market.claim import Result
 from pekanu.node import client_events
 from pekanu.node.client_job import ClientJob, JobReceipt
+from pekanu.node.client_role import UNBOUND
 from pekanu.node.client_task import ClientStep, ClientTask
 from pekanu.node.court import Trial
 from pekanu.node.offers import Offer, WorkersBusy, choose
@@ -170,7 +171,7 @@ class JobHandle:
         fault: WorkerFault | None = None
         while True:
             if self._driver is None:
-                self._driver = self._begin(await self._draft(fault))
+                self._driver = await self._enter(fault)
             outputs, fault = await self._follow()
             if outputs is not None:
                 return outputs
@@ -238,6 +239,17 @@ class JobHandle:
         )
         self._save(job)
         return fault
+
+    async def _enter(self, fault: WorkerFault | None) -> _Driver:
+        """Return the next try once its escrow stands, or it has ended.
+
+        Few enter at once: a worker's acceptance does not wait long for its transaction.
+        """
+        async with self._node.entries:
+            self._driver = driver = self._begin(await self._draft(fault))
+            while driver.task.step in UNBOUND:
+                await driver.wait_changed(1.0)
+        return driver
 
     async def _draft(self, fault: WorkerFault | None) -> ClientTask:
         """Return the next try, with the best worker that is left."""

@@ -402,6 +402,7 @@ class ClientRole:
         except TransactionReverted as error:
             if "task used" in error.reason:
                 return None  # it stands already
+            self.is_busy = "acceptance over" in error.reason
             return client_events.PostRefused(message=error.message)
         return None
 

@@ -15,7 +15,7 @@ from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.demo.cheats import AccusingClient, LyingWorker
 from pekanu.demo.lies import Lie, falsify_output
 from pekanu.types import Wei
-from support.crash import Party, start, wait_dead, wait_until
+from support.crash import Party, build_ware, start, wait_dead, wait_until
 from support.nodes import ETHER, TERMS, Town, build_request, get_matmul_bond, open_town, pass_time
 
 PRICE, STAKE = TERMS.base_price, TERMS.stake
@@ -92,6 +92,52 @@ async def test_worker__when_killed_in_a_dispute__then_it_resumes_and_gets_bond_a
     await pass_time(town, lambda: second.exitcode is not None, find_task)
     assert await wait_dead(second) == 0
     assert await fetch_gains(town, accounts) == [-PRICE, PRICE + get_matmul_bond()]
+
+
+#: Of an item alone among others, and of a program that the worker knows from the client alone.
+WARES = (
+    ("client", "program", {"kill_at": "dispute/moving/2"}),
+    ("client", "batch", {"kill_before": "referee.dissect"}),
+    ("worker", "batch", {"kill_at": "dispute/moving/2"}),
+)
+
+
+@pytest.mark.parametrize(("role", "ware", "kill"), WARES)
+async def test_party__when_killed_in_a_dispute_about_its_own_program__then_it_resumes_and_wins(
+    town: Town, accounts: tuple[Account, ...], role: str, ware: str, kill: dict[str, str]
+) -> None:
+    class ProgramLiar(LyingWorker):
+        lie = Lie(lambda end: end // 2, falsify_output, frozenset({1} if ware == "batch" else {0}))
+
+    await deposit(town, accounts[0])
+    if role == "client":
+        worker = await town.open_worker(accounts[1], kind=ProgramLiar)
+        first = await start(get_party(town, "client", ware=ware, **kill))
+        find_task = lambda: get_task_id(worker)  # noqa: E731
+    else:
+        await deposit(town, accounts[1])
+        first = await start(get_party(town, "worker", **kill))
+        client = await town.open_client(accounts[0], kind=AccusingClient)
+        await wait_until(client.desk.watch.index.list_workers)
+        handle = await client.submit(build_ware(ware))
+        find_task = lambda: next((t.task_id for t in handle.get_receipt().tasks), None)  # noqa: E731
+    await pass_time(town, lambda: first.exitcode is not None, find_task)
+    assert await wait_dead(first) == -signal.SIGKILL
+    second = await start(get_party(town, role, begins=False))
+
+    def is_over() -> bool:
+        return second.exitcode is not None and (role == "worker" or not worker.list_tasks())
+
+    await pass_time(town, is_over, find_task)
+    assert await wait_dead(second) == 0
+    if role == "client":
+        (sold,) = worker.list_tasks(live_only=False)
+        assert sold.task.count == (3 if ware == "batch" else 1)
+        gains = [sold.task.stake + sold.terms.bond, -sold.task.stake]
+    else:
+        (bought,) = handle.get_receipt().tasks
+        gains = [-bought.task.price, bought.task.price + bought.terms.bond]
+    assert await fetch_gains(town, accounts) == gains
 
 
 def get_party(town: Town, role: str, **changes: object) -> Party:

@@ -21,17 +21,21 @@ from pekanu.demo.lies import (
     scramble,
 )
 from pekanu.dispute.ending import build_result
-from pekanu.dispute.game import Outcome
+from pekanu.dispute.game import Dispute, Outcome
+from pekanu.dispute.moves import Dissect, Move
 from pekanu.dispute.place import Side
+from pekanu.dispute.strategy import Plan
 from pekanu.machine.program import Program
 from pekanu.machine.trace import States, Trace
 from pekanu.market.state import Status
 from pekanu.node.dispute_machine import DisputeStep
 from pekanu.node.dispute_story import fetch_story
+from pekanu.node.dispute_subject import Subject
 from pekanu.node.market_desk import MarketDesk
-from pekanu.types import Hash32
+from pekanu.types import Address, Hash32
 from support.duel import BOND, PRICE, STAKE, Arena, Bargain, open_arena
 from support.machine import assemble, make_program
+from support.nodes import keep_mining
 from support.runs import get_counter_steps, make_counter
 from support.shell import Shell
 
@@ -238,6 +242,63 @@ async def test_dispute__when_a_reorganization_takes_moves_back__then_it_is_playe
     arena.devnet.reorganize(2)
     ended = await arena.wait_ended(defending, dispute)
     assert ended.step is DisputeStep.WON
+    assert await fetch_gains(arena, desk) == [0, BOND, 0]
+
+
+async def test_dispute__when_its_ruling_is_reorganized_away__then_the_party_was_not_sure_of_it(
+    arena: Arena, accounts: tuple[Account, ...]
+) -> None:
+    lie = LIES["departs in the middle"]
+    claimed = build_result(
+        FalseStates(Trace(PROGRAM, b""), lie.departs, lie.change).get_state(MAX_STEPS)
+    )
+    bargain = await arena.strike(PROGRAM, MAX_STEPS, [claimed])
+    arena.confirmations = 3
+    await arena.open_disputes(arena.worker, know(lie), defends=True)
+    desk = await arena.open_desk(accounts[2])
+    disputes = await arena.open_disputes(desk, know())
+    dispute = arena.challenge(disputes, desk, bargain)
+    with keep_mining(arena.devnet):
+        for _ in range(2):
+            await arena.wait_status(bargain, Status.REFUTED)
+            task = disputes.find(dispute)
+            assert task is not None
+            assert task.step.is_live
+            arena.devnet.reorganize(2)
+            assert (await arena.fetch_state(bargain)).status is Status.DELIVERED
+        ended = await arena.wait_ended(disputes, dispute)
+    assert ended.step is DisputeStep.WON
+    half = STAKE // 2
+    assert await fetch_gains(arena, desk) == [PRICE + STAKE - half, 0, half + BOND]
+
+
+class DisputingNothing(Subject):
+    """Dissects with the end that the other side has claimed."""
+
+    def build_move(self, plan: Plan, dispute: Dispute, sender: Address) -> Move:
+        move = super().build_move(plan, dispute, sender)
+        if isinstance(move, Dissect) and dispute.dissection is not None:
+            end = dispute.dissection.points[move.part]
+            return replace(move, points=(*move.points[:-1], end))
+        return move
+
+
+async def test_dissection__when_it_disputes_nothing__then_it_is_exposed_and_its_author_loses(
+    arena: Arena, accounts: tuple[Account, ...]
+) -> None:
+    bargain = await arena.strike(PROGRAM, MAX_STEPS)
+    desk = await arena.open_desk(accounts[2])
+    false = know(LIES["departs in the middle"])
+    disputes = await arena.open_disputes(desk, false, kind=DisputingNothing)
+    dispute = arena.challenge(disputes, desk, bargain)
+    defending = await arena.open_disputes(arena.worker, know(), defends=True)
+    ended = await arena.wait_ended(defending, dispute)
+    assert ended.step is DisputeStep.WON
+    record = arena.client.watch.disputes.find(dispute)
+    assert record is not None
+    story = await fetch_story(arena.client.chain, record)
+    assert (story.exposed, story.proved, story.outcome) == (Side.CHALLENGER, None, Outcome.UPHELD)
+    assert [move.what for move in story.moves][-1] == "expose"
     assert await fetch_gains(arena, desk) == [0, BOND, 0]
 
 

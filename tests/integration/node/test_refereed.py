@@ -29,8 +29,18 @@ from pekanu.node.worker import WorkerNode
 from pekanu.node.worker_machine import get_margin
 from pekanu.node.worker_terms import WorkerTerms
 from pekanu.types import Wei
+from support.crash import wait_until
 from support.moody import MOODY_ELF
-from support.nodes import ETHER, LEFT, RIGHT, TERMS, Town, build_request, open_town
+from support.nodes import (
+    ETHER,
+    LEFT,
+    RIGHT,
+    TERMS,
+    Town,
+    build_request,
+    keep_mining,
+    open_town,
+)
 
 #: Each departs from the truth somewhere, and is well sealed.
 LIES = {
@@ -119,6 +129,28 @@ async def test_submit__when_a_worker_hides_a_trap__then_the_client_gets_price_an
     )
     (task,) = handle.get_receipt().tasks
     assert task.ending == "refuted"
+    assert (client, worker) == (task.task.stake, -task.task.stake)
+
+
+async def test_submit__when_nodes_wait_for_depth_and_blocks_are_lost__then_the_liar_is_refuted(
+    devnet: Devnet, market_book: AddressBook, tmp_path: Path, accounts: tuple[Account, ...]
+) -> None:
+    class Liar(LyingWorker):
+        lie = LIES["wrong output"]
+
+    async def reorganize(town: Town) -> None:
+        """Lose two blocks in the midst of the dispute."""
+        desk = await town.open_desk(accounts[4])
+        await wait_until(lambda: any(len(x.logged) > 3 for x in desk.watch.disputes.iterate()))
+        devnet.reorganize(2)
+
+    async with open_town(devnet, market_book, tmp_path, confirmations=3) as town:
+        with keep_mining(devnet):
+            losing = asyncio.create_task(reorganize(town))
+            handle, client, worker = await play(town, accounts, Liar)
+            await losing
+    (task,) = handle.get_receipt().tasks
+    assert (task.step, task.ending) == (ClientStep.FINISHED, "refuted")
     assert (client, worker) == (task.task.stake, -task.task.stake)
 
 
