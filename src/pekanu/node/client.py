@@ -32,7 +32,7 @@ from pekanu.node.client_searches import ClientSearches
 from pekanu.node.client_task import ClientStep, ClientTask, WorkerRef
 from pekanu.node.court import Trial
 from pekanu.node.market_desk import MarketDesk
-from pekanu.node.offers import Demand, Offer, draft_task, fetch_offers
+from pekanu.node.offers import Answers, Demand, Offer, ask_workers, draft_task
 from pekanu.node.peer_client import PeerClient, PeerPatience
 from pekanu.node.peer_line import PeerAddress
 from pekanu.node.peer_messages import BlobRef
@@ -105,8 +105,8 @@ class ClientNode:
             finally:
                 await self.close()
 
-    async def fetch_offers(self, job: ClientJob) -> list[Offer]:
-        """Return what workers that have not failed ask for a job, the best first."""
+    async def ask_workers(self, job: ClientJob) -> Answers:
+        """Return what workers that have not failed say to a job."""
         found = [
             build_ref(one)
             for one in self.desk.watch.index.list_workers()
@@ -115,13 +115,14 @@ class ClientNode:
             and job.worker in (None, one.account)
         ]
         watch = self.desk.watch
-        return await fetch_offers(
+        return await ask_workers(
             self._get_demand(job), found, watch.index, self.connect, await watch.refresh()
         )
 
     async def quote(self, request: JobRequest) -> list[Offer]:
         """Return what workers ask for a computation; nothing is kept or signed."""
-        return await self.fetch_offers(await asyncio.to_thread(self._build_job, request))
+        job = await asyncio.to_thread(self._build_job, request)
+        return (await self.ask_workers(job)).offers
 
     async def submit(self, request: JobRequest, *, confirm: Confirm | None = None) -> JobHandle:
         """Return a job that was journaled and begun.

@@ -20,7 +20,7 @@ from pekanu.node.client_job import ClientJob, JobReceipt
 from pekanu.node.client_role import UNBOUND
 from pekanu.node.client_task import ClientStep, ClientTask
 from pekanu.node.court import Trial
-from pekanu.node.offers import Offer, WorkersBusy, choose
+from pekanu.node.offers import Offer, choose
 from pekanu.node.task_driver import TaskDriver
 from pekanu.node.verification import require_success
 from pekanu.types import Address, Wei, format_wei
@@ -38,6 +38,8 @@ _FIRST_REST: Final = 0.5
 _LONGEST_REST: Final = 10.0
 #: Seconds for which workers are asked again that are all too busy to make an offer.
 _BUSY_SECONDS: Final = 300.0
+#: Seconds after which workers that give no answer are taken to be gone.
+_SILENT_SECONDS: Final = 10.0
 _RESTED: Final = (0.0, 0.0)
 #: Silences of workers that are no fault yet.
 _MOST_SILENCES: Final = 8
@@ -276,13 +278,12 @@ class JobHandle:
 
     async def _choose(self, limit: Wei | None) -> Offer:
         """Return the best offer of workers that are not resting; wait for one if all are."""
-        waited_until = time.monotonic() + _BUSY_SECONDS
+        begun = time.monotonic()
         while True:
-            try:
-                offers = await self._node.fetch_offers(self.job)
-            except WorkersBusy:
-                if time.monotonic() > waited_until:
-                    raise
+            answers = await self._node.ask_workers(self.job)
+            offers = answers.offers
+            waits = _BUSY_SECONDS if answers.are_busy else _SILENT_SECONDS * answers.are_silent
+            if not offers and time.monotonic() < begun + waits:
                 await asyncio.sleep(_FIRST_REST)
                 continue
             now = time.monotonic()

@@ -23,7 +23,7 @@ from pekanu.node.client_task import WorkerRef
 from pekanu.node.dispute_terms import build_terms
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.peer_client import PeerClient
-from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.peer_errors import PeerRefused, PeerUnreachable
 from pekanu.node.peer_messages import Quote, QuoteRequest
 from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei, format_wei
 
@@ -34,10 +34,6 @@ OFFER_SECONDS: Final = 600
 
 #: Refusals of a worker that may make an offer a little later.
 _PASSING: Final = frozenset({"busy", "quota", "slow"})
-
-
-class WorkersBusy(NoWorker):
-    """Nobody makes an offer now, but somebody may a little later."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +105,18 @@ def draft_task(demand: Demand, quote: Quote, *, now: Seconds, salt: Hash32) -> T
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answers:
+    """What workers said when they were asked for offers."""
+
+    #: The best first.
+    offers: list[Offer]
+    #: Somebody may make an offer a little later.
+    are_busy: bool
+    #: Somebody gave no answer, and may be gone.
+    are_silent: bool
+
+
 async def fetch_offers(
     demand: Demand,
     workers: Sequence[WorkerRef],
@@ -116,12 +124,20 @@ async def fetch_offers(
     connect: Callable[[WorkerRef], Awaitable[PeerClient]],
     now: Seconds,
 ) -> list[Offer]:
-    """Return the offers of those workers that make one, the best first.
+    """Return the offers of those workers that make one, the best first."""
+    return (await ask_workers(demand, workers, index, connect, now)).offers
 
-    Raises:
-        WorkersBusy: Nobody does, but somebody may a little later.
-    """
+
+async def ask_workers(
+    demand: Demand,
+    workers: Sequence[WorkerRef],
+    index: MarketIndex,
+    connect: Callable[[WorkerRef], Awaitable[PeerClient]],
+    now: Seconds,
+) -> Answers:
+    """Return what workers say: offers, and whether others may follow."""
     busy: set[Address] = set()
+    silent: set[Address] = set()
 
     async def ask(worker: WorkerRef) -> Offer | None:
         try:
@@ -131,6 +147,8 @@ async def fetch_offers(
             _LOG.info("%s makes no offer: %s", worker.address, error)
             if isinstance(error, PeerRefused) and error.code in _PASSING:
                 busy.add(worker.address)
+            if isinstance(error, PeerUnreachable) and error.may_pass:
+                silent.add(worker.address)
             return None
         windows = (quote.compute_window, quote.audit_window, quote.response_window)
         # With a bond above the stake a lie could not be challenged for less than it costs.
@@ -150,7 +168,8 @@ async def fetch_offers(
         )
 
     found = await asyncio.gather(*map(ask, workers))
-    return sorted((offer for offer in found if offer is not None), key=rank)
+    offers = sorted((offer for offer in found if offer is not None), key=rank)
+    return Answers(offers=offers, are_busy=bool(busy), are_silent=bool(silent))
 
 
 def choose(offers: Sequence[Offer], *, max_price: Wei | None) -> Offer:

@@ -13,11 +13,15 @@ import pytest
 from pekanu import catalog
 from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.dispute.rules import are_sound
-from pekanu.errors import ProgramFailed
+from pekanu.errors import NoWorker, ProgramFailed
 from pekanu.machine.state import Status
+from pekanu.node import client_handle
+from pekanu.node.client import ClientNode
 from pekanu.node.client_role import UNBOUND
-from pekanu.node.client_task import ClientStep
+from pekanu.node.client_task import ClientStep, WorkerRef
 from pekanu.node.market_desk import Sighting
+from pekanu.node.peer_client import PeerClient
+from pekanu.node.peer_errors import PeerError, PeerRefused, PeerUnreachable
 from pekanu.node.process_executor import ProcessExecutor
 from pekanu.node.worker_machine import WorkerStep
 from pekanu.types import Hash32, Wei
@@ -95,6 +99,43 @@ async def test_submit__when_many_at_once__then_none_is_lost_and_the_busy_worker_
     gas = sum(handle.get_receipt().gas_wei for handle in handles)
     left = await client.desk.chain.get_balance(accounts[0].address)
     assert before - left - gas == 6 * TERMS.base_price + await client.desk.fetch_ledger()
+
+
+@pytest.mark.parametrize(
+    "refusal", [PeerUnreachable("the line is down"), PeerRefused("quota", "you ask too often")]
+)
+async def test_submit__when_the_worker_answers_a_little_later__then_it_is_waited_for(
+    town: Town, accounts: tuple[Account, ...], refusal: PeerError
+) -> None:
+    class Cut(ClientNode):
+        cuts = 2
+
+        async def connect(self, worker: WorkerRef) -> PeerClient:
+            if self.cuts:
+                self.cuts -= 1
+                raise refusal
+            return await super().connect(worker)
+
+    await town.open_worker(accounts[1])
+    client = await town.open_client(accounts[0], kind=Cut)
+    handle = await client.submit(build_request())
+    assert is_product(await finish(handle))
+    assert handle.job.tried == ()
+
+
+async def test_submit__when_the_worker_is_gone__then_nobody_sells(
+    town: Town, accounts: tuple[Account, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Cut(ClientNode):
+        async def connect(self, worker: WorkerRef) -> PeerClient:
+            raise PeerUnreachable(f"{worker.address} does not answer")
+
+    monkeypatch.setattr(client_handle, "_SILENT_SECONDS", 0.2)
+    await town.open_worker(accounts[1])
+    client = await town.open_client(accounts[0], kind=Cut)
+    handle = await client.submit(build_request())
+    with pytest.raises(NoWorker, match="nobody sells this computation now"):
+        await handle.result()
 
 
 async def test_submit__when_the_worker_sees_escrows_late__then_none_is_reserved_twice(
