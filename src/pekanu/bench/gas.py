@@ -203,6 +203,18 @@ async def measure() -> dict[str, int]:
             return dict(sorted(bench.figures.items()))
 
 
+async def measure_disputes() -> dict[str, int]:
+    """Return the figures of disputes alone."""
+    with Devnet() as devnet:
+        async with Connection.open(devnet.rpc) as chain:
+            book = await deploy(Sender(chain, devnet.accounts[0], MemoryPendingStore()))
+            market = MarketContract(chain, book.market.address)
+            bench = _Bench(devnet=devnet, chain=chain, market=market)
+            referee = RefereeContract(chain, book["BisectionReferee"].address)
+            await _measure_disputes(bench, referee)
+            return bench.figures
+
+
 async def _measure_deployment(bench: _Bench) -> None:
     """Read the first contracts' receipts: the order is that of `deploy`."""
     contracts = ("seal_check", "market", "machine_step", "bisection_referee", "ringer_referee")
