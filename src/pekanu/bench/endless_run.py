@@ -53,13 +53,15 @@ class EndlessRun:
             state = self._early[-1].copy()
             step(self.program, state)
             self._early.append(state)
+        #: A state of the loop, made another one by each question.
+        self._looping = self._early[-1].copy()
 
     def get_state(self, place: int) -> MachineState:
         """Return the state at a step."""
         past = place - LOOP_BEGINS
         if past <= 0:
             return self._early[place].copy()
-        state = self._early[-1]
+        state = self._looping
         turns, rest = divmod(past, len(_LOOP))
         state.registers[_COUNT] = (turns + (rest > 0)) & 0xFFFF_FFFF
         state.registers[_MARK] = read_word(_MARK) ^ self._is_false(place)
