@@ -131,6 +131,24 @@ async def test_challenge__when_all_is_well__then_answered_and_the_fee_is_the_pro
         await fine(storer, stored)
 
 
+async def test_challenge__when_two_have_one_deadline__then_both_are_answered(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    stored = await put(storer, write_file(tmp_path))
+    depot.town.devnet.request("anvil_setBlockTimestampInterval", 0)
+    deadlines = set()
+    try:
+        for _ in range(2):
+            seen = await challenge(storer, stored, chunk=0, leaf=0)
+            deadlines.add(seen.deadline)
+            answered = await await_answer(storer, stored, seen, timeout_seconds=30)
+            assert answered.is_answered
+    finally:
+        depot.town.devnet.request("anvil_removeBlockTimestampInterval")
+    assert len(deadlines) == 1
+
+
 async def test_put__when_the_client_never_uploads__then_money_back_less_the_reservation(
     depot: Depot,
     accounts: tuple[Account, ...],

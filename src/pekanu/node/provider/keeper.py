@@ -208,7 +208,7 @@ class Keeper:
     async def _answer(self, row: AgreementRow, agreement: Agreement, state: AgreementState) -> None:
         """Show the leaves of the open challenge, transaction by transaction."""
         shop, quote = self._shop, agreement.quote
-        root, blind = agreement.root, agreement.blind
+        root, blind, repeated = agreement.root, agreement.blind, 0
         while state.status is Status.CHALLENGED:
             try:
                 proof = await asyncio.to_thread(
@@ -232,9 +232,11 @@ class Keeper:
                 call = shop.server.answer(quote, proof, root=root, blind=blind)
             else:
                 call = shop.server.answer_count(quote, proof, root=root, blind=blind)
-            await self._send(call, row, f"answer:{state.deadline}:{state.leaf}")
+            await self._send(call, row, f"answer:{state.deadline}:{state.leaf}:{repeated}")
             self.tally.answers += 1
-            state = await shop.server.fetch_agreement(row.agreement_id)
+            before, state = state, await shop.server.fetch_agreement(row.agreement_id)
+            # Two challenges may have one deadline: then this name's answer was to the other one.
+            repeated = repeated + 1 if state == before else 0
 
     # --- many at once -------------------------------------------------------------------------
 
