@@ -26,7 +26,7 @@ from pekanu.node.storage.keeping import (
 )
 from pekanu.node.storage.providers import NoProvider
 from pekanu.node.storage.reading import get_object, verify_object
-from pekanu.node.storage.stored import StoreStep
+from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Ears, Storer
 from pekanu.node.storage.upload import ChunkReader
 from pekanu.storage.state import AgreementState, Status
@@ -54,6 +54,16 @@ async def count_money(depot: Depot, storer: Storer) -> Money:
         owed = (await server.fetch_account(one.client)).balance
         owed += await storer.desk.chain.get_balance(one.client)
     return Money(client=owed, provider=free, locked=held - free - owed)
+
+
+async def check_escrowed(depot: Depot, storer: Storer, *stored: StoredObject) -> None:
+    """Check that prices and penalties of live agreements are locked, and nothing else moved."""
+    terms = [one.quote.terms for one in stored]
+    assert await count_money(depot, storer) == Money(
+        client=0,
+        provider=depot.deposit - sum(one.penalty for one in terms),
+        locked=sum(one.price + one.penalty for one in terms),
+    )
 
 
 def write_file(folder: Path, size: int = SIZE) -> Path:
@@ -192,6 +202,12 @@ async def test_upload__when_a_chunk_is_not_its_root__then_refused_and_nothing_si
         with pytest.raises(PeerRefused, match="missing"):
             await provider.client.fetch_receipt(stored.agreement_id)
     assert depot.provider.shop.vault.index.measure().pack_bytes == 0
+    await check_escrowed(depot, storer, stored)
+    # Without a receipt the provider earns nothing; the client loses what an upload in vain costs.
+    await turn_clock(depot, stored.quote.terms.confirm_window + 1)
+    terms = stored.quote.terms
+    assert await reclaim(storer, stored) == terms.price - terms.reservation_fee
+    assert await count_money(depot, storer) == Money(client=0, provider=depot.deposit, locked=0)
 
 
 async def test_show__when_the_client_has_only_the_roots__then_it_must_upload(
@@ -199,7 +215,7 @@ async def test_show__when_the_client_has_only_the_roots__then_it_must_upload(
 ) -> None:
     storer, other = await depot.open_storer(accounts[0]), await depot.open_storer(accounts[2])
     path = write_file(tmp_path)
-    await put(storer, path, shared="phrase")
+    first = await put(storer, path, shared="phrase")
     answers: list[int] = []
     check = Vault.check_ownership
 
@@ -215,6 +231,9 @@ async def test_show__when_the_client_has_only_the_roots__then_it_must_upload(
     assert answers
     assert sum(answers) == 0
     assert stored.steps[11].evidence["uploaded_bytes"] == stored.quote.content.size
+    # It paid what everybody pays: a claim is worth nothing.
+    assert stored.quote.terms.price == first.quote.terms.price
+    await check_escrowed(depot, other, first, stored)
 
 
 async def test_restart__when_the_provider_dies_mid_upload__then_nothing_acknowledged_is_lost(
@@ -243,6 +262,7 @@ async def test_restart__when_the_provider_dies_mid_upload__then_nothing_acknowle
     )
     assert told[0] > 5_000_000
     assert stored.steps[11].evidence["uploaded_bytes"] == stored.quote.content.size - told[0]
+    await check_escrowed(depot, storer, stored)
     await get_object(storer, stored.shared_link, tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
@@ -288,8 +308,13 @@ async def test_sign__when_the_payment_was_reorganized_away__then_no_receipt(
     with pytest.raises(PeerRefused, match="not on the chain"):
         await put(storer, write_file(tmp_path))
     monkeypatch.undo()
-    stored = await storer.resume(storer.find("file"))
+    unsigned = storer.find("file")
+    assert (await fetch_state(storer, unsigned)).status is Status.PAID
+    assert not unsigned.receipt_signature
+    await check_escrowed(depot, storer, unsigned)
+    stored = await storer.resume(unsigned)
     assert stored.step is StoreStep.STORED
+    await check_escrowed(depot, storer, stored)
 
 
 async def test_put__when_the_deposit_is_spent__then_no_new_agreement(
