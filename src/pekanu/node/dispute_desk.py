@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
+from pekanu.errors import ChainError
 from pekanu.node.dispute_index import DisputeRecord
 from pekanu.node.dispute_machine import (
     DisputeStep,
@@ -24,11 +25,13 @@ from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_wire import decode_message
 from pekanu.node.task_drivers import TaskDrivers
 from pekanu.node.watch import ANY_DISPUTE
-from pekanu.types import Hash32
+from pekanu.types import Hash32, Seconds
 
 _LOG: Final = logging.getLogger(__name__)
 #: Seconds after which disputes are looked for without a reason.
 _IDLE_SECONDS: Final = 15.0
+#: Seconds of chain time in which a closed dispute is looked at again: no chain loses older blocks.
+_DOUBT_SECONDS: Final = 3600
 
 #: Says what to play in a dispute that names the account; None leaves it alone.
 Adopt: TypeAlias = Callable[[DisputeRecord], DisputeTask | None]
@@ -52,6 +55,8 @@ class DisputeDesk:
         # One for all, since it bounds how many replays there are at once.
         self._role = DisputeRole(desk, desk.referee, self._load_once)
         self._subjects: dict[tuple[Hash32, Hash32, int], asyncio.Task[Subject]] = {}
+        #: When each closed one was seen first.
+        self._closed: dict[Hash32, Seconds] = {}
         self._played = TaskDrivers(self._role, desk.watch, kind="dispute", forget=self._forget)
 
     @asynccontextmanager
@@ -104,18 +109,32 @@ class DisputeDesk:
             if self._adopt is not None:
                 for record in watch.disputes.iterate(account=self._desk.address):
                     if not record.is_ended and record.dispute not in self._played:
-                        self._take_up(record)
+                        await self._take_up(record)
             await watch.wait(ANY_DISPUTE, [], timeout_seconds=_IDLE_SECONDS)
 
-    def _take_up(self, record: DisputeRecord) -> None:
+    async def _take_up(self, record: DisputeRecord) -> None:
         known = self.find(record.dispute)
-        # One that was ruled, or gone, has come back with a reorganization.
-        if known is not None and (known.owner != self._owner or known.step is DisputeStep.CLOSED):
+        # One that was ruled, gone or closed has come back with a reorganization.
+        if known is not None and known.owner != self._owner:
+            return
+        is_closed = known is not None and known.step is DisputeStep.CLOSED
+        if known is not None and is_closed and not await self._is_open_again(known):
             return
         task = self._adopt(record) if self._adopt is not None else None
         if task is not None:
             _LOG.info("dispute %s is to be played", record.dispute.hex())
             self.begin(task)
+
+    async def _is_open_again(self, closed: DisputeTask) -> bool:
+        """Say whether the end of a task, which had closed a dispute, was taken back."""
+        now = self._desk.watch.now
+        if now > self._closed.setdefault(Hash32(closed.dispute), now) + _DOUBT_SECONDS:
+            return False
+        try:
+            state = await self._desk.market.fetch_task(closed.task_id)
+        except ChainError:
+            return False
+        return not state.status.is_terminal
 
     def _forget(self, task: DisputeTask) -> None:
         self._drop_subject(task)

@@ -88,6 +88,12 @@ class DisputeRole:
         stored, deep = await self._desk.fetch_deep(
             partial(self._referee.fetch_commitment, task.dispute)
         )
+        is_final = deep == stored
+        if state.status.is_terminal:
+            # Again, for blocks may have been lost in between; and no end closes a dispute that can
+            # itself still be taken back.
+            seen = await self._desk.fetch_sighting(task.task_id)
+            state, is_final = seen.state, is_final and seen.is_final
         history = self._find_history(task)
         expected = ZERO_HASH if history is None else history.dispute.commitment
         now = self._desk.watch.now
@@ -95,7 +101,7 @@ class DisputeRole:
             now=now,
             standing=None if history is None else _get_standing(history),
             is_behind=stored != expected,
-            is_final=deep == stored,
+            is_final=is_final,
             status=state.status,
             stake_waits=state.stake_waits,
             stake_lost=state.stake_lost,
