@@ -111,6 +111,8 @@ def test_store__when_used_as_documented__then_every_command_does_its_part(
             "store", "verify", "--receipt", tmp_path / "receipt", "--json"
         ).json
         assert facts["agreement_id"] == stored["agreement_id"]
+        (tmp_path / "other").write_bytes(b"\xff no receipt")
+        owner("store", "verify", "--receipt", tmp_path / "other").assert_refused(2, "no storage")
 
         piped = owner("store", "put", "-", "--name", "piped", text="from a pipe\n")
         assert piped.code == 0, piped.err

@@ -14,7 +14,8 @@ import typer
 from pekanu.cli.commands import command
 from pekanu.cli.output import format_span, note, print_json, show_bytes
 from pekanu.cli.session import Session
-from pekanu.errors import UsageError, WorkerFault
+from pekanu.errors import InvalidInput, UsageError, WorkerFault
+from pekanu.json_text import parse_json
 from pekanu.node.storage.units import parse_span
 from pekanu.types import format_wei, parse_wei
 
@@ -92,7 +93,13 @@ def _verify_receipt(session: Session, path: Path) -> None:
     from pekanu.cli.files import read_bounded
     from pekanu.node.storage.receipts import check_exported
 
-    facts = check_exported(json.loads(read_bounded(path, 1 << 20)))
+    try:
+        document = parse_json(read_bounded(path, 1 << 20))
+    except ValueError as error:
+        raise InvalidInput(
+            f"{path} is no storage receipt", hint="`pekanu store receipt` exports one"
+        ) from error
+    facts = check_exported(document)
     if session.as_json:
         print_json(facts)
         return
