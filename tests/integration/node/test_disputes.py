@@ -294,9 +294,9 @@ async def test_dissection__when_it_disputes_nothing__then_it_is_exposed_and_its_
     defending = await arena.open_disputes(arena.worker, know(), defends=True)
     ended = await arena.wait_ended(defending, dispute)
     assert ended.step is DisputeStep.WON
-    record = arena.client.watch.disputes.find(dispute)
+    record = arena.worker.watch.disputes.find(dispute)
     assert record is not None
-    story = await fetch_story(arena.client.chain, record)
+    story = await fetch_story(arena.worker.chain, record)
     assert (story.exposed, story.proved, story.outcome) == (Side.CHALLENGER, None, Outcome.UPHELD)
     assert [move.what for move in story.moves][-1] == "expose"
     assert await fetch_gains(arena, desk) == [0, BOND, 0]

@@ -151,7 +151,9 @@ async def test_submit__when_nodes_wait_for_depth_and_blocks_are_lost__then_the_l
             await losing
     (task,) = handle.get_receipt().tasks
     assert (task.step, task.ending) == (ClientStep.FINISHED, "refuted")
-    assert (client, worker) == (task.task.stake, -task.task.stake)
+    assert worker == -task.task.stake
+    # A transaction that is mined again, in a later block, may cost other gas than the first time.
+    assert abs(client - task.task.stake) < 5 * 10**14 < task.terms.bond
 
 
 @pytest.mark.parametrize("name", LIES)
