@@ -204,15 +204,18 @@ async def test_search__when_each_try_is_new__then_so_are_its_ringers(
     client = await town.open_client(accounts[0])
     handle = await client.submit(build_search(max_price=Wei(ETHER), ringers=RingerCount(least=20)))
     await let_pass(town, handle)
-    first, second = handle.get_receipt().tasks
-    assert first.worker.address == silent.desk.address
-    assert (first.ending, second.ending) == ("refuted", "settled")
-    assert first.ringers != second.ringers
-    assert first.salt != second.salt
-    assert first.input != second.input
-    assert first.search is not None
-    assert second.search is not None
-    assert first.search.ringers_hash != second.search.ringers_hash
+    # On a slow machine an acceptance may lapse in between, and be asked for anew.
+    tries = handle.get_receipt().tasks
+    assert tries[0].worker.address == silent.desk.address
+    assert (tries[0].ending, tries[-1].ending) == ("refuted", "settled")
+    assert all(one.search is not None for one in tries)
+    for get in (
+        lambda one: one.ringers,
+        lambda one: one.salt,
+        lambda one: one.input,
+        lambda one: one.search.ringers_hash,
+    ):
+        assert len({get(one) for one in tries}) == len(tries) > 1
 
 
 @pytest.mark.parametrize(
