@@ -153,11 +153,12 @@ async def test_submit__when_the_worker_sees_escrows_late__then_none_is_reserved_
 
     monkeypatch.setattr(worker.desk, "fetch_sighting", fetch_late)
     handles = []
-    for left in (price, 0):
+    for _ in range(2):
         handles.append(await client.submit(build_request()))
         async with asyncio.timeout(60):
-            while await client.desk.fetch_ledger() > left:  # noqa: ASYNC110 - nobody announces it
-                await asyncio.sleep(0.05)
+            while handles[-1].task is None or handles[-1].task.step in UNBOUND:
+                await handles[-1].wait_changed(1.0)
+    assert await client.desk.fetch_ledger() == 0
     seen.set()
     for handle in handles:
         assert is_product(await finish(handle))
