@@ -8,6 +8,7 @@ import io
 import os
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,21 @@ BLOB = BlobRef(blob_id=keccak256(DATA), size=SIZE)
 
 
 class Line:
-    """A relay on loopback that breaks each connection after some bytes, as often as told."""
+    """A relay on loopback that breaks each connection after some bytes, as often as told.
 
-    def __init__(self, target: int, *, cut_after: int, cuts: int) -> None:
+    Args:
+        target: Where it leads.
+        cut_after: Bytes after which a connection breaks.
+        cuts: How many do.
+        halt_after: Bytes after which nothing passes until `goes_on` is set.
+    """
+
+    def __init__(
+        self, target: int, *, cut_after: int = 0, cuts: int = 0, halt_after: int = 1 << 60
+    ) -> None:
         self._target, self._cut_after, self._cuts = target, cut_after, cuts
+        self._halt_after = halt_after
+        self.halted, self.goes_on = asyncio.Event(), asyncio.Event()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._transports: list[asyncio.WriteTransport] = []
@@ -60,6 +72,10 @@ class Line:
             with contextlib.suppress(ConnectionError):
                 while left > 0 and (data := await source.read(65536)):
                     left -= len(data)
+                    self._halt_after -= len(data)
+                    if self._halt_after < 0:
+                        self.halted.set()
+                        await self.goes_on.wait()
                     sink.write(data)
                     await sink.drain()
 
@@ -116,21 +132,19 @@ async def test_transfer__when_the_server_restarts_in_the_middle__then_it_goes_on
     world: World, direction: str
 ) -> None:
     world.worker.ciphertext = DATA
-    middle = asyncio.Event()
-
-    def note(done: int, _: int) -> None:
-        if done > SIZE // 3:
-            middle.set()
-
-    async with world.serve() as server:
-        port = server.port
-        running = asyncio.create_task(transfer(world, direction, server.endpoint, note))
-        await middle.wait()
-    assert not running.done()
-    # As a restarted process would: all that it knows is on disk.
-    world.blobs = BlobStore(world.folder / "store", clock=world.clock)
-    async with world.serve(port=port):
-        await running
+    async with AsyncExitStack() as stack:
+        async with world.serve() as server:
+            port = server.port
+            line = Line(port, halt_after=SIZE // 2)
+            endpoint = await stack.enter_async_context(line)
+            running = asyncio.create_task(transfer(world, direction, endpoint, lambda *_: None))
+            await line.halted.wait()
+        assert not running.done()
+        line.goes_on.set()
+        # As a restarted process would: all that it knows is on disk.
+        world.blobs = BlobStore(world.folder / "store", clock=world.clock)
+        async with world.serve(port=port):
+            await running
 
 
 async def test_download__when_the_client_restarts__then_it_fetches_the_rest_only(
