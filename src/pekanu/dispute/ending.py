@@ -26,7 +26,7 @@ from pekanu.machine.isa import (
     WORD_MASK,
 )
 from pekanu.machine.memory import PAGE_SIZE, Memory
-from pekanu.machine.program import VERSION, Program
+from pekanu.machine.program import Program, hash_program
 from pekanu.machine.state import MachineState, pack_registers
 from pekanu.market.claim import Result
 from pekanu.types import ZERO_HASH, Hash32
@@ -59,8 +59,7 @@ class ProgramParts:
     @property
     def id(self) -> Hash32:
         """The program id that commits to them."""
-        entry = self.entry.to_bytes(32, "big")
-        return keccak256(VERSION + self.text_root + self.image_root + entry)
+        return hash_program(self.text_root, self.image_root, self.entry)
 
     def to_abi(self) -> tuple[Hash32, Hash32, int]:
         """Return the contract's struct."""

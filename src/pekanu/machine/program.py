@@ -32,6 +32,11 @@ from pekanu.types import Hash32
 VERSION: Final = keccak256(b"Pekanu machine v1")
 
 
+def hash_program(text_root: Hash32, image_root: Hash32, entry: int) -> Hash32:
+    """Return a program's id: the hash of version, text, image and entry, a word each."""
+    return keccak256(VERSION + text_root + image_root + entry.to_bytes(32, "big"))
+
+
 class InvalidProgram(InvalidInput):
     """A file or its parts are not a program of this machine."""
 
@@ -70,9 +75,8 @@ class Program:
 
     @cached_property
     def id(self) -> Hash32:
-        """The hash that names the program: of version, text, image and entry, a word each."""
-        entry = self.entry.to_bytes(32, "big")
-        return keccak256(VERSION + self.text_root + self.image_root + entry)
+        """The hash that names the program."""
+        return hash_program(self.text_root, self.image_root, self.entry)
 
     @cached_property
     def text_memory(self) -> Memory:
