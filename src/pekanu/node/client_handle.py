@@ -173,7 +173,7 @@ class JobHandle:
         fault: WorkerFault | None = None
         while True:
             if self._driver is None:
-                self._driver = await self._enter(fault)
+                await self._enter(fault)
             outputs, fault = await self._follow()
             if outputs is not None:
                 return outputs
@@ -242,8 +242,8 @@ class JobHandle:
         self._save(job)
         return fault
 
-    async def _enter(self, fault: WorkerFault | None) -> _Driver:
-        """Return the next try once its escrow stands, or it has ended.
+    async def _enter(self, fault: WorkerFault | None) -> None:
+        """Begin the next try; return once its escrow stands, or it has ended.
 
         Few enter at once: a worker's acceptance does not wait long for its transaction.
         """
@@ -251,7 +251,6 @@ class JobHandle:
             self._driver = driver = self._begin(await self._draft(fault))
             while driver.task.step in UNBOUND:
                 await driver.wait_changed(1.0)
-        return driver
 
     async def _draft(self, fault: WorkerFault | None) -> ClientTask:
         """Return the next try, with the best worker that is left."""

@@ -117,17 +117,6 @@ class Answers:
     are_silent: bool
 
 
-async def fetch_offers(
-    demand: Demand,
-    workers: Sequence[WorkerRef],
-    index: MarketIndex,
-    connect: Callable[[WorkerRef], Awaitable[PeerClient]],
-    now: Seconds,
-) -> list[Offer]:
-    """Return the offers of those workers that make one, the best first."""
-    return (await ask_workers(demand, workers, index, connect, now)).offers
-
-
 async def ask_workers(
     demand: Demand,
     workers: Sequence[WorkerRef],

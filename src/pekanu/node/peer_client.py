@@ -41,6 +41,7 @@ from pekanu.node.peer_messages import (
     TaskStatus,
     unpack_results,
 )
+from pekanu.node.pieces import Buffer
 from pekanu.types import Hash32
 
 RequestT = TypeVar("RequestT", bound=Message)
@@ -232,14 +233,21 @@ class PeerClient:
             await self._insist(fetch, get_progress=lambda: held)
 
     async def _ask(
-        self, operation: routes.Operation[RequestT, ResponseT], request: RequestT
+        self,
+        operation: routes.Operation[RequestT, ResponseT],
+        request: RequestT,
+        *attached: Buffer,
     ) -> ResponseT:
-        return await self._insist(lambda: self._ask_once(operation, request))
+        return await self._insist(lambda: self._ask_once(operation, request, *attached))
 
     async def _ask_once(
-        self, operation: routes.Operation[RequestT, ResponseT], request: RequestT
+        self,
+        operation: routes.Operation[RequestT, ResponseT],
+        request: RequestT,
+        *attached: Buffer,
     ) -> ResponseT:
-        async with self._line.call(operation, request) as call:
+        body = Attachment.of(*attached) if attached else None
+        async with self._line.call(operation, request, body) as call:
             return call.head
 
     async def _insist(

@@ -9,7 +9,6 @@ from typing import Final
 
 from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.node.peer_client import PeerClient
-from pekanu.node.peer_line import Attachment
 from pekanu.node.pieces import Buffer, Pieces
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
@@ -65,13 +64,7 @@ class ProviderClient(PeerClient):
         self, request: UploadRequest, names: list[ChunkName]
     ) -> SignedQuote:
         """Steps 5 and 6: return the signed quote; nothing of it is checked here."""
-        body = pack_names(names)
-
-        async def ask() -> SignedQuote:
-            async with self._line.call(routes.QUOTE, request, Attachment.of(body)) as call:
-                return call.head
-
-        return await self._insist(ask)
+        return await self._ask(routes.QUOTE, request, pack_names(names))
 
     async def fetch_agreement_status(self, agreement_id: Hash32) -> AgreementStatus:
         """Steps 10 and 11: return where an agreement stands."""
@@ -102,26 +95,17 @@ class ProviderClient(PeerClient):
 
     async def show(self, agreement_id: Hash32, answers: dict[int, bytes]) -> int:
         """Step 12: show that one holds chunks; return how many answers hold."""
-        body = pack_numbers(answers) + b"".join(answers.values())
         message = OwnershipProofs(agreement_id=agreement_id, count=len(answers))
-
-        async def ask() -> int:
-            async with self._line.call(routes.OWN, message, Attachment.of(body)) as call:
-                return call.head.count
-
-        return await self._insist(ask)
+        head = await self._ask(routes.OWN, message, pack_numbers(answers), *answers.values())
+        return head.count
 
     async def upload(self, agreement_id: Hash32, numbers: list[int], chunks: list[Buffer]) -> None:
         """Step 12: bring chunks; the provider holds them durably when this returns."""
         message = ChunksUpload(agreement_id=agreement_id, count=len(numbers))
 
-        async def ask() -> None:
-            body = Attachment.of(pack_numbers(numbers), *chunks)
-            async with self._line.call(routes.UPLOAD, message, body) as call:
-                if call.head.count != len(numbers):
-                    raise InvalidMessage("the provider took another number of chunks")
-
-        await self._insist(ask)
+        head = await self._ask(routes.UPLOAD, message, pack_numbers(numbers), *chunks)
+        if head.count != len(numbers):
+            raise InvalidMessage("the provider took another number of chunks")
 
     async def fetch_receipt(self, agreement_id: Hash32) -> ReceiptHead:
         """Step 13: return sigma and L; nothing of them is checked here."""
