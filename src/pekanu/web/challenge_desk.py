@@ -22,6 +22,7 @@ from pekanu.node.market_index import StandingClaim
 from pekanu.types import Address, Hash32
 from pekanu.web.accounts import Accounts, OpenClient
 from pekanu.web.guard import MAX_FILE_BYTES
+from pekanu.web.intake import write_pieces
 
 #: Bundles that were brought and are kept.
 _MAX_BUNDLES: Final = 64
@@ -36,6 +37,11 @@ class Failed:
 
 #: What is known of a claim: nothing yet while it is computed.
 Verdict: TypeAlias = Finding | Suspicion | Failed | None
+
+
+def takes_part(account: Address, claim: StandingClaim) -> bool:
+    """Return whether an account is a party of a claim's task, which does not challenge it here."""
+    return account in (claim.task.client, claim.worker, claim.task.agent)
 
 
 class ChallengeDesk:
@@ -73,14 +79,9 @@ class ChallengeDesk:
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._folder / f"{claim.task_id.hex()}.draft"
-        room = MAX_FILE_BYTES
+        refusal = InvalidInput(f"a bundle has at most {MAX_FILE_BYTES} bytes here")
         try:
-            with draft.open("wb") as file:
-                async for piece in pieces:
-                    room -= len(piece)
-                    if room < 0:
-                        raise InvalidInput(f"a bundle has at most {MAX_FILE_BYTES} bytes here")
-                    await asyncio.to_thread(file.write, piece)
+            await write_pieces(draft, pieces, room=MAX_FILE_BYTES, refusal=refusal)
             bundle = await asyncio.to_thread(_read_bundle, draft, claim)
             draft.replace(draft.with_suffix(SUFFIX))
         finally:
@@ -111,7 +112,7 @@ class ChallengeDesk:
                 "this node does not know what this task computes",
                 hint="bring the bundle that its client can make",
             )
-        if account in (claim.task.client, claim.worker, claim.task.agent):
+        if takes_part(account, claim):
             raise UsageError("who takes part in a task does not challenge it from here")
         if self.is_checking(account, claim):
             raise UsageError("it is being computed again already")

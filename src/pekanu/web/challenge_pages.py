@@ -10,7 +10,7 @@ from typing import Final
 from pekanu.node.challenger import Finding, Suspicion
 from pekanu.node.market_index import StandingClaim
 from pekanu.types import Address, Hash32, Wei, format_wei
-from pekanu.web.challenge_desk import Failed
+from pekanu.web.challenge_desk import Failed, takes_part
 from pekanu.web.fold import FoldedTask
 from pekanu.web.reviews import simulate
 from pekanu.web.site import Site
@@ -57,7 +57,7 @@ async def build_challenge(viewer: Viewer, folded: FoldedTask | None) -> Challeng
     claim = None if folded is None else get_claim(site, folded)
     if claim is None or account is None or site.options.is_hosted:
         return None
-    if account in (claim.task.client, claim.worker, claim.task.agent):
+    if takes_part(account, claim):
         return None
     if viewer.is_wallet or not site.accounts.is_unlocked(account):
         stage, sentence = ChallengeStage.LOCKED, _KEY

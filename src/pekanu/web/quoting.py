@@ -26,7 +26,7 @@ from pekanu.node.client import build_ref
 from pekanu.node.client_job import JobRequest
 from pekanu.node.client_task import WorkerRef
 from pekanu.node.market_index import MarketIndex, Record
-from pekanu.node.offers import Demand, Offer, fetch_offers, rank
+from pekanu.node.offers import Demand, Offer, ask_workers, rank
 from pekanu.node.peer_client import PeerClient, PeerPatience
 from pekanu.node.peer_line import PeerAddress
 from pekanu.node.peer_messages import BlobRef
@@ -89,14 +89,14 @@ class Quoting:
         workers = self._index.list_workers()[-_MAX_ASKED:]
         records = _Records(self._index.count_records())
         asking = [
-            asyncio.create_task(fetch_offers(demand, [build_ref(one)], records, self._connect, now))
+            asyncio.create_task(ask_workers(demand, [build_ref(one)], records, self._connect, now))
             for one in workers
         ]
         offers: list[Offer] = []
         yield Replies(offers=(), asked=len(asking), answered=0)
         try:
             for answered, reply in enumerate(asyncio.as_completed(asking), 1):
-                offers = sorted([*offers, *await reply], key=rank)
+                offers = sorted([*offers, *(await reply).offers], key=rank)
                 yield Replies(offers=tuple(offers), asked=len(asking), answered=answered)
         finally:
             for one in asking:

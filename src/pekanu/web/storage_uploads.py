@@ -5,7 +5,6 @@ What is not here: files for the fields of a computation (`uploads`), storing (`s
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
@@ -16,6 +15,7 @@ from typing import Final
 
 from pekanu.errors import InvalidInput
 from pekanu.web.guard import MAX_FILE_BYTES
+from pekanu.web.intake import write_pieces
 
 #: Files of one object, and bytes of all of them.
 MAX_FILES: Final = 1000
@@ -65,15 +65,11 @@ class StorageUploads:
         _make_folders(path, name)
         draft = files.parent / "draft"
         try:
-            with draft.open("wb") as file:
-                async for piece in pieces:
-                    room -= len(piece)
-                    if room < 0:
-                        raise InvalidInput(
-                            f"{path.name!r} is too large to be stored from here",
-                            hint="`pekanu store put` takes files of any size",
-                        )
-                    await asyncio.to_thread(file.write, piece)
+            refusal = InvalidInput(
+                f"{path.name!r} is too large to be stored from here",
+                hint="`pekanu store put` takes files of any size",
+            )
+            await write_pieces(draft, pieces, room=room, refusal=refusal)
             if 0 < modified < _LATEST:
                 os.utime(draft, (modified, modified))
             draft.replace(path)

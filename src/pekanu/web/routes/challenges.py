@@ -17,7 +17,7 @@ from pekanu.types import Hash32
 from pekanu.web.actions import require_account
 from pekanu.web.challenge_pages import build_review, find_claim
 from pekanu.web.dispute_pages import link_dispute
-from pekanu.web.requests import answer_fragment, answer_seeing
+from pekanu.web.requests import answer_file, answer_fragment, answer_seeing
 from pekanu.web.routes.market import Looking
 from pekanu.web.task_pages import find_subject
 from pekanu.web.viewer import Viewer
@@ -42,11 +42,7 @@ async def download(viewer: Looking, subject: str) -> Response:
         await asyncio.to_thread(bundle.write, path)
         data = await asyncio.to_thread(path.read_bytes)
     name = f"pekanu-{found.task.task_id.hex()[:8]}{SUFFIX}"
-    return Response(
-        data,
-        media_type="application/octet-stream",
-        headers={"content-disposition": f'attachment; filename="{name}"'},
-    )
+    return answer_file(data, name)
 
 
 @router.post("/{subject}/bring")

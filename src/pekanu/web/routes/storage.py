@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 from urllib.parse import quote
 
@@ -145,35 +145,13 @@ async def fetch(viewer: Looking, subject: str, path: Name) -> Response:
     found, stored = await _find(viewer, subject)
     manifest = await found.store.contents(stored)
     _, size = find_file(manifest, path)
-    parts = found.store.iterate(stored, path)
-    # What fails at once is told in a sentence; later the download breaks off, short of its length.
-    first = await anext(parts, b"")
-    named = quote(path.rpartition("/")[2], safe="", errors="replace")
-
-    async def write() -> AsyncIterator[bytes]:
-        done = len(first)
-        try:
-            yield first
-            async for part in parts:
-                done += len(part)
-                yield part
-        except PekanuError as error:
-            _note(viewer, stored, "Not fetched", error.message, Tone.BAD)
-            raise
-        finally:
-            # Whoever stops a download in the middle ends the talk with the provider too.
-            await parts.aclose()
-        if done == size:
-            sentence = f"All {size} bytes of {path} were verified as they came."
-            _note(viewer, stored, "Fetched", sentence, Tone.GOOD)
-
-    return StreamingResponse(
-        write(),
-        media_type="application/octet-stream",
-        headers={
-            "content-disposition": f"attachment; filename*=UTF-8''{named}",
-            "content-length": str(size),
-        },
+    return await _send(
+        viewer,
+        stored,
+        found.store.iterate(stored, path),
+        f"All {size} bytes of {path} were verified as they came.",
+        name=path.rpartition("/")[2],
+        size=size,
     )
 
 
@@ -182,27 +160,13 @@ async def fetch_all(viewer: Looking, subject: str) -> Response:
     """Give all files in one; it breaks off where a byte is not what was stored."""
     found, stored = await _find(viewer, subject)
     manifest = await found.store.contents(stored)
-    parts = write_archive(manifest, lambda path: found.store.iterate(stored, path))
-    first = await anext(parts, b"")
-
-    async def write() -> AsyncIterator[bytes]:
-        try:
-            yield first
-            async for part in parts:
-                yield part
-        except PekanuError as error:
-            _note(viewer, stored, "Not fetched", error.message, Tone.BAD)
-            raise
-        finally:
-            await parts.aclose()
-        sentence = f"All {stored.file_bytes} bytes of all files were verified as they came."
-        _note(viewer, stored, "Fetched", sentence, Tone.GOOD)
-
-    named = quote(stored.name + ".zip", safe="", errors="replace")
-    return StreamingResponse(
-        write(),
+    return await _send(
+        viewer,
+        stored,
+        write_archive(manifest, lambda path: found.store.iterate(stored, path)),
+        f"All {stored.file_bytes} bytes of all files were verified as they came.",
+        name=stored.name + ".zip",
         media_type="application/zip",
-        headers={"content-disposition": f"attachment; filename*=UTF-8''{named}"},
     )
 
 
@@ -265,6 +229,53 @@ async def _find(viewer: Viewer, subject: str) -> tuple[Found, StoredObject]:
     if found.stored is None:
         raise UsageError(NOT_HERE)
     return found, found.stored
+
+
+async def _send(  # noqa: PLR0913 - what a download is
+    viewer: Viewer,
+    stored: StoredObject,
+    parts: AsyncGenerator[bytes, None],
+    verified: str,
+    *,
+    name: str,
+    size: int | None = None,
+    media_type: str = "application/octet-stream",
+) -> Response:
+    """Return a download that breaks off where a byte is not what was stored.
+
+    Args:
+        viewer: Who fetches.
+        stored: What is fetched.
+        parts: The bytes, each verified.
+        verified: Said on the page once all have gone out.
+        name: Of the file.
+        size: Its bytes, where they are known before.
+        media_type: Of the file.
+    """
+    # What fails at once is told in a sentence; later the download breaks off, short of its length.
+    first = await anext(parts, b"")
+
+    async def write() -> AsyncIterator[bytes]:
+        done = len(first)
+        try:
+            yield first
+            async for part in parts:
+                done += len(part)
+                yield part
+        except PekanuError as error:
+            _note(viewer, stored, "Not fetched", error.message, Tone.BAD)
+            raise
+        finally:
+            # Whoever stops a download in the middle ends the talk with the provider too.
+            await parts.aclose()
+        if size in (None, done):
+            _note(viewer, stored, "Fetched", verified, Tone.GOOD)
+
+    named = quote(name, safe="", errors="replace")
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{named}"}
+    if size is not None:
+        headers["content-length"] = str(size)
+    return StreamingResponse(write(), media_type=media_type, headers=headers)
 
 
 def _note(viewer: Viewer, stored: StoredObject, title: str, sentence: str, tone: Tone) -> None:

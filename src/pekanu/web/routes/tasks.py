@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pekanu.errors import UsageError
 from pekanu.types import Hash32
 from pekanu.web.actions import Plan, carry_out, plan_move, review
-from pekanu.web.requests import answer_fragment, answer_page, answer_seeing
+from pekanu.web.requests import answer_file, answer_fragment, answer_page, answer_seeing
 from pekanu.web.results import parse_suffix, write
 from pekanu.web.routes.market import Looking
 from pekanu.web.task_pages import build_task_page, find_subject, get_function, load_outputs
@@ -43,11 +43,7 @@ async def download(viewer: Looking, subject: str, suffix: str) -> Response:
     function, ending = get_function(found), parse_suffix(suffix)
     data = await asyncio.to_thread(write, function, outputs[0], ending)
     name = f"{function.name}-{found.id.removeprefix('0x')[:8]}{ending}"
-    return Response(
-        data,
-        media_type="application/octet-stream",
-        headers={"content-disposition": f'attachment; filename="{name}"'},
-    )
+    return answer_file(data, name)
 
 
 @router.get("/{subject}/picture/{number}.png")
