@@ -17,7 +17,7 @@ from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pekanu.catalog import Program, parse_policy
 from pekanu.chain import AddressBook, Connection, PendingTransaction
@@ -33,6 +33,8 @@ from support.cheats import build_cheat
 from support.inline_executor import InlineExecutor
 from support.moody import MOODY_ELF
 from support.nodes import TERMS, build_request
+
+PartyT = TypeVar("PartyT")
 
 #: Forked from a process that has imported everything, so that each start takes milliseconds.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -90,9 +92,14 @@ def ensure_server() -> None:
 
 async def start(party: Party) -> BaseProcess:
     """Return a child that has begun, or gone on, or died already."""
+    return await start_process(run, party)
+
+
+async def start_process(play: Callable[[PartyT, Event], None], party: PartyT) -> BaseProcess:
+    """Return a child that plays a party, once it says that it is ready or has ended."""
     ensure_server()
     ready = CONTEXT.Event()
-    process = CONTEXT.Process(target=run, args=(party, ready))
+    process = CONTEXT.Process(target=play, args=(party, ready))
     process.start()
     await wait_until(lambda: ready.is_set() or process.exitcode is not None)
     return process

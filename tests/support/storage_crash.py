@@ -30,7 +30,7 @@ from pekanu.node.storage.keeping import await_answer, challenge, give_back, rene
 from pekanu.node.storage.reading import get_object
 from pekanu.node.storage.storer import ROLE, Storer, StoreStep, open_storer
 from pekanu.storage.stores import FolderStore
-from support.crash import CONTEXT, ensure_server, wait_until
+from support.crash import start_process
 from support.storage import DAY, TERMS, put
 
 
@@ -62,12 +62,7 @@ class StorageParty:
 
 async def start(party: StorageParty) -> BaseProcess:
     """Return a child that has begun, or died already."""
-    ensure_server()
-    ready = CONTEXT.Event()
-    process = CONTEXT.Process(target=run, args=(party, ready))
-    process.start()
-    await wait_until(lambda: ready.is_set() or process.exitcode is not None)
-    return process
+    return await start_process(run, party)
 
 
 def run(party: StorageParty, ready: Event) -> None:
