@@ -113,11 +113,10 @@ async def build_place(
 async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
     """Return the page of a transaction; raises UsageError when the chain does not know it."""
     site, digest = viewer.site, Hash32(bytes.fromhex(text[2:]))
-    state = await site.transactions.fetch_state(digest)
-    sighting = site.transactions.find_sighting(digest)
+    looked = await site.transactions.look(digest)
+    found, receipt, sighting = looked.found, looked.receipt, looked.sighting
     if sighting is None:
         raise UsageError(f"the chain does not know the transaction {text}")
-    found, receipt = await site.transactions.fetch(digest)
     sender = sighting.sender
     events: list[EventDetail] = []
     facts = [
@@ -141,7 +140,7 @@ async def build_transaction(viewer: Viewer, text: str) -> TransactionPage:
         ]
     return TransactionPage(
         hash=link_transaction(digest),
-        state=state,
+        state=looked.state,
         when=when,
         facts=tuple(facts),
         call=view_call(site.book, call) if call and call.to in _get_addresses(site) else None,

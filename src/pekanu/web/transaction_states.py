@@ -33,6 +33,18 @@ class Sighting:
     gone: int = 0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """What a look at a transaction gave."""
+
+    #: As the chain's node has it, and its receipt; None where missing.
+    found: dict[str, Any] | None
+    receipt: Receipt | None
+    #: What was seen of it, now or before; None when nothing was.
+    sighting: Sighting | None
+    state: TransactionState
+
+
 class Transactions:
     """The transactions that were looked for, and the last that was seen of each.
 
@@ -45,12 +57,18 @@ class Transactions:
         self._chain, self._wanted = chain, confirmations
         self._seen: OrderedDict[Hash32, Sighting] = OrderedDict()
 
-    def find_sighting(self, digest: Hash32) -> Sighting | None:
-        """Return what was seen of a transaction, or None when nothing was."""
-        return self._seen.get(digest)
+    async def look(self, digest: Hash32) -> Looked:
+        """Return all that there is of a transaction now."""
+        found, receipt = await self._fetch(digest)
+        sighting = self._note(digest, found, receipt)
+        state = await self._describe(sighting, found, receipt)
+        return Looked(found=found, receipt=receipt, sighting=sighting, state=state)
 
-    async def fetch(self, digest: Hash32) -> tuple[dict[str, Any] | None, Receipt | None]:
-        """Return a transaction as the chain's node has it, and its receipt; None where missing."""
+    async def fetch_state(self, digest: Hash32) -> TransactionState:
+        """Return where a transaction stands now."""
+        return (await self.look(digest)).state
+
+    async def _fetch(self, digest: Hash32) -> tuple[dict[str, Any] | None, Receipt | None]:
         text = "0x" + digest.hex()
         found, receipt = await asyncio.gather(
             self._chain.request("eth_getTransactionByHash", text),
@@ -58,10 +76,9 @@ class Transactions:
         )
         return found, None if receipt is None else parse_receipt(receipt)
 
-    async def fetch_state(self, digest: Hash32) -> TransactionState:
-        """Return where a transaction stands now."""
-        found, receipt = await self.fetch(digest)
-        sighting = self._note(digest, found, receipt)
+    async def _describe(
+        self, sighting: Sighting | None, found: Mapping[str, Any] | None, receipt: Receipt | None
+    ) -> TransactionState:
         if sighting is None:
             return self._build("unknown", "the chain's node does not know it")
         if receipt is None:
