@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final
+from typing import Final, TypeAlias
 
 from pekanu.chain.account import Account
 from pekanu.chain.block import Receipt, parse_receipt
@@ -45,6 +45,9 @@ _GAS_JITTER: Final = 1024
 #: Times in a row that a foreign transaction must be seen in the place of ours: nodes behind one
 #: URL can lag behind each other.
 _DROPPED_SIGHTINGS: Final = 3
+
+#: Told of a transaction and what it did, each time that it is seen; before it counts as done.
+Note: TypeAlias = Callable[[PendingTransaction, Receipt], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +82,7 @@ class Sender:
         account: Who signs.
         store: Where signed transactions are kept.
         options: How it waits and what it pays.
+        note: Told of each transaction that is mined as deep as asked, be it that it failed there.
         clock: Seconds that only rise.
     """
 
@@ -89,12 +93,13 @@ class Sender:
         store: PendingStore,
         options: SenderOptions | None = None,
         *,
+        note: Note | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.chain = chain
         self.account = account
         self.options = options or SenderOptions()
-        self._store = store
+        self._store, self._note = store, note
         self._clock = clock
         self._lock = asyncio.Lock()
 
@@ -307,6 +312,8 @@ class Sender:
             return bumped
 
     async def _conclude(self, pending: PendingTransaction, receipt: Receipt) -> Receipt:
+        if self._note is not None:
+            self._note(pending, receipt)
         if pending.state is PendingState.OPEN:
             current = self._store.load(pending.key) or pending
             self._store.save(current.with_state(PendingState.DONE))

@@ -98,6 +98,11 @@ class CaseDesk:
         """Return whether any case of a task is live here."""
         return any(task.task_id == task_id for task in self._cases)
 
+    async def wait_over(self, task_id: Hash32) -> None:
+        """Return once no case of a task, and no bisection in one, is live here."""
+        await self._cases.wait_over(lambda task: task.task_id == task_id)
+        await self.disputes.wait_over(task_id)
+
     # --- within -----------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
@@ -146,6 +151,7 @@ class CaseDesk:
                     worker=record.worker,
                     challenger=record.challenger,
                     number=0,
+                    task_id=case.case.task_id,
                     opener=record.opener,
                     key=case.case.id,
                 )

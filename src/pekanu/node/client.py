@@ -219,6 +219,11 @@ class ClientNode:
         court = self.challenges if task.search is None else self.searches
         return court.get_trial(task)
 
+    async def wait_over(self, task: ClientTask) -> None:
+        """Return once no challenge of a try is under way."""
+        court = self.challenges if task.search is None else self.searches
+        await court.wait_over(task)
+
     def find_ware(self, job: ClientJob) -> Ware:
         """Return what a job computes."""
         return find_ware(job.function, job.program, self.office.blobs)

@@ -70,6 +70,10 @@ class ClientChallenges:
             lost_wei=Wei(dispute.bond) if is_lost else Wei(0),
         )
 
+    async def wait_over(self, task: ClientTask) -> None:
+        """Return once no dispute about a try is live here."""
+        await self.disputes.wait_over(task.task_id)
+
     def find(self, task: ClientTask) -> DisputeTask | None:
         """Return the dispute of a try, if it was begun."""
         return self.disputes.find(build_dispute(task).dispute) if task.challenge else None

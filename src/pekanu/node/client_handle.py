@@ -100,11 +100,13 @@ class JobHandle:
         return await asyncio.shield(self._run)
 
     async def wait_final(self) -> JobReceipt:
-        """Return what it cost once every try has ended on chain."""
+        """Return what it cost once every try, and each dispute about it, has ended on chain."""
         with contextlib.suppress(PekanuError):
             await self.result()
         while self._watching:
             await asyncio.wait(self._watching)
+        for task in self._node.load_tasks(self.job.job_id):
+            await self._node.wait_over(task)
         return self.get_receipt()
 
     async def wait_changed(self, timeout_seconds: float) -> None:

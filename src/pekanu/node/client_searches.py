@@ -63,6 +63,10 @@ class ClientSearches:
             lost_wei=Wei(task.search.bond) if is_lost else Wei(0),
         )
 
+    async def wait_over(self, task: ClientTask) -> None:
+        """Return once no case about a try is live here."""
+        await self.cases.wait_over(task.task_id)
+
     async def load(self, task_id: Hash32) -> CaseFile:
         """Return what this client can show of a search.
 

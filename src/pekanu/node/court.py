@@ -40,3 +40,7 @@ class Court(Protocol[TaskT_contra]):
     def get_trial(self, task: TaskT_contra) -> Trial | None:
         """Return how the challenge of a try stands, if it was begun."""
         ...
+
+    async def wait_over(self, task: TaskT_contra) -> None:
+        """Return once nothing is done about a try any more, and all that was sent is mined."""
+        ...

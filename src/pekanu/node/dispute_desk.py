@@ -100,6 +100,10 @@ class DisputeDesk:
         """Return whether any dispute on a task is live here."""
         return any(task.task_id == task_id for task in self._played)
 
+    async def wait_over(self, task_id: Hash32) -> None:
+        """Return once no dispute on a task is live here."""
+        await self._played.wait_over(lambda task: task.task_id == task_id)
+
     # --- within -----------------------------------------------------------------------------------
 
     async def _follow(self) -> None:

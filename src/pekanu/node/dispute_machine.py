@@ -87,7 +87,7 @@ class DisputeTask(Message):
     challenger: AddressText
     #: The challenger's own number for it.
     number: U256
-    #: The market's task, zero in a bisection that another contract has played.
+    #: The market's task; in a bisection that another contract has played, the one it serves.
     task_id: Word = ZERO_HASH
     task: TaskHex | None = None
     terms: TermsHex | None = None

@@ -204,7 +204,7 @@ class DisputeRole:
         return None if record is None else record.tell(get_asked(task))
 
     async def _send(self, task: DisputeTask, call: Call, name: str) -> None:
-        about = task.dispute if task.opener else task.task_id
+        about = task.dispute if task.task_id == ZERO_HASH else task.task_id
         key = f"{task.dispute.hex()[:16]}:{name}"
         await self._desk.send(call, task_id=about, name=key)
 

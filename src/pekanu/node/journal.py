@@ -8,7 +8,7 @@ Source: design/product.md, "Node, discovery, channel".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,23 +142,31 @@ class Journal:
         with self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
-    def record_cost(self, task_id: Hash32, cost: Cost) -> None:
-        """Write what a transaction cost; the same transaction is written once."""
+    def record_cost(
+        self, task_id: Hash32, cost: Cost, *, attempts: Collection[Hash32] = ()
+    ) -> None:
+        """Write what a transaction cost, in the place of what it cost in a block that is lost.
+
+        Args:
+            task_id: What it was about.
+            cost: Where it was mined now.
+            attempts: All that were signed for its nonce, of which one alone is ever paid for.
+        """
         key = {"account": self.account, "task_id": task_id.hex()}
+        values = {
+            "transaction": cost.transaction.hex(),
+            "gas_used": cost.gas_used,
+            "fee": str(cost.fee),
+        }
+        is_same = receipts.c.transaction.in_({one.hex() for one in (cost.transaction, *attempts)})
         with self._engine.begin() as connection:
-            mined = {**key, "transaction": cost.transaction.hex()}
-            if _count(connection, receipts, mined):
-                return
-            number = _count(connection, receipts, {**key, "call": cost.call})
-            connection.execute(
-                insert(receipts).values(
-                    **mined,
-                    call=cost.call,
-                    number=number,
-                    gas_used=cost.gas_used,
-                    fee=str(cost.fee),
-                )
-            )
+            found = connection.execute(
+                update(receipts).where(*_match(receipts, key), is_same).values(**values)
+            ).rowcount
+            if not found:
+                number = _count(connection, receipts, {**key, "call": cost.call})
+                new = {"call": cost.call, "number": number}
+                connection.execute(insert(receipts).values(**key, **values, **new))
 
     def load_costs(self, task_id: Hash32) -> list[Cost]:
         """Return what this account's transactions of a task cost."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +77,7 @@ class MarketDesk:
             account,
             journal.build_sends(chain.chain_id),
             SenderOptions(confirmations=watch.confirmations),
+            note=self._note,
         )
         self._failures: dict[str, int] = {}
 
@@ -126,7 +127,7 @@ class MarketDesk:
         act = f"{task_id.hex()}:{name}"
         key = f"{act}:{self._failures.get(act, 0)}"
         try:
-            receipt = await self.sender.send(call, key=key)
+            return await self.sender.send(call, key=key)
         except TransactionReverted as error:
             if error.transaction is not None:
                 self._failures[act] = self._failures.get(act, 0) + 1
@@ -134,8 +135,6 @@ class MarketDesk:
         except TransactionDropped:
             self._failures[act] = self._failures.get(act, 0) + 1
             raise
-        self._record_cost(task_id, call, receipt)
-        return receipt
 
     async def sign_typed_data(self, document: dict[str, Any]) -> bytes:
         """Return the account's signature of an EIP-712 document."""
@@ -144,19 +143,28 @@ class MarketDesk:
     async def conclude(self, pending: PendingTransaction) -> None:
         """Follow a transaction of a former process to its end, and note what it cost."""
         with contextlib.suppress(ChainError):
-            receipt = await self.sender.send(pending.call, key=pending.key)
-            act, _, _ = pending.key.partition(":")
-            with contextlib.suppress(ValueError):  # it belongs to no task
-                self._record_cost(Hash32(bytes.fromhex(act)), pending.call, receipt)
+            await self.sender.send(pending.call, key=pending.key)
 
-    def _record_cost(self, task_id: Hash32, call: Call, receipt: Receipt) -> None:
+    def _note(self, pending: PendingTransaction, receipt: Receipt) -> None:
+        about, _, _ = pending.key.partition(":")
+        try:
+            task_id = Hash32(bytes.fromhex(about))
+        except ValueError:
+            return  # it belongs to no task
+        attempts = [one.hash for one in pending.attempts]
+        self._record_cost(task_id, pending.call, receipt, attempts)
+
+    def _record_cost(
+        self, task_id: Hash32, call: Call, receipt: Receipt, attempts: Collection[Hash32] = ()
+    ) -> None:
+        """Note what a task's transaction cost; one that failed on chain has cost its gas too."""
         cost = Cost(
             call=call.name.removeprefix("market."),
             transaction=receipt.transaction,
             gas_used=receipt.gas_used,
             fee=receipt.fee,
         )
-        self.journal.record_cost(task_id, cost)
+        self.journal.record_cost(task_id, cost, attempts=attempts)
 
 
 @asynccontextmanager

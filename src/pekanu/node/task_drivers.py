@@ -77,6 +77,15 @@ class TaskDrivers(Generic[TaskT, EventT, InstructionT]):
         if driver is not None:
             driver.feed(event)
 
+    async def wait_over(self, holds: Callable[[TaskT], bool]) -> None:
+        """Return once none that it holds for is driven: all that they sent is mined."""
+        while runs := [
+            run
+            for task_id, run in self._runs.items()
+            if not run.done() and holds(self._drivers[task_id].task)
+        ]:
+            await asyncio.wait(runs)
+
     async def stop(self) -> None:
         """Drive nothing any more; the journal knows where each task stands."""
         runs = list(self._runs.values())

@@ -111,10 +111,10 @@ class WalletDesk(MarketDesk):
             self.address, call, title=_TITLES.get(name, call.name), subject=subject
         )
         receipt = await self._wait_mined(digest)
+        self._record_cost(task_id, call, receipt)
         if not receipt.succeeded:
             reason = await fetch_reason(self.chain, self.address, call, receipt.block_number)
             raise TransactionReverted(reason, transaction="0x" + digest.hex())
-        self._record_cost(task_id, call, receipt)
         return receipt
 
     async def sign_typed_data(self, document: dict[str, Any]) -> bytes:

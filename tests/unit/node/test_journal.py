@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,21 @@ def test_record_cost__when_told_twice__then_counted_once(tmp_path: Path) -> None
         journal.record_cost(TASK, cost)
         journal.record_cost(TASK, cost)
         assert journal.load_costs(TASK) == [cost]
+
+
+def test_record_cost__when_mined_again_in_another_block__then_the_last_one_counts(
+    tmp_path: Path,
+) -> None:
+    lost = Cost(call="deliver", transaction=TASK, gas_used=50_000, fee=Wei(10**13))
+    again = replace(lost, fee=Wei(2 * 10**13))
+    dearer = replace(lost, transaction=Hash32(b"\x08" * 32), fee=Wei(3 * 10**13))
+    other = replace(lost, transaction=Hash32(b"\x07" * 32))
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        for cost in (lost, other, again):
+            journal.record_cost(TASK, cost)
+        assert journal.load_costs(TASK) == [again, other]
+        journal.record_cost(TASK, dearer, attempts=(lost.transaction, dearer.transaction))
+        assert journal.load_costs(TASK) == [dearer, other]
 
 
 def test_sends__when_saved__then_open_ones_are_listed_by_nonce(tmp_path: Path) -> None:
