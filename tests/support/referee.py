@@ -50,7 +50,7 @@ from pekanu.market.task import Terms
 from pekanu.types import ZERO_HASH, Address, Hash32, Seconds, Wei
 from support.evm import Contract
 from support.runs import KnownRun
-from support.world import CHALLENGER, STRANGER, WORKER, World
+from support.world import CHALLENGER, STRANGER, World
 
 BOND = Wei(10**15)
 CONTRACTS = Path(__file__).parents[2] / "src" / "pekanu" / "contracts"
@@ -118,7 +118,6 @@ class RefereeWorld(World):
     ) -> None:
         super().__init__()
         self.runs, self.parts = list(runs), parts
-        self.wallets: dict[Address, Contract] = {}
         self.machine_step = self.chain.deploy("MachineStep")
         self.referee = self._deploy()
         self.accounts[-1] = self.referee.address
@@ -231,19 +230,7 @@ class RefereeWorld(World):
     def call_referee(
         self, name: str, arguments: Sequence[Any], who: Address, value: int = 0
     ) -> None:
-        wallet = self.wallets.get(who)
-        if wallet is None:
-            self.referee.call(name, *arguments, sender=who, value=value)
-        else:
-            data = self.referee.encode(name, *arguments)
-            wallet.call("pass_on", self.referee.address, data, sender=STRANGER, value=value)
-
-    def deploy_wallet(self) -> Contract:
-        """Return a party that is a contract, which takes no money."""
-        wallet = self.chain.deploy("Caller")
-        self.wallets[wallet.address] = wallet
-        self.accounts.append(wallet.address)
-        return wallet
+        self.send(who, self.referee, name, arguments, value)
 
     def check(self) -> None:
         super().check()
@@ -295,6 +282,11 @@ class RefereeWorld(World):
 
     def call_move(self, case: Case, move: Move) -> None:
         """Move on the contract alone."""
+        name, arguments = self.build_call(case, move)
+        self.call_referee(name, arguments, move.sender)
+
+    def build_call(self, case: Case, move: Move) -> tuple[str, list[Any]]:
+        """Return which function a move is, and what it is told."""
         place = case.dispute.place
         words = place.to_words()
         match move:
@@ -330,7 +322,7 @@ class RefereeWorld(World):
             case TimeOut():
                 name = "time_out"
                 arguments = [words, place.mover, case.dispute.root, self.task.to_abi()]
-        self.call_referee(name, arguments, move.sender)
+        return name, arguments
 
     @property
     def program_parts(self) -> ProgramParts:
@@ -353,7 +345,7 @@ class RefereeWorld(World):
             input_path=tuple(build_proof([run.input_root for run in self.runs], item)),
         )
         move = Open(
-            sender=WORKER,
+            sender=self.worker,
             first_extension=self.terms.first_extension,
             program=self.program_parts,
             item=shown,
@@ -409,7 +401,7 @@ class RefereeWorld(World):
         case = self.cases[key]
         while case.dispute.outcome is None:
             moves = (
-                worker and self.plan(key, Side.WORKER, worker, WORKER),
+                worker and self.plan(key, Side.WORKER, worker, self.worker),
                 challenger and self.plan(key, Side.CHALLENGER, challenger, who),
             )
             move = moves[0] or moves[1]

@@ -24,7 +24,7 @@ from pekanu.market.lifecycle import apply
 from pekanu.market.state import TaskState
 from pekanu.market.task import MarketDomain, Task
 from pekanu.types import ZERO_ADDRESS, Address, Hash32, Seconds, Wei
-from support.evm import Evm
+from support.evm import Contract, Evm
 from support.reference_seal import SealedBatch, seal_batch
 
 ETHER = 10**18
@@ -57,6 +57,8 @@ class World:
         self.accounts = [CLIENT, AGENT, WORKER, CHALLENGER, STRANGER, self.referee.address]
         for account in self.accounts:
             self.chain.evm.set_balance(account, 100 * ETHER)
+        self.worker = WORKER
+        self.wallets: dict[Address, Contract] = {}
         self.ledger = Ledger()
         self.state = TaskState()
         self.task = self.make_task()
@@ -72,7 +74,7 @@ class World:
 
     @property
     def claim_hash(self) -> Hash32:
-        return self.batch.claim.hash(self.task_id, WORKER)
+        return self.batch.claim.hash(self.task_id, self.worker)
 
     def make_task(self, **changes: object) -> Task:
         task = Task(
@@ -106,7 +108,7 @@ class World:
         self.chain.set_time(now)
 
     def deposit(self, account: Address, amount: int) -> None:
-        self.market.call("deposit", sender=account, value=amount)
+        self.send(account, self.market, "deposit", [], amount)
         self.ledger = self.ledger.deposit(account, Wei(amount))
 
     @contextmanager
@@ -173,30 +175,56 @@ class World:
                 "pass_on", self.market.address, data, sender=STRANGER, value=action.value
             )
         else:
-            self.market.call(name, *args, sender=action.sender, value=action.value)
+            self.send(action.sender, self.market, name, args, action.value)
+
+    def send(
+        self, who: Address, contract: Contract, name: str, args: Sequence[object], value: int = 0
+    ) -> None:
+        """Call a contract as somebody, be it through the contract that somebody is."""
+        wallet = self.wallets.get(who)
+        if wallet is None:
+            contract.call(name, *args, sender=who, value=value)
+        else:
+            data = contract.encode(name, *args)
+            wallet.call("pass_on", contract.address, data, sender=STRANGER, value=value)
+
+    def deploy_wallet(self) -> Contract:
+        """Return a party that is a contract, which takes no money."""
+        wallet = self.chain.deploy("Caller")
+        self.wallets[wallet.address] = wallet
+        self.accounts.append(wallet.address)
+        return wallet
 
     def sign_resolution(self, name: str, part: int, *, is_good: bool) -> bytes:
         document = typed_data.build_resolution(self.domain, self.task, part)
-        return sign(name, document) if is_good else bytes(65)
+        return self._sign(name, document) if is_good else bytes(65)
 
     def sign_acceptance(self, worker: Address, expiry: int) -> bytes:
         document = typed_data.build_acceptance(self.domain, self.task, worker, expiry)
-        return sign("worker", document)
+        return self._sign("worker", document)
 
     def sign_approval(self) -> bytes:
         document = typed_data.build_approval(self.domain, self.task, self.claim_hash)
-        return sign("client", document)
+        return self._sign("client", document)
+
+    def _sign(self, name: str, document: dict[str, object]) -> bytes:
+        """Return a party's signature; a contract notes that it signed (EIP-1271)."""
+        wallet = self.wallets.get({"client": self.task.client, "worker": self.worker}[name])
+        if wallet is None:
+            return sign(name, document)
+        wallet.call("sign", keccak256(b"\x19" + b"".join(typed_data.get_signable(document))))
+        return b""
 
     # --- the usual ways ---------------------------------------------------------------------------
 
     def accept(self) -> None:
         """Bind the worker by its signature; the client pays with the call."""
-        self.deposit(WORKER, self.task.stake)
+        self.deposit(self.worker, self.task.stake)
         self.do(
             act.PostAccepted(
-                sender=CLIENT,
+                sender=self.task.client,
                 value=self.task.price,
-                worker=WORKER,
+                worker=self.worker,
                 expiry=Seconds(self.now + 300),
                 is_signed=True,
             )
@@ -204,13 +232,14 @@ class World:
 
     def deliver(self) -> None:
         self.accept()
-        self.do(act.Deliver(sender=WORKER, claim_hash=self.claim_hash))
+        self.do(act.Deliver(sender=self.worker, claim_hash=self.claim_hash))
 
     def get_gains(self) -> dict[Address, int]:
         """Return what each account has gained since it put its money in: client and worker."""
+        client, worker = self.task.client, self.worker
         return {
-            CLIENT: self.ledger.get(CLIENT) - self.task.price,
-            WORKER: self.ledger.get(WORKER) - self.task.stake,
+            client: self.ledger.get(client) - self.task.price,
+            worker: self.ledger.get(worker) - self.task.stake,
         }
 
 
