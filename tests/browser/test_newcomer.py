@@ -102,7 +102,13 @@ async def test_newcomer__starts_a_worker_from_the_page__then_it_earns(
     other = await visitors.enter(served, "/work")
     await seller.get_by_text("No worker runs").wait_for()
     await seller.get_by_label("Deposit first").fill("1 ether")
-    await seller.get_by_role("button", name="Start", exact=True).click()
+    await seller.get_by_role("button", name="Review the start").click()
+    dialog = seller.get_by_role("dialog")
+    for what in ("Market.deposit", "Market.announce", "ChannelKey"):
+        await dialog.get_by_role("heading", name=what).wait_for()
+    await dialog.get_by_text("value 1 ether, at most").wait_for()
+    found = await check(seller, "the review of a start")
+    await dialog.get_by_role("button", name="Start the worker").click()
     await seller.get_by_text("The worker runs").wait_for()
     buyer = await visitors.enter(served, "/compute/wordcount")
     await buyer.get_by_role("button", name="Use the example").click()
@@ -112,13 +118,16 @@ async def test_newcomer__starts_a_worker_from_the_page__then_it_earns(
     await figures.get_by_text("0.0001 ether").first.wait_for()
     await figures.get_by_text("1 settled, 0 expired, 0 lost").wait_for()
     await seller.locator("#work-queue").get_by_text("Settled").wait_for()
-    found = await check(seller, "a worker at work")
+    found += await check(seller, "a worker at work")
     chart = seller.get_by_role("img", name="0.0001 ether")
     await chart.focus()
     await seller.keyboard.press("End")
     await seller.locator("#chart-earnings output", has_text=": 0.0001 ether").wait_for()
-    # What is shown live is rendered once for all browsers of an account; each has its own token.
+    # What is shown live is rendered once for all browsers of an account; each has its own dialogs.
     await other.get_by_role("button", name="Stop").click()
+    dialog = other.get_by_role("dialog")
+    await dialog.get_by_role("heading", name="Market.announce").wait_for()
+    await dialog.get_by_role("button", name="Stop the worker").click()
     await other.get_by_text("No worker runs").wait_for()
     await seller.get_by_text("No worker runs").wait_for()
     assert found == []

@@ -16,6 +16,9 @@ COLOURS = {
 }
 THEMES = {"light": RULES, "dark": COLOURS}
 NARROW = 320
+#: By how much what an open dialog holds is wider than the dialog.
+_HIDDEN = """() => Math.max(0, ...[...document.querySelectorAll("dialog[open]")]
+  .map((one) => one.scrollWidth - one.clientWidth))"""
 
 
 async def find_faults(page: Any, rules: dict[str, Any] = RULES) -> list[str]:
@@ -42,5 +45,8 @@ async def check(page: Any, what: str) -> list[str]:
     width = await page.evaluate("document.documentElement.scrollWidth")
     if width > NARROW:
         found.append(f"{what} is {width} pixels wide in a window of {NARROW}")
+    hidden = await page.evaluate(_HIDDEN)
+    if hidden > 0:
+        found.append(f"the dialog of {what} hides {hidden} pixels in a window of {NARROW}")
     await page.set_viewport_size(size)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import re
 import time
 from collections.abc import AsyncIterator
@@ -61,10 +62,35 @@ class Browser:
         headers = {"origin": self.url, "x-csrf-token": self.csrf}
         return await self.client.post(self.url + path, data=fields or {}, headers=headers, **more)  # type: ignore[arg-type]
 
+    async def confirm(
+        self, path: str, fields: dict[str, str] | None = None, **more: str
+    ) -> httpx.Response:
+        """Ask for a dialog and confirm it, and the next one if one comes of it.
+
+        Args:
+            path: Where it is asked for.
+            fields: Of the page's form.
+            more: What the page adds when it is confirmed, such as a password.
+        """
+        answer = await self.send(path, fields)
+        while answer.status_code == 200:
+            assert 'class="problem"' not in answer.text, answer.text
+            action, hidden = read_dialog(answer.text)
+            answer = await self.send(action, {**hidden, **more})
+        return answer
+
     async def tell(self, path: str, document: object) -> httpx.Response:
         """Send JSON."""
         headers = {"origin": self.url, "x-csrf-token": self.csrf}
         return await self.client.post(self.url + path, json=document, headers=headers)
+
+
+def read_dialog(text: str) -> tuple[str, dict[str, str]]:
+    """Return where a dialog is confirmed, and with which fields."""
+    found = re.search(r'<form method="post" action="([^"]+)"', text)
+    assert found is not None, f"there is nothing to confirm: {text}"
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', text)
+    return html.unescape(found.group(1)), {name: html.unescape(one) for name, one in hidden}
 
 
 @asynccontextmanager

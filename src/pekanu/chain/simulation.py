@@ -6,15 +6,16 @@ Not here: sending it (`transactions`).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
 
 from pekanu.chain.connection import Connection, RpcError
 from pekanu.chain.pending import Call
-from pekanu.errors import InsufficientFunds, TransactionReverted
+from pekanu.errors import ChainError, InsufficientFunds, TransactionReverted
 from pekanu.types import Address, Wei, format_wei
 
 #: Highest gas limit of a transaction. Source: EIP-7825.
@@ -22,6 +23,8 @@ MAX_GAS: Final = 1 << 24
 _ERROR: Final = bytes.fromhex("08c379a0")
 _PANIC: Final = bytes.fromhex("4e487b71")
 _INVALID_PARAMS: Final = -32602
+#: Codes of a node that does not know a method. Source: EIP-1474.
+_UNKNOWN_METHOD: Final = frozenset({-32601, -32004})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +40,21 @@ class Fees:
             max_fee=Wei(max(market.max_fee, self.max_fee * 9 // 8 + 1)),
             tip=Wei(max(market.tip, self.tip * 9 // 8 + 1)),
         )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trial:
+    """What one of several calls would do, after those before it."""
+
+    #: Limit, with a fifth to spare; 0 when it would fail, or was not tried.
+    gas: int = 0
+    #: Why it would fail.
+    failure: ChainError | None = None
+
+    @property
+    def is_untried(self) -> bool:
+        """Whether nothing is known: the chain's node tries one call alone, or one before failed."""
+        return not self.gas and self.failure is None
 
 
 async def fetch_fees(chain: Connection) -> Fees:
@@ -64,7 +82,62 @@ async def estimate_gas(chain: Connection, sender: Address, call: Call) -> int:
             answer = await chain.request("eth_estimateGas", fields)
     except RpcError as error:
         raise await explain(chain, sender, call, error) from error
-    gas = int(answer, 16)
+    return _add_spare(int(answer, 16))
+
+
+async def try_in_turn(
+    chain: Connection, turns: Sequence[tuple[Address, Call]]
+) -> tuple[Trial, ...]:
+    """Return what calls would do one after the other, each on what those before it have changed.
+
+    Nothing is sent. Where the chain's node tries one call alone, the first is tried, and where one
+    fails, none after it. Source: execution-apis, ``eth_simulateV1``.
+
+    Args:
+        chain: The chain.
+        turns: Who sends, and what.
+    """
+    if len(turns) == 1:
+        return (await _try_alone(chain, *turns[0]),)
+    calls = [build_fields(sender, call) for sender, call in turns]
+    try:
+        answer = await chain.request(
+            "eth_simulateV1", {"blockStateCalls": [{"calls": calls}]}, "latest"
+        )
+    except RpcError as error:
+        if error.code not in _UNKNOWN_METHOD:
+            sender, call = turns[0]
+            return _fill_up([Trial(failure=await explain(chain, sender, call, error))], turns)
+        return _fill_up([await _try_alone(chain, *turns[0])], turns)
+    trials: list[Trial] = []
+    for found in answer[0]["calls"]:
+        trials.append(_read_trial(found))
+        if trials[-1].failure is not None:
+            break
+    return _fill_up(trials, turns)
+
+
+def _read_trial(found: dict[str, Any]) -> Trial:
+    if int(found["status"], 16):
+        return Trial(gas=_add_spare(int(found["gasUsed"], 16)))
+    told = found.get("error") or {}
+    data = bytes.fromhex(str(told.get("data") or found.get("returnData") or "0x")[2:])
+    error = RpcError("eth_simulateV1", str(told.get("message", "")), data=data)
+    return Trial(failure=TransactionReverted(get_reason(error)))
+
+
+async def _try_alone(chain: Connection, sender: Address, call: Call) -> Trial:
+    try:
+        return Trial(gas=await estimate_gas(chain, sender, call))
+    except ChainError as error:
+        return Trial(failure=error)
+
+
+def _fill_up(trials: list[Trial], turns: Sequence[tuple[Address, Call]]) -> tuple[Trial, ...]:
+    return (*trials, *(Trial() for _ in turns[len(trials) :]))
+
+
+def _add_spare(gas: int) -> int:
     return max(gas, min(gas * 6 // 5, MAX_GAS))
 
 

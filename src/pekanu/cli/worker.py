@@ -21,7 +21,7 @@ from pekanu.cli.market import MarketDoor, fetch_events, fold_tasks, open_market
 from pekanu.cli.output import note, print_fields, print_json, print_table
 from pekanu.cli.session import Session
 from pekanu.errors import InsufficientFunds, PekanuError, UsageError
-from pekanu.types import Address, Hash32, Seconds, Wei, format_wei, parse_wei
+from pekanu.types import Address, Hash32, Wei, format_wei, parse_wei
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -90,24 +90,24 @@ async def _start(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Announce, quote, execute, deliver, defend, until interrupted."""
     from pekanu import catalog
-    from pekanu.node.worker_terms import WorkerTerms
-
-    names = tuple(name.strip() for name in functions.split(",")) if functions else ()
-    for name in names:
-        catalog.get(name)
-    terms = WorkerTerms(
-        base_price=parse_wei(base_price),
-        gigastep_price=parse_wei(gigastep_price),
-        stake=parse_wei(stake),
-        compute_window=Seconds(compute_window),
-        audit_window=Seconds(audit_window),
-        response_window=Seconds(response_window),
-        capacity=capacity,
-        client_capacity=capacity,
-        functions=names,
-        programs=programs,
-    )
     from pekanu.node.worker import WorkerOptions
+    from pekanu.node.worker_terms import parse_terms
+
+    terms = parse_terms(
+        {
+            "base-price": base_price,
+            "gigastep-price": gigastep_price,
+            "stake": stake,
+            "compute-window": str(compute_window),
+            "audit-window": str(audit_window),
+            "response-window": str(response_window),
+            "capacity": str(capacity),
+            "functions": functions or "",
+            "programs": "true" if programs else "false",
+        }
+    )
+    for name in terms.functions:
+        catalog.get(name)
 
     options = WorkerOptions(terms=terms, host=host, port=port, endpoint=endpoint)
     money = None if deposit is None else parse_wei(deposit)

@@ -139,18 +139,31 @@ class ChannelIdentity:
         Raises:
             InvalidMessage: The file holds no key.
         """
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".new")
-            draft.unlink(missing_ok=True)
-            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(file, "wb") as stream:
-                stream.write(bytes(PrivateKey.generate()))
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.replace(path)
-        try:
-            secret = PrivateKey(path.read_bytes())
-        except (CryptoError, TypeError) as error:
-            raise InvalidMessage(f"{path} holds no channel key") from error
-        return cls.from_wallet(wallet, domain, now=now, secret=secret)
+        return cls.from_wallet(wallet, domain, now=now, secret=load_channel_secret(path))
+
+
+def load_channel_secret(path: Path) -> PrivateKey:
+    """Return the secret channel key in a file, made there at the first call; nothing is signed.
+
+    Raises:
+        InvalidMessage: The file holds no key.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(bytes(PrivateKey.generate()))
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(path)
+    try:
+        return PrivateKey(path.read_bytes())
+    except (CryptoError, TypeError) as error:
+        raise InvalidMessage(f"{path} holds no channel key") from error
+
+
+def get_worker_key_path(home: Path, worker: Address) -> Path:
+    """Return where a worker of a home keeps its channel key, which its announcement names."""
+    return home / "keystore" / "channels" / f"{worker.lower()}.key"

@@ -12,16 +12,17 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from pekanu.catalog import get, names
+from pekanu.chain import Call, MarketContract
 from pekanu.errors import InvalidMessage, UsageError
 from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
 from pekanu.node import worker_machine as machine
 from pekanu.node.blobs import BlobStore
-from pekanu.node.channel_keys import ChannelIdentity
+from pekanu.node.channel_keys import ChannelIdentity, get_worker_key_path
 from pekanu.node.executors import Executor
 from pekanu.node.input_facts import find_facts, find_program_facts
 from pekanu.node.market_desk import MarketDesk
@@ -96,6 +97,18 @@ class WorkerOptions:
     retracts: bool = True
 
 
+def build_announcement(
+    market: MarketContract, terms: WorkerTerms, endpoint: str, key: bytes
+) -> Call:
+    """Build: say where a worker can be reached, by which channel key, and on which terms."""
+    return market.announce(WORKER_ROLE, endpoint, key, terms.hash())
+
+
+def build_retraction(market: MarketContract) -> Call:
+    """Build: take a worker's announcement back."""
+    return market.announce(WORKER_ROLE, "", bytes(32), bytes(32))
+
+
 class WorkerNode:
     """A worker, which is also the `PeerHandler` of its server.
 
@@ -117,15 +130,11 @@ class WorkerNode:
         draw: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.desk, self.options = desk, options or WorkerOptions()
-        self.terms = replace(
-            self.options.terms,
-            referees=(desk.referee.address,),
-            search_referees=(desk.ringers.address,),
-        )
+        self.terms = self.options.terms.under(desk.referee.address, desk.ringers.address)
         self.endpoint = ""
         name = desk.address.lower()
         self.blobs = BlobStore(home / "cache" / name / ROLE, clock=time.time)
-        self._key_file = home / "keystore" / "channels" / f"{name}.key"
+        self._key_file = get_worker_key_path(home, desk.address)
         self._shop = Workshop(
             desk=desk,
             blobs=self.blobs,
@@ -369,11 +378,11 @@ class WorkerNode:
             digest,
         ):
             return
-        call = self.desk.market.announce(WORKER_ROLE, endpoint, key, digest)
+        call = build_announcement(self.desk.market, self.terms, endpoint, key)
         await self.desk.sender.send(call, key=f"announce:{secrets.token_hex(16)}")
 
     async def _retract(self) -> None:
-        call = self.desk.market.announce(WORKER_ROLE, "", bytes(32), bytes(32))
+        call = build_retraction(self.desk.market)
         await self.desk.sender.send(call, key=f"retract:{secrets.token_hex(16)}")
 
     async def _fetch_load(self, client: Address) -> Load:

@@ -7,7 +7,7 @@ Source: design/market.md, "The two-transaction path".
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Final, Protocol
 
 from pekanu.crypto.keccak import keccak256
@@ -18,8 +18,10 @@ from pekanu.node.dispute_terms import MARGIN, find_unfit, get_audit_window, get_
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_messages import FunctionOffer, ProgramOffer, Quote, QuoteRequest
 from pekanu.ringers import Domain
-from pekanu.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, Seconds, Wei
+from pekanu.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, Seconds, Wei, parse_wei
 
+#: Tasks at once of a worker that was not told otherwise.
+USUAL_CAPACITY: Final = 4
 #: Longest time for which collateral and machine time are reserved.
 MAX_ACCEPTANCE_SECONDS: Final = 300
 
@@ -81,9 +83,39 @@ class WorkerTerms:
         """Return the stake of a task: at least the bond, so that proving a lie is worth it."""
         return Wei(max(price, self.stake, self.get_bond(max_steps)))
 
+    def under(self, referee: Address, search_referee: Address) -> WorkerTerms:
+        """Return these terms with the referees that may rule on tasks."""
+        return replace(self, referees=(referee,), search_referees=(search_referee,))
+
     def hash(self) -> Hash32:
         """Return what an announcement carries of the terms."""
         return keccak256(repr(astuple(self)).encode())
+
+
+def parse_terms(options: Mapping[str, str]) -> WorkerTerms:
+    """Return terms as the options of `pekanu worker start` give them.
+
+    Args:
+        options: By name, without dashes; those that are missing keep their defaults.
+
+    Raises:
+        UsageError: An amount or a function's name cannot be read.
+    """
+    usual = WorkerTerms(capacity=USUAL_CAPACITY)
+    capacity = int(options.get("capacity", usual.capacity))
+    functions = options.get("functions", "")
+    return WorkerTerms(
+        base_price=parse_wei(options.get("base-price", usual.base_price)),
+        gigastep_price=parse_wei(options.get("gigastep-price", usual.gigastep_price)),
+        stake=parse_wei(options.get("stake", usual.stake)),
+        compute_window=Seconds(int(options.get("compute-window", usual.compute_window))),
+        audit_window=Seconds(int(options.get("audit-window", usual.audit_window))),
+        response_window=Seconds(int(options.get("response-window", usual.response_window))),
+        capacity=capacity,
+        client_capacity=capacity,
+        functions=tuple(name.strip() for name in functions.split(",")) if functions else (),
+        programs=options.get("programs", "true") == "true",
+    )
 
 
 #: What a step of an unknown program weighs when machine time is reserved: it may be written to run

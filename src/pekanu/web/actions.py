@@ -1,45 +1,26 @@
-"""What a viewer may do on chain: reviewed first, then sent by the node or by the wallet.
+"""What a viewer may do at the market by one transaction: planned, and sent once it was reviewed.
 
-What is not here: what a task's state allows (`pekanu.market.moves`).
+What is not here: the dialog (`reviews`), what a task's state allows (`pekanu.market.moves`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
 
 from pekanu.chain import Call
 from pekanu.errors import KeystoreError, PekanuError, UsageError
 from pekanu.market.moves import get_outlook
-from pekanu.types import Address, Hash32, Wei, format_wei
+from pekanu.types import Hash32, Wei, format_wei
 from pekanu.web.fold import FoldedTask
-from pekanu.web.reviews import simulate
+from pekanu.web.plans import Plan
 from pekanu.web.site import Site
 from pekanu.web.task_pages import MOVES
-from pekanu.web.viewer import Viewer
-from pekanu.web.views.review import Review
-from pekanu.web.wording import link_address, link_task
+from pekanu.web.viewer import Viewer, require_account
+from pekanu.web.wording import link_task
 
 #: Seconds for which a page waits for a transaction before it shows what there is.
 _WAIT_SECONDS = 4.0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
-    """A call that somebody wants to make."""
-
-    call: Call
-    #: For the journal: unique for what is done once, such as ``<task>:expire``.
-    key: str
-    title: str
-    sentences: tuple[str, ...]
-    at_most: str
-    #: Where it is confirmed.
-    path: str
-    hidden: tuple[tuple[str, str], ...] = ()
-    #: The page that it belongs to.
-    subject: str = ""
 
 
 def plan_move(site: Site, task_id: Hash32, name: str) -> Plan:
@@ -61,7 +42,7 @@ def plan_move(site: Site, task_id: Hash32, name: str) -> Plan:
     text = link_task(task_id).full
     title, explanation = MOVES[name]
     return Plan(
-        call=_build_move(site, folded, name),
+        calls=(_build_move(site, folded, name),),
         key=f"{task_id.hex()}:site-{name}:{secrets.token_hex(4)}",
         title=title,
         sentences=(explanation, outlook.explanation.capitalize() + "."),
@@ -74,64 +55,29 @@ def plan_move(site: Site, task_id: Hash32, name: str) -> Plan:
 def plan_deposit(site: Site, amount: Wei) -> Plan:
     """Return the call that puts money into the market."""
     return Plan(
-        call=site.market.deposit(amount),
+        calls=(site.market.deposit(amount),),
         key=f"deposit:{secrets.token_hex(16)}",
         title=f"Put {format_wei(amount)} into the market",
         sentences=("It stays yours: what is not locked in a task can be withdrawn at any time.",),
         at_most="nothing but gas",
         path="/work/deposit",
-        hidden=(("amount", f"{amount} wei"),),
     )
 
 
 def plan_withdrawal(site: Site, amount: Wei) -> Plan:
     """Return the call that takes free money out of the market."""
     return Plan(
-        call=site.market.withdraw(amount),
+        calls=(site.market.withdraw(amount),),
         key=f"withdraw:{secrets.token_hex(16)}",
         title=f"Take {format_wei(amount)} out of the market",
         sentences=("It goes to the same account.",),
         at_most="nothing but gas",
         path="/work/withdraw",
-        hidden=(("amount", f"{amount} wei"),),
-    )
-
-
-async def review(viewer: Viewer, plan: Plan) -> Review:
-    """Return the dialog for a call: simulated now, decoded from its bytes.
-
-    For a wallet it is prepared under an id, so that it sends exactly what was shown.
-
-    Raises:
-        KeystoreError: Nobody acts here.
-    """
-    site, account = viewer.site, require_account(viewer)
-    simulation = await simulate(site.chain, site.book, account, plan.call)
-    wallet_request = ""
-    if viewer.is_wallet and not simulation.refusal:
-        request = site.requests.prepare(account, plan.call, title=plan.title, subject=plan.subject)
-        wallet_request = request.id
-    return Review(
-        title=plan.title,
-        sentences=plan.sentences,
-        signer=link_address(account, site.get_name(account)),
-        signer_kind="wallet" if viewer.is_wallet else "node",
-        calls=(simulation.view,),
-        terms=(),
-        at_most=plan.at_most,
-        longest="",
-        refusal=simulation.refusal,
-        refusal_hint=simulation.refusal_hint,
-        confirm=plan.path,
-        confirm_title=plan.title,
-        hidden=plan.hidden,
-        wallet_request=wallet_request,
-        is_withdrawn_on_close=bool(wallet_request),
     )
 
 
 async def carry_out(viewer: Viewer, plan: Plan) -> None:
-    """Send a call with the key that this node has unlocked; return once it is mined, or soon.
+    """Send what was reviewed with the key that this node has unlocked; return soon, if not mined.
 
     A failure that comes later is kept for the page that it belongs to.
 
@@ -139,7 +85,8 @@ async def carry_out(viewer: Viewer, plan: Plan) -> None:
         KeystoreError: The account is locked, or is a wallet.
         ChainError: It would fail.
     """
-    site, account = viewer.site, require_account(viewer)
+    site, (call,) = viewer.site, plan.calls
+    account = plan.account or require_account(viewer)
     if viewer.is_wallet:
         raise KeystoreError("the browser's wallet sends this", hint="press the button again")
     client = await site.accounts.open_client(account)
@@ -153,7 +100,7 @@ async def carry_out(viewer: Viewer, plan: Plan) -> None:
 
     async def send() -> None:
         try:
-            await client.node.desk.sender.send(plan.call, key=plan.key)
+            await client.node.desk.sender.send(call, key=plan.key)
             site.refusals.pop(plan.subject, None)
         except PekanuError as error:
             if plan.subject:
@@ -167,13 +114,6 @@ async def carry_out(viewer: Viewer, plan: Plan) -> None:
     await asyncio.wait({sending}, timeout=_WAIT_SECONDS)
     if sending.done():
         sending.result()
-
-
-def require_account(viewer: Viewer) -> Address:
-    """Return the account that acts; raises KeystoreError when nobody does."""
-    if viewer.account is None:
-        raise KeystoreError("no account is chosen", hint="choose or make one under Settings")
-    return viewer.account
 
 
 def _build_move(site: Site, folded: FoldedTask, name: str) -> Call:

@@ -12,12 +12,11 @@ from pekanu.node.market_index import StandingClaim
 from pekanu.types import Address, Hash32, Wei, format_wei
 from pekanu.web.challenge_desk import Failed, takes_part
 from pekanu.web.fold import FoldedTask
-from pekanu.web.reviews import simulate
+from pekanu.web.plans import Plan
 from pekanu.web.site import Site
-from pekanu.web.viewer import Viewer
+from pekanu.web.viewer import Viewer, require_account
 from pekanu.web.views.challenge import ChallengeStage, ChallengeView
-from pekanu.web.views.review import Review
-from pekanu.web.wording import link_address, link_task
+from pekanu.web.wording import link_task
 
 _KEY: Final = (
     "A dispute takes several moves, each in time, which this node makes by itself; that needs an "
@@ -110,19 +109,17 @@ async def _find_beginning(site: Site, claim: StandingClaim) -> tuple[ChallengeSt
     return ChallengeStage.READY, sentence
 
 
-async def build_review(viewer: Viewer, claim: StandingClaim) -> Review:
-    """Return the dialog before a challenge.
+async def plan_challenge(viewer: Viewer, claim: StandingClaim) -> Plan:
+    """Return what a challenge would be.
 
     Raises:
         UsageError: Nothing wrong was found.
         KeystoreError: The account cannot play a dispute.
     """
-    site = viewer.site
-    account = viewer.account or claim.worker
-    node, suspicion = await site.challenges.get_suspicion(account, claim)
-    simulation = await simulate(site.chain, site.book, account, node.build_call(suspicion))
+    account = require_account(viewer)
+    node, suspicion = await viewer.site.challenges.get_suspicion(account, claim)
     bond, reward = format_wei(suspicion.bond), format_wei(Wei(claim.task.stake // 2))
-    return Review(
+    return Plan(
         title="Challenge the claim",
         sentences=(
             f"{_name_item(claim, suspicion.item)} is not what this node computes.",
@@ -131,17 +128,12 @@ async def build_review(viewer: Viewer, claim: StandingClaim) -> Review:
             f"If it rules for the worker, the bond of {bond} is the worker's.",
             "This node makes your moves by itself; keep it running until the ruling.",
         ),
-        signer=link_address(account, site.get_name(account)),
-        signer_kind="node",
-        calls=(simulation.view,),
-        terms=(),
+        account=account,
+        calls=(node.build_call(suspicion),),
         at_most=f"at most {bond} and gas",
-        longest="",
-        refusal=simulation.refusal,
-        refusal_hint=simulation.refusal_hint,
-        confirm=f"{link_task(claim.task_id).href}/challenge",
+        path=f"{link_task(claim.task_id).href}/challenge",
         confirm_title=f"Challenge with a bond of {bond}",
-        hidden=(),
+        order=suspicion,
     )
 
 

@@ -15,7 +15,6 @@ from pekanu.catalog import Function
 from pekanu.errors import InvalidInput, PekanuError, UsageError
 from pekanu.node.offers import Offer, draft_task
 from pekanu.types import ZERO_HASH, Address, Hash32, Wei, format_wei, parse_address, parse_wei
-from pekanu.web.actions import require_account
 from pekanu.web.decoding import decode_call
 from pekanu.web.forms import (
     Draft,
@@ -26,6 +25,7 @@ from pekanu.web.forms import (
     read_draft,
 )
 from pekanu.web.guard import MAX_FILE_BYTES
+from pekanu.web.plans import Plan
 from pekanu.web.quoting import (
     build_demand,
     build_quotes,
@@ -33,13 +33,12 @@ from pekanu.web.quoting import (
     describe_risk,
     estimate_cost,
 )
-from pekanu.web.reviews import Simulation, simulate
 from pekanu.web.ringer_choice import build_ringers_field
 from pekanu.web.site import Site
-from pekanu.web.viewer import Viewer
+from pekanu.web.viewer import Viewer, require_account
 from pekanu.web.views.compute import CatalogPage, EstimateView, FormPage, QuotesView
-from pekanu.web.views.review import Argument, Review
-from pekanu.web.wording import format_span, link_address
+from pekanu.web.views.review import Argument
+from pekanu.web.wording import format_span
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +47,14 @@ class Choice:
 
     worker: Address
     price: Wei
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What is ordered: a form as it was reviewed; its files are read again later."""
+
+    function: Function
+    form: Mapping[str, str]
 
 
 def build_catalog() -> CatalogPage:
@@ -118,8 +125,8 @@ async def stream_quotes(site: Site, draft: Draft) -> AsyncIterator[QuotesView]:
         yield QuotesView(rows=(), asked=0, answered=0, problem=error.message, hint=error.hint or "")
 
 
-async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) -> Review:
-    """Return the dialog before an order: the terms, and what the node will send for them.
+async def plan_order(viewer: Viewer, draft: Draft, form: Mapping[str, str]) -> Plan:
+    """Return an order: the terms, and what the node will send for them.
 
     Raises:
         InvalidInput: The form is not filled in.
@@ -127,6 +134,8 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
     """
     site, account = viewer.site, require_account(viewer)
     choice = parse_choice(form.get("quote", ""))
+    if draft.max_price is not None and choice.price > draft.max_price:
+        raise UsageError(f"it costs {format_wei(choice.price)}, more than you want to spend")
     demand = await asyncio.to_thread(
         build_demand,
         draft.function,
@@ -139,23 +148,10 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
     task = draft_task(demand, offer.quote, now=site.feed.now, salt=Hash32(ZERO_HASH))
     _, ledger = await site.balances.fetch(account)
     missing = Wei(max(0, offer.price - ledger))
-    simulations = []
-    if missing:
-        simulations.append(
-            await simulate(site.chain, site.book, account, site.market.deposit(missing))
-        )
     call = site.market.post_accepted(task, choice.worker, 0, bytes(65), value=Wei(0))
     _, arguments = decode_call(call.data)
     own = {"client", "salt", "offered_until", "offeredUntil", "terms"}
-    terms = tuple(
-        Argument(name=one.name, type=one.type, value=one.value, meaning=one.meaning)
-        for one in arguments
-        if one.depth == 1 and one.name not in own
-    )
-    refusal, hint = _find_refusal(simulations)
-    if draft.max_price is not None and offer.price > draft.max_price:
-        refusal = f"it costs {format_wei(offer.price)}, more than you want to spend"
-    obstacle, _ = find_obstacle(viewer)
+    refusal, _ = find_obstacle(viewer)
     sentences = [
         (
             f"{draft.function.title}: {format_wei(offer.price)} to the worker, once the output "
@@ -169,46 +165,43 @@ async def build_review(viewer: Viewer, draft: Draft, form: Mapping[str, str]) ->
         sentences.append(
             "Your wallet signs each step, and shows it decoded; this node only talks to the worker."
         )
-    return Review(
+    return Plan(
         title=f"Buy: {draft.function.title}",
         sentences=tuple(sentences),
-        signer=link_address(account, site.get_name(account)),
-        signer_kind="wallet" if viewer.is_wallet else "node",
-        calls=tuple(one.view for one in simulations),
-        terms=terms,
+        account=account,
+        calls=(site.market.deposit(missing),) if missing else (),
+        terms=tuple(
+            Argument(name=one.name, type=one.type, value=one.value, meaning=one.meaning)
+            for one in arguments
+            if one.depth == 1 and one.name not in own
+        ),
         at_most=describe_loss(
             # Who verifies nothing pays for whatever comes.
             offer.price if draft.policy == "none" else offer.risk.client_wei
         ),
         longest=format_span(offer.longest_seconds),
-        refusal=obstacle or refusal,
-        refusal_hint="" if obstacle else hint,
-        confirm=f"/compute/{draft.function.name}/order",
+        refusal=refusal,
+        path=f"/compute/{draft.function.name}/order",
         confirm_title=f"Buy for {format_wei(offer.price)}",
-        hidden=(
-            *((name, value) for name, value in draft.values.items()),
-            ("policy", draft.policy),
-            ("max_price", form.get("max_price", "")),
-            ("ringers", form.get("ringers", "")),
-            ("quote", form.get("quote", "")),
-        ),
+        order=Order(function=draft.function, form=dict(form)),
     )
 
 
-async def order(viewer: Viewer, draft: Draft, form: Mapping[str, str]) -> str:
+async def place_order(viewer: Viewer, plan: Plan) -> str:
     """Return the id of a job that was begun: the reviewed worker, for the reviewed price at most.
 
     Raises:
-        InvalidInput: The form is not filled in.
         UsageError: Nothing can be ordered now.
     """
-    site, account = viewer.site, require_account(viewer)
+    site, account = viewer.site, plan.account or require_account(viewer)
+    if not isinstance(plan.order, Order):
+        raise UsageError("this is no order")
+    function, form = plan.order.function, plan.order.form
+    draft = await asyncio.to_thread(read_draft, function, form, site.uploads)
     choice = parse_choice(form.get("quote", ""))
     obstacle, _ = find_obstacle(viewer)
     if obstacle:
         raise UsageError(obstacle)
-    if draft.max_price is not None and choice.price > draft.max_price:
-        raise UsageError(f"it costs {format_wei(choice.price)}, more than you want to spend")
     request = build_request(
         draft.function,
         (draft.require(),),
@@ -236,13 +229,6 @@ def _find_offer(offers: list[Offer], choice: Choice) -> Offer:
         if offer.worker.address == choice.worker and offer.price <= choice.price:
             return offer
     raise InvalidInput("this quote does not stand any more", hint="ask for quotes again")
-
-
-def _find_refusal(simulations: list[Simulation]) -> tuple[str, str]:
-    for one in simulations:
-        if one.refusal:
-            return one.refusal, one.refusal_hint
-    return "", ""
 
 
 def _describe_policy(draft: Draft) -> str:

@@ -13,6 +13,7 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from pekanu.errors import PekanuError
+from pekanu.web.plans import Plan
 from pekanu.web.rendering import render
 from pekanu.web.sessions import BrowserSession
 from pekanu.web.site import Site
@@ -66,6 +67,16 @@ async def read_form(request: Request) -> dict[str, str]:
     """Return a form's fields by name; files are left out, of repeated fields the last is taken."""
     form = await request.form(max_files=1, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
     return {name: value for name, value in form.multi_items() if isinstance(value, str)}
+
+
+async def take_reviewed(request: Request, viewer: Viewer) -> Plan:
+    """Return what a dialog has shown and this request confirms: nothing else is sent or signed.
+
+    Raises:
+        UsageError: No dialog has shown it.
+    """
+    token = pick(await read_form(request), "review")
+    return viewer.site.reviewed.take(viewer.session.csrf, token, request.url.path)
 
 
 async def check_csrf(request: Request) -> None:

@@ -24,6 +24,7 @@ from pekanu.web.dispute_feed import DisputeFeed
 from pekanu.web.feed import ChainFeed
 from pekanu.web.index import SiteIndex
 from pekanu.web.keeping import Keeping
+from pekanu.web.plans import ReviewedPlans
 from pekanu.web.pulse import Pulse
 from pekanu.web.quoting import Quoting
 from pekanu.web.results import Results
@@ -79,6 +80,8 @@ class Site:
         self.uploads = Uploads(state / "uploads")
         self.transactions = Transactions(chain, options.confirmations)
         self.sent = SentTransactions(self.transactions)
+        #: What dialogs have shown, and nobody has confirmed yet.
+        self.reviewed = ReviewedPlans()
         self.requests = WalletRequests(chain, pulse.beat, self.sent)
         self.accounts = Accounts(
             options.home,

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from pekanu.errors import ChainError
+from pekanu.errors import ChainError, KeystoreError
 from pekanu.types import Address, Wei
 from pekanu.version import __version__
 from pekanu.web.sessions import BrowserSession
@@ -61,6 +61,13 @@ class Viewer:
     def is_mine(self, *accounts: Address | None) -> bool:
         """Return whether one of these is the account that acts."""
         return self.account is not None and self.account in accounts
+
+
+def require_account(viewer: Viewer) -> Address:
+    """Return the account that acts; raises KeystoreError when nobody does."""
+    if viewer.account is None:
+        raise KeystoreError("no account is chosen", hint="choose or make one under Settings")
+    return viewer.account
 
 
 def build_chain_status(site: Site) -> ChainStatus:

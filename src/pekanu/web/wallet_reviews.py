@@ -1,19 +1,20 @@
 """The dialog before a browser's wallet is asked for what a node needs of it.
 
-What is not here: what waits (`wallet_requests`), the dialog before a node signs (`actions`).
+What is not here: what waits (`wallet_requests`), the dialog before a node signs (`reviews`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from pekanu.chain import AddressBook, Connection
-from pekanu.web.decoding import decode_typed_data
+from pekanu.chain import Call
+from pekanu.web.plans import Message, Plan
 from pekanu.web.quoting import describe_loss
-from pekanu.web.reviews import simulate
-from pekanu.web.views.review import CallView, Review
+from pekanu.web.reviews import show_plan, simulate
+from pekanu.web.site import Site
+from pekanu.web.views.review import Review
 from pekanu.web.wallet_requests import WalletRequest
-from pekanu.web.wording import link_address
 
 #: What a signature means, and the most that it can cost, by the message's type.
 _MEANINGS: Final = {
@@ -29,33 +30,27 @@ _MEANINGS: Final = {
 _UNKNOWN: Final = ("It is a message to the market.", "at most what it says below")
 
 
-async def review_request(chain: Connection, book: AddressBook, request: WalletRequest) -> Review:
+async def review_request(site: Site, request: WalletRequest) -> Review:
     """Return the dialog for what waits for a wallet."""
-    sentences, at_most = _MEANINGS.get(_get_kind(request), _UNKNOWN)
-    calls: tuple[CallView, ...] = ()
-    refusal = hint = ""
+    sentence, at_most = _MEANINGS.get(_get_kind(request), _UNKNOWN)
+    calls: tuple[Call, ...] = ()
     if request.call is not None:
-        simulation = await simulate(chain, book, request.account, request.call)
-        calls = (simulation.view,)
-        refusal, hint = simulation.refusal, simulation.refusal_hint
-        sentences = "Your wallet sends this transaction to the market."
+        calls = (request.call,)
+        sentence = "Your wallet sends this transaction to the market."
         at_most = describe_loss(request.call.value)
-    return Review(
+    plan = Plan(
         title=request.title,
-        sentences=(sentences,),
-        signer=link_address(request.account),
-        signer_kind="wallet",
-        calls=calls,
-        terms=() if request.document is None else decode_typed_data(request.document),
+        sentences=(sentence,),
         at_most=at_most,
-        longest="",
-        refusal=refusal,
-        refusal_hint=hint,
-        confirm="/",
+        path="/",
+        calls=calls,
+        messages=() if request.document is None else (Message(document=request.document),),
+        account=request.account,
         confirm_title="Go on in the wallet",
-        hidden=(),
-        wallet_request=request.id,
     )
+    simulation = await simulate(site.chain, site.book, request.account, calls)
+    shown = show_plan(plan, simulation)
+    return replace(shown, signer_kind="wallet", wallet_request=request.id)
 
 
 def _get_kind(request: WalletRequest) -> str:

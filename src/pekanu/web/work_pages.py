@@ -32,6 +32,7 @@ _TITLES: Final = {
     WorkerState.FAILED: "The worker failed",
 }
 _SHOWN: Final = 25
+_MOST_LIVE: Final = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -244,11 +245,16 @@ def _build_terms(site: Site, deposit: str) -> tuple[TermField, ...]:
     return tuple(fields)
 
 
+def list_bound(site: Site, worker: Address) -> list[TaskEntry]:
+    """Return the tasks in which a worker has a stake."""
+    live = site.index.list_tasks(TaskFilter(worker=worker, is_live=True), limit=_MOST_LIVE)
+    return [one for one in live if one.status.is_bound]
+
+
 async def _build_figures(site: Site, worker: Address | None) -> tuple[Figure, ...]:
     if worker is None:
         return ()
-    live = site.index.list_tasks(TaskFilter(worker=worker, is_live=True), limit=1000)
-    bound = [one for one in live if one.status.is_bound]
+    bound = list_bound(site, worker)
     record = site.index.count_records().get(worker, Record())
     earned = sum(wei for _, wei in site.index.list_payments(worker))
     _, ledger = await site.balances.fetch(worker)
@@ -266,7 +272,7 @@ async def _build_figures(site: Site, worker: Address | None) -> tuple[Figure, ..
         ),
         Figure(
             title="Waiting to deliver",
-            value=str(sum(one.status is Status.ACCEPTED for one in live)),
+            value=str(sum(one.status is Status.ACCEPTED for one in bound)),
         ),
     )
 

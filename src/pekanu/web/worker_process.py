@@ -44,11 +44,11 @@ class WorkerOrder:
     """How a worker is to run."""
 
     address: Address
-    #: Of its keyfile.
-    name: str
-    password: str = field(repr=False)
     #: Options of `pekanu worker start` by name, without dashes.
     options: Mapping[str, str]
+    #: Of its keyfile; empty before it is to start.
+    name: str = ""
+    password: str = field(default="", repr=False)
 
 
 class WorkerProcess:

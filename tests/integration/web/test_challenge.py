@@ -23,7 +23,7 @@ async def test_challenge__of_a_claim_that_is_right__then_nothing_can_be_challeng
     ):
         path = f"/tasks/0x{(await leave_claim(town)).hex()}"
         await browser.wait(path, "Compute it again here")
-        early = await browser.send(f"{path}/challenge")
+        early = await browser.send(f"{path}/challenge/review")
         assert early.status_code == 400
         assert "nothing wrong was found" in early.text.lower()
         assert (await browser.send(f"{path}/check")).status_code == 303

@@ -118,7 +118,7 @@ async def test_post__from_elsewhere__then_it_is_refused(
     browser: Browser, headers: dict[str, str]
 ) -> None:
     shown = {**headers, "x-csrf-token": browser.csrf}
-    answer = await browser.client.post(browser.url + "/work/stop", headers=shown)
+    answer = await browser.client.post(browser.url + "/settings/accounts/use", headers=shown)
     assert answer.status_code == 403
 
 
@@ -133,9 +133,9 @@ async def test_post__without_the_pages_token__then_it_is_refused(browser: Browse
     good = browser.csrf
     for token in ("", "0" * 64):
         browser.csrf = token
-        assert (await browser.send("/work/stop")).status_code == 403
+        assert (await browser.send("/settings/accounts/use")).status_code == 403
     browser.csrf = ""
-    answer = await browser.send("/work/stop", {"_csrf": good})
+    answer = await browser.send("/settings/accounts/use", {"_csrf": good})
     assert answer.status_code == 303
 
 

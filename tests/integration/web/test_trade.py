@@ -27,7 +27,7 @@ async def test_order__left_by_a_site_that_ended__then_the_next_one_goes_on_by_it
         await town.open_worker(devnet.accounts[1])
         async with serve_site(options) as served, open_browser(served) as browser:
             form = {**EXAMPLE, "quote": await choose_quote(browser)}
-            order = await browser.send("/compute/mandelbrot/order", form)
+            order = await browser.confirm("/compute/mandelbrot/review", form)
         # Nobody asks for anything that would need the account.
         async with serve_site(options) as served, open_browser(served) as browser:
             path = order.headers["location"]
@@ -52,7 +52,7 @@ async def test_order__of_the_example__then_the_picture_and_the_receipt_come(
         assert "<dt>You can lose</dt><dd>nothing but gas</dd>" in review.text
         believing = await browser.send("/compute/mandelbrot/review", {**form, "policy": "none"})
         assert "<dt>You can lose</dt><dd>at most 0.01 ether and gas</dd>" in believing.text
-        order = await browser.send("/compute/mandelbrot/order", form)
+        order = await browser.confirm("/compute/mandelbrot/review", form)
         assert order.status_code == 303
         path = order.headers["location"]
         page = await browser.wait(path, 'class="standing" data-tone="good"')
@@ -103,7 +103,7 @@ async def test_order__of_uploaded_matrices__then_the_product_comes_as_a_file(
             assert held is not None, answer.text
             form[name] = held.group(1)
         quote = await choose_quote(browser, "matmul", form)
-        order = await browser.send("/compute/matmul/order", {**form, "quote": quote})
+        order = await browser.confirm("/compute/matmul/review", {**form, "quote": quote})
         path = order.headers["location"]
         await browser.wait(path, "output.npy")
         output = await browser.get(f"{path}/output.npy")
@@ -127,7 +127,7 @@ async def test_order__for_more_than_one_wants_to_spend__then_it_is_refused(
     browser: Browser,
 ) -> None:
     form = {**EXAMPLE, "quote": f"{Address('0x' + '11' * 20)}:1000", "max_price": "999 wei"}
-    answer = await browser.send("/compute/mandelbrot/order", form)
+    answer = await browser.confirm("/compute/mandelbrot/review", form)
     assert answer.status_code == 400
     assert "more than you want to spend" in answer.text
 
@@ -141,7 +141,7 @@ async def test_expire__of_an_abandoned_task__then_anyone_presses_the_button(
     await browser.wait("/tasks", path)
     page = await browser.wait(path, "Accepted")
     assert "/expire/review" not in page
-    early = await browser.send(f"{path}/expire")
+    early = await browser.send(f"{path}/expire/review")
     assert early.status_code == 400
     assert "not possible now" in early.text
     devnet.advance_time(700)
@@ -149,7 +149,7 @@ async def test_expire__of_an_abandoned_task__then_anyone_presses_the_button(
     review = await browser.send(f"{path}/expire/review")
     assert "Market.expire" in review.text
     assert "gas" in review.text
-    assert (await browser.send(f"{path}/expire")).status_code == 303
+    assert (await browser.confirm(f"{path}/expire/review")).status_code == 303
     page = await browser.wait(path, "Expired")
     assert served.site.index.count_tasks() == 1
     ledger = await served.site.market.fetch_ledger(client.address)
@@ -176,21 +176,21 @@ async def test_work__started_from_the_page__then_it_announces_and_stops(
     browser: Browser, devnet: Devnet
 ) -> None:
     worker = devnet.accounts[3].address
-    refused = await browser.send("/work/start", {"account": worker, "stake": "much"})
+    refused = await browser.send("/work/start/review", {"account": worker, "stake": "much"})
     assert refused.status_code == 400
     assert "Stake of a task" in refused.text
     form = {"account": worker, "deposit": "1 ether", "functions": "mandelbrot"}
-    answer = await browser.send("/work/start", form)
+    answer = await browser.confirm("/work/start/review", form)
     assert answer.status_code == 303, answer.text
     await browser.wait("/work", "The worker runs")
     await browser.wait("/", "http://127.0.0.1:")
-    assert (await browser.send("/work/start", form)).status_code == 400
+    assert (await browser.send("/work/start/review", form)).status_code == 400
     quote = await choose_quote(browser)
-    order = await browser.send("/compute/mandelbrot/order", {**EXAMPLE, "quote": quote})
+    order = await browser.confirm("/compute/mandelbrot/review", {**EXAMPLE, "quote": quote})
     await browser.wait(order.headers["location"], 'class="standing" data-tone="good"')
     page = await browser.wait("/work", "1 settled")
     assert "0.0001 ether" in page
-    assert (await browser.send("/work/stop")).status_code == 303
+    assert (await browser.confirm("/work/stop/review")).status_code == 303
     await browser.wait("/work", "No worker runs")
     await browser.wait("/", "No worker announces itself")
 

@@ -62,7 +62,7 @@ async def test_order__with_a_wallet__then_it_signs_each_step_and_the_result_come
         await wallet.sign_in(browser)
         quote = await choose_quote(browser)
         signing = asyncio.create_task(wallet.sign_all(browser))
-        answer = await browser.send("/compute/mandelbrot/order", {**EXAMPLE, "quote": quote})
+        answer = await browser.confirm("/compute/mandelbrot/review", {**EXAMPLE, "quote": quote})
         assert answer.status_code == 303, answer.text
         path = answer.headers["location"]
         page = await browser.wait(path, 'class="standing" data-tone="good"')
@@ -85,7 +85,7 @@ async def test_order__rejected_in_the_wallet__then_nothing_is_begun(
         await wallet.sign_in(browser)
         quote = await choose_quote(browser)
         rejecting = asyncio.create_task(wallet.reject_first(browser))
-        answer = await browser.send("/compute/mandelbrot/order", {**EXAMPLE, "quote": quote})
+        answer = await browser.confirm("/compute/mandelbrot/review", {**EXAMPLE, "quote": quote})
         await rejecting
         assert answer.status_code == 400
         assert "rejected in the wallet" in answer.text

@@ -14,13 +14,13 @@ from pekanu.node.audit_bundle import SUFFIX
 from pekanu.node.client_shelf import ClientShelf
 from pekanu.node.market_index import StandingClaim
 from pekanu.types import Hash32
-from pekanu.web.actions import require_account
-from pekanu.web.challenge_pages import build_review, find_claim
+from pekanu.web.challenge_pages import find_claim, plan_challenge
 from pekanu.web.dispute_pages import link_dispute
-from pekanu.web.requests import answer_file, answer_fragment, answer_seeing
+from pekanu.web.requests import answer_file, answer_fragment, answer_seeing, take_reviewed
+from pekanu.web.reviews import review
 from pekanu.web.routes.market import Looking
 from pekanu.web.task_pages import find_subject
-from pekanu.web.viewer import Viewer
+from pekanu.web.viewer import Viewer, require_account
 
 router = APIRouter(prefix="/tasks")
 #: Seconds for which the page waits for the dispute to be on chain.
@@ -62,17 +62,22 @@ async def check(viewer: Looking, subject: str) -> Response:
 
 
 @router.post("/{subject}/challenge/review")
-async def review(viewer: Looking, subject: str) -> Response:
+async def show_review(viewer: Looking, subject: str) -> Response:
     """Show what a challenge binds, and what comes of it."""
-    require_account(viewer)
-    return answer_fragment("review.html", await build_review(viewer, _find(viewer, subject)))
+    plan = await plan_challenge(viewer, _find(viewer, subject))
+    return answer_fragment("review.html", await review(viewer, plan))
 
 
 @router.post("/{subject}/challenge")
-async def challenge(viewer: Looking, subject: str) -> Response:
-    """Challenge a claim in which something wrong was found; lead to the dispute."""
-    site, account = viewer.site, require_account(viewer)
+async def challenge(request: Request, viewer: Looking, subject: str) -> Response:
+    """Challenge a claim as it was reviewed; lead to the dispute."""
+    site, plan = viewer.site, await take_reviewed(request, viewer)
+    account = plan.account or require_account(viewer)
     node, suspicion = await site.challenges.get_suspicion(account, _find(viewer, subject))
+    if plan.calls != (node.build_call(suspicion),):
+        raise UsageError(
+            "this claim does not stand as the dialog has shown it", hint="press the button again"
+        )
     dispute = await node.challenge(suspicion)
     site.pulse.beat()
     is_there = await site.disputes.wait_for(dispute, timeout_seconds=_WAIT_SECONDS)

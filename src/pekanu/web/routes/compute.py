@@ -15,8 +15,8 @@ from pekanu.web.compute_pages import (
     build_catalog,
     build_estimate_of,
     build_form,
-    build_review,
-    order,
+    place_order,
+    plan_order,
     stream_quotes,
 )
 from pekanu.web.forms import Draft, build_field, find_spec, read_draft
@@ -27,7 +27,9 @@ from pekanu.web.requests import (
     answer_page,
     answer_seeing,
     read_form,
+    take_reviewed,
 )
+from pekanu.web.reviews import review
 from pekanu.web.routes.market import Looking
 from pekanu.web.uploads import PREFIX
 from pekanu.web.viewer import Viewer
@@ -92,18 +94,17 @@ async def quotes(request: Request, viewer: Looking, function: str) -> Response:
 
 
 @router.post("/{function}/review")
-async def review(request: Request, viewer: Looking, function: str) -> Response:
+async def show_review(request: Request, viewer: Looking, function: str) -> Response:
     """Show what would be signed."""
     form = await read_form(request)
-    found = await build_review(viewer, await _read(viewer, function, form), form)
-    return answer_fragment("review.html", found)
+    plan = await plan_order(viewer, await _read(viewer, function, form), form)
+    return answer_fragment("review.html", await review(viewer, plan))
 
 
-@router.post("/{function}/order")
-async def place_order(request: Request, viewer: Looking, function: str) -> Response:
-    """Buy it."""
-    form = await read_form(request)
-    job_id = await order(viewer, await _read(viewer, function, form), form)
+@router.post("/{function}/order")  # noqa: FAST003 - the plan was made for this address
+async def order(request: Request, viewer: Looking) -> Response:
+    """Buy what was reviewed."""
+    job_id = await place_order(viewer, await take_reviewed(request, viewer))
     return answer_seeing(f"/tasks/{job_id}")
 
 

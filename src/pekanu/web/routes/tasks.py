@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pekanu.errors import UsageError
 from pekanu.types import Hash32
-from pekanu.web.actions import Plan, carry_out, plan_move, review
-from pekanu.web.requests import answer_file, answer_fragment, answer_page, answer_seeing
+from pekanu.web.actions import carry_out, plan_move
+from pekanu.web.requests import (
+    answer_file,
+    answer_fragment,
+    answer_page,
+    answer_seeing,
+    take_reviewed,
+)
 from pekanu.web.results import parse_suffix, write
+from pekanu.web.reviews import review
 from pekanu.web.routes.market import Looking
 from pekanu.web.task_pages import build_task_page, find_subject, get_function, load_outputs
-from pekanu.web.viewer import Viewer
 
 router = APIRouter(prefix="/tasks")
 
@@ -66,18 +72,15 @@ async def picture(viewer: Looking, subject: str, number: int) -> Response:
 @router.post("/{subject}/{action}/review")
 async def show_review(viewer: Looking, subject: str, action: str) -> Response:
     """Show what a move would do."""
-    return answer_fragment("review.html", await review(viewer, _plan(viewer, subject, action)))
-
-
-@router.post("/{subject}/{action}")
-async def act(viewer: Looking, subject: str, action: str) -> Response:
-    """Make a move."""
-    await carry_out(viewer, _plan(viewer, subject, action))
-    return answer_seeing(f"/tasks/{subject}")
-
-
-def _plan(viewer: Viewer, subject: str, action: str) -> Plan:
     found = find_subject(viewer.site, subject)
     if found.chain is None:
         raise UsageError("this task is not on chain")
-    return plan_move(viewer.site, Hash32(found.chain.task_id), action)
+    plan = plan_move(viewer.site, Hash32(found.chain.task_id), action)
+    return answer_fragment("review.html", await review(viewer, plan))
+
+
+@router.post("/{subject}/{action}")  # noqa: FAST003 - the plan was made for this address
+async def act(request: Request, viewer: Looking, subject: str) -> Response:
+    """Make the move that was reviewed."""
+    await carry_out(viewer, await take_reviewed(request, viewer))
+    return answer_seeing(f"/tasks/{subject}")

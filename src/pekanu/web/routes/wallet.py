@@ -18,13 +18,12 @@ from starlette.responses import JSONResponse, Response
 from pekanu.errors import InvalidProof, UsageError
 from pekanu.json_text import parse_json
 from pekanu.types import Hash32, parse_address
-from pekanu.web.actions import require_account
 from pekanu.web.decoding import decode_typed_data
 from pekanu.web.requests import answer_fragment, get_site
 from pekanu.web.reviews import simulate
 from pekanu.web.routes.market import Looking
 from pekanu.web.siwe import Expected, build_message, verify_message
-from pekanu.web.viewer import Viewer
+from pekanu.web.viewer import Viewer, require_account
 from pekanu.web.wallet_requests import WalletRequest
 from pekanu.web.wallet_reviews import review_request
 
@@ -114,9 +113,7 @@ async def show_request(viewer: Looking, request_id: str) -> Response:
 async def review(viewer: Looking, request_id: str) -> Response:
     """Show what the wallet is to send or sign, as a dialog."""
     found = _find(viewer, request_id)
-    return answer_fragment(
-        "review.html", await review_request(viewer.site.chain, viewer.site.book, found)
-    )
+    return answer_fragment("review.html", await review_request(viewer.site, found))
 
 
 @router.post("/requests/{request_id}")
@@ -139,7 +136,7 @@ async def _describe_transaction(viewer: Viewer, found: WalletRequest) -> dict[st
     call = found.call
     if call is None:
         raise UsageError("this is no transaction")
-    simulation = await simulate(viewer.site.chain, viewer.site.book, found.account, call)
+    simulation = await simulate(viewer.site.chain, viewer.site.book, found.account, (call,))
     return {
         "id": found.id,
         "kind": "transaction",
@@ -151,9 +148,9 @@ async def _describe_transaction(viewer: Viewer, found: WalletRequest) -> dict[st
             "to": call.to,
             "data": "0x" + call.data.hex(),
             "value": hex(call.value),
-            "gas": hex(simulation.gas),
+            "gas": hex(simulation.gas[0]),
         },
-        "call": asdict(simulation.view),
+        "call": asdict(simulation.views[0]),
         "refusal": simulation.refusal,
         "refusal_hint": simulation.refusal_hint,
     }

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pekanu.errors import KeystoreError, UsageError
-from pekanu.types import Address, parse_address, parse_wei
-from pekanu.web.accounts import DEVELOPMENT_PASSWORD
-from pekanu.web.actions import Plan, carry_out, plan_deposit, plan_withdrawal, review
-from pekanu.web.requests import answer_fragment, answer_page, answer_seeing, pick, read_form
+from pekanu.types import Address, Wei, parse_address, parse_wei
+from pekanu.web.accounts import DEVELOPMENT_PASSWORD, KnownAccount
+from pekanu.web.actions import carry_out, plan_deposit, plan_withdrawal
+from pekanu.web.requests import (
+    answer_fragment,
+    answer_page,
+    answer_seeing,
+    pick,
+    read_form,
+    take_reviewed,
+)
+from pekanu.web.reviews import review
 from pekanu.web.routes.market import Looking
 from pekanu.web.viewer import Viewer
 from pekanu.web.work_pages import build_work, read_terms
+from pekanu.web.worker_plans import plan_start, plan_stop
 from pekanu.web.worker_process import WorkerOrder
 
 router = APIRouter(prefix="/work")
@@ -29,73 +39,91 @@ async def show(viewer: Looking) -> Response:
     )
 
 
+@router.post("/{kind}/review")
+async def show_review(request: Request, viewer: Looking, kind: str) -> Response:
+    """Show what starting, stopping, a deposit or a withdrawal would send."""
+    match kind:
+        case "start":
+            plan = await plan_start(viewer.site, await _read_order(request, viewer))
+        case "stop":
+            plan = plan_stop(viewer.site)
+        case "deposit":
+            plan = plan_deposit(viewer.site, await _read_amount(request))
+        case "withdraw":
+            plan = plan_withdrawal(viewer.site, await _read_amount(request))
+        case _:
+            raise UsageError(f"{kind[:20]!r} is nothing to do here")
+    return answer_fragment("review.html", await review(viewer, plan))
+
+
 @router.post("/start")
 async def start(request: Request, viewer: Looking) -> Response:
-    """Start a worker: a process of its own, under an account of its own."""
+    """Start a worker as it was reviewed: a process of its own, under an account of its own."""
     site = viewer.site
-    if site.options.is_hosted:
-        raise UsageError("a worker runs on your own node")
-    form = await read_form(request)
-    multi = await request.form()
-    functions = [str(one) for one in multi.getlist("functions")]
-    options = read_terms(form, functions)
-    address = parse_address(pick(form, "account"))
-    name, password = await asyncio.to_thread(_find_key, viewer, address, form)
-    order = WorkerOrder(address=address, options=options, name=name, password=password)
-    await site.accounts.close_client(address)
-    await site.worker.start(order)
+    order = (await take_reviewed(request, viewer)).order
+    if not isinstance(order, WorkerOrder):
+        raise UsageError("this is no worker")
+    password = (await read_form(request)).get("password", "")
+    name, password = await asyncio.to_thread(_find_key, viewer, order.address, password)
+    await site.accounts.close_client(order.address)
+    await site.worker.start(replace(order, name=name, password=password))
     return answer_seeing("/work")
 
 
 @router.post("/stop")
-async def stop(viewer: Looking) -> Response:
+async def stop(request: Request, viewer: Looking) -> Response:
     """Stop it."""
+    await take_reviewed(request, viewer)
     await viewer.site.worker.stop()
     return answer_seeing("/work")
 
 
-@router.post("/{kind}/review")
-async def show_review(request: Request, viewer: Looking, kind: str) -> Response:
-    """Show what a deposit or a withdrawal would do."""
-    plan = _plan(viewer, kind, pick(await read_form(request), "amount"))
-    return answer_fragment("review.html", await review(viewer, plan))
-
-
 @router.post("/deposit")
-async def deposit(request: Request, viewer: Looking) -> Response:
-    """Put money into the market."""
-    await carry_out(viewer, _plan(viewer, "deposit", pick(await read_form(request), "amount")))
-    return answer_seeing("/work")
-
-
 @router.post("/withdraw")
-async def withdraw(request: Request, viewer: Looking) -> Response:
-    """Take free money out."""
-    await carry_out(viewer, _plan(viewer, "withdraw", pick(await read_form(request), "amount")))
+async def move_money(request: Request, viewer: Looking) -> Response:
+    """Put money into the market or take it out, as it was reviewed."""
+    await carry_out(viewer, await take_reviewed(request, viewer))
     return answer_seeing("/work")
 
 
-def _plan(viewer: Viewer, kind: str, amount: str) -> Plan:
-    plans = {"deposit": plan_deposit, "withdraw": plan_withdrawal}
-    if kind not in plans:
-        raise UsageError(f"{kind[:20]!r} is nothing to do here")
-    wei = parse_wei(amount)
+async def _read_amount(request: Request) -> Wei:
+    wei = parse_wei(pick(await read_form(request), "amount"))
     if not wei:
         raise UsageError("the amount is 0")
-    return plans[kind](viewer.site, wei)
+    return wei
 
 
-def _find_key(viewer: Viewer, address: Address, form: dict[str, str]) -> tuple[str, str]:
-    """Return the keyfile's name and password with which a worker's process unlocks it."""
-    accounts = viewer.site.accounts
-    known = {one.address: one for one in accounts.list_accounts()}
+async def _read_order(request: Request, viewer: Viewer) -> WorkerOrder:
+    """Return how a worker is to run; its password is not asked for before it starts.
+
+    Raises:
+        UsageError: A term cannot be read.
+        KeystoreError: The account is locked.
+    """
+    if viewer.site.options.is_hosted:
+        raise UsageError("a worker runs on your own node")
+    form = await read_form(request)
+    functions = [str(one) for one in (await request.form()).getlist("functions")]
+    options = read_terms(form, functions)
+    address = parse_address(pick(form, "account"))
+    _find_account(viewer, address)
+    return WorkerOrder(address=address, options=options)
+
+
+def _find_account(viewer: Viewer, address: Address) -> KnownAccount:
+    known = {one.address: one for one in viewer.site.accounts.list_accounts()}
     found = known.get(address)
     if found is None or not found.is_unlocked:
         raise KeystoreError("this account is locked", hint="unlock it under Settings")
+    return found
+
+
+def _find_key(viewer: Viewer, address: Address, password: str) -> tuple[str, str]:
+    """Return the keyfile's name and password with which a worker's process unlocks it."""
+    accounts, found = viewer.site.accounts, _find_account(viewer, address)
     if found.kind == "development":
         name = accounts.export(found.address, DEVELOPMENT_PASSWORD)
         return name, DEVELOPMENT_PASSWORD
-    password = form.get("password", "")
     if not password and accounts.is_development_keyfile(found.address):
         password = DEVELOPMENT_PASSWORD
     accounts.keystore.unlock(found.address, password)

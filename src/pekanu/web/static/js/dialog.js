@@ -4,6 +4,8 @@ import { say } from "./page.js";
 import { perform, REJECTED } from "./wallet.js";
 
 const dialog = document.getElementById("dialog");
+// The form that is reviewed.
+let source = null;
 
 /** Open the dialog for each form that names a review. */
 export function begin() {
@@ -20,7 +22,8 @@ export function begin() {
     const form = event.target;
     if (form.dataset.review) {
       event.preventDefault();
-      review(form.dataset.review, getFields(form));
+      const secret = new Set(listSecrets(form).map(([name]) => name));
+      review(form.dataset.review, getFields(form).filter(([name]) => !secret.has(name)), form);
     } else if (dialog.contains(form) && form.method === "post") {
       event.preventDefault();
       confirm(form);
@@ -28,8 +31,9 @@ export function begin() {
   });
 }
 
-/** Show the review at an address. */
-export async function review(path, fields) {
+/** Show the review at an address; the passwords of a form go out when it is confirmed. */
+export async function review(path, fields, form = null) {
+  source = form;
   try {
     const answer = await send(path, fields);
     show(await answer.text(), answer);
@@ -63,8 +67,8 @@ async function confirm(form) {
     }
     // A wallet is asked for more meanwhile, above the page.
     if (form.dataset.signer === "wallet") dialog.close();
-    const answer = await send(form.getAttribute("action"), getFields(form));
-    if (answer.ok) {
+    const answer = await send(form.getAttribute("action"), [...getFields(form), ...listSecrets(source)]);
+    if (answer.ok && answer.redirected) {
       location.assign(answer.url);
       return;
     }
@@ -76,6 +80,11 @@ async function confirm(form) {
     if (dialog.open) showProblem(error.message);
     else say(error.message);
   }
+}
+
+function listSecrets(form) {
+  const inputs = form?.querySelectorAll("input[type=password]") ?? [];
+  return [...inputs].map((input) => [input.name, input.value]);
 }
 
 async function withdraw(id) {

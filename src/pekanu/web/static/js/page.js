@@ -1,6 +1,4 @@
-// What belongs to no part of a page: copying, the choice of colours, forms' tokens, words in passing.
-import { csrf } from "./request.js";
-
+// What belongs to no part of a page: copying, the choice of colours, words in passing.
 const THEME = "pekanu-theme";
 const STAY_MILLISECONDS = 8000;
 let timer = 0;
@@ -13,11 +11,6 @@ export function begin() {
     await navigator.clipboard.writeText(button.dataset.copy);
     say("Copied.");
   });
-  // Live regions are rendered once for all sessions of an account, so they cannot hold its token.
-  document.addEventListener("submit", (event) => {
-    const field = event.target.elements.namedItem("_csrf");
-    if (field) field.value = csrf;
-  }, { capture: true });
   const theme = document.getElementById("theme");
   theme.value = localStorage.getItem(THEME) ?? "";
   theme.addEventListener("change", () => {

@@ -1,0 +1,129 @@
+"""Starting and stopping a worker as plans: what its process sends at once, to the byte.
+
+The process is told port and terms, and its channel key lies in this home, so that its announcement
+is known before. What is not here: the process (`worker_process`), the page (`work_pages`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from dataclasses import replace
+
+from pekanu.chain import Call
+from pekanu.errors import UsageError
+from pekanu.node.channel_keys import (
+    BINDING_LIFETIME,
+    build_channel_key,
+    get_worker_key_path,
+    load_channel_secret,
+)
+from pekanu.node.worker import build_announcement, build_retraction
+from pekanu.node.worker_terms import parse_terms
+from pekanu.types import Wei, format_wei, parse_wei
+from pekanu.web.plans import Message, Plan
+from pekanu.web.site import Site
+from pekanu.web.views.task import Fact
+from pekanu.web.wording import build_money
+from pekanu.web.work_pages import list_bound
+from pekanu.web.worker_process import WorkerOrder, WorkerState
+
+_HOST = "127.0.0.1"
+
+
+async def plan_start(site: Site, order: WorkerOrder) -> Plan:
+    """Return what starting a worker sends and signs; the order that it carries names the port.
+
+    Args:
+        site: The site.
+        order: How it is to run; no password is needed yet.
+
+    Raises:
+        UsageError: One runs already.
+    """
+    if site.worker.is_up:
+        raise UsageError("a worker runs already", hint="stop it first")
+    deposit = parse_wei(order.options.get("deposit", "0"))
+    port = _find_port()
+    path = get_worker_key_path(site.options.home, order.address)
+    secret = await asyncio.to_thread(load_channel_secret, path)
+    key, expiry = bytes(secret.public_key), int(time.time()) + BINDING_LIFETIME
+    terms = parse_terms(order.options)
+    announced = terms.under(site.referee, site.ringer_referee)
+    calls = [site.market.deposit(deposit)] if deposit else []
+    calls.append(build_announcement(site.market, announced, f"http://{_HOST}:{port}", key))
+    _, ledger = await site.balances.fetch(order.address)
+    free = Wei(ledger + deposit)
+    refusal = hint = ""
+    if free < terms.stake and not list_bound(site, order.address):
+        refusal = (
+            f"it would have {format_wei(free)} in the market, less than the stake of one task, "
+            f"{format_wei(terms.stake)}"
+        )
+        hint = "deposit more first"
+    return Plan(
+        title="Start the worker",
+        sentences=(
+            "A process of its own quotes, computes and delivers by these terms.",
+            "It defends itself in disputes; for all that it signs with the account until it stops.",
+            "A stake is lost only where it lies or falls silent.",
+        ),
+        at_most=f"{format_wei(free)} that is free in the market then, and gas",
+        path="/work/start",
+        account=order.address,
+        calls=tuple(calls),
+        messages=(
+            Message(
+                document=build_channel_key(site.domain, order.address, key, expiry),
+                note="Signed as the process starts: its year is counted from then.",
+            ),
+        ),
+        facts=(
+            Fact(name="Price of a task", value=build_money(terms.base_price).short),
+            Fact(name="Price of a billion steps", value=build_money(terms.gigastep_price).short),
+            Fact(name="Stake of a task", value=build_money(terms.stake).short),
+            Fact(name="Tasks at once", value=str(terms.capacity)),
+        ),
+        refusal=refusal,
+        refusal_hint=hint,
+        order=replace(order, options={**order.options, "port": str(port)}),
+    )
+
+
+def plan_stop(site: Site) -> Plan:
+    """Return what stopping the worker sends: its announcement is taken back.
+
+    Raises:
+        UsageError: None runs.
+    """
+    worker = site.worker
+    if not worker.is_up or worker.address is None:
+        raise UsageError("no worker runs")
+    bound = sum(one.stake for one in list_bound(site, worker.address))
+    calls: tuple[Call, ...] = ()
+    if worker.state is WorkerState.RUNNING:
+        calls = (build_retraction(site.market),)
+    return Plan(
+        title="Stop the worker",
+        sentences=(
+            "It takes its announcement back, so that nobody asks it any more.",
+            "What it has accepted goes on when it starts again.",
+            "A deadline that passes meanwhile costs the stake of its task.",
+        ),
+        at_most=f"{format_wei(Wei(bound))} at stake in its tasks, and gas"
+        if bound
+        else "nothing but gas",
+        path="/work/stop",
+        account=worker.address,
+        calls=calls,
+        # Without money for gas it stops all the same, and stays announced.
+        is_always_possible=True,
+    )
+
+
+def _find_port() -> int:
+    """Return a port that is free now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
