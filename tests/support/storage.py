@@ -17,8 +17,10 @@ from pekanu.node.provider.provider import (
     open_provider,
 )
 from pekanu.node.provider.terms import ProviderTerms
+from pekanu.node.storage.keeping import fetch_state
 from pekanu.node.storage.stored import StoredObject
 from pekanu.node.storage.storer import Ears, PutRequest, Storer, open_storer
+from pekanu.storage.state import Status
 from pekanu.types import Seconds, Wei
 from support.nodes import Town
 
@@ -65,6 +67,13 @@ async def wait_for(is_so: Callable[[], bool], seconds: float = 60) -> None:
     """Return once something is so; nobody announces it."""
     async with asyncio.timeout(seconds):
         while not is_so():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.05)
+
+
+async def wait_status(storer: Storer, stored: StoredObject, status: Status) -> None:
+    """Return once an agreement stands somewhere on chain."""
+    async with asyncio.timeout(60):
+        while (await fetch_state(storer, stored)).status is not status:  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.05)
 
 

@@ -168,12 +168,10 @@ async def _run_put(storer: Storer, prepared: Prepared) -> StoredObject:
 
 
 async def _resume(session: Session) -> None:
-    from pekanu.node.storage.stored import StoreStep
     from pekanu.node.storage.storer import Ears
 
     async with open_store(session) as storer:
-        open_steps = {StoreStep.PAYING, StoreStep.UPLOADING}
-        waiting = [one for one in storer.list(live_only=True) if one.step in open_steps]
+        waiting = [one for one in storer.list(live_only=True) if await storer.is_unfinished(one)]
         if not waiting:
             note("no upload was broken off")
         if len(waiting) > 1 and session.as_json:

@@ -25,16 +25,22 @@ from pydantic import (
 )
 
 from pekanu.errors import InvalidMessage, PekanuError
+from pekanu.json_text import parse_json
 from pekanu.market.claim import CLAIM_ABI, Claim
 from pekanu.market.task import TASK_ABI, TERMS_ABI, Task, Terms
 from pekanu.ringers.terms import TERMS_ABI as SEARCH_ABI
 from pekanu.ringers.terms import SearchTerms
 from pekanu.types import Address, Hash32, parse_address
+from pekanu.version import __version__
 
 #: What every message class carries, so that nothing is coerced and nothing is extra.
 STRICT: Final = ConfigDict(
     strict=True, extra="forbid", ser_json_bytes="hex", val_json_bytes="hex", allow_inf_nan=False
 )
+
+#: For what a node says of itself to nodes of other versions: what is unknown is left out, and a
+#: field that older ones do not send has a default.
+OPEN: Final = ConfigDict(**{**STRICT, "extra": "ignore"})
 
 MessageT = TypeVar("MessageT")
 
@@ -91,6 +97,8 @@ SearchHex = Annotated[SearchTerms, *struct_codec(SearchTerms, SEARCH_ABI)]
 ClaimHex = Annotated[Claim, *struct_codec(Claim, CLAIM_ABI)]
 
 
+#: Of a version that is told.
+_VERSION_LENGTH: Final = 32
 _ADAPTERS: Final[dict[type, TypeAdapter[Any]]] = {}
 
 
@@ -105,17 +113,41 @@ def encode_message(message: object) -> bytes:
     return _adapter(type(message)).dump_json(message)
 
 
+def _find_version(data: bytes) -> str | None:
+    """Return the version that a message names, if it names one that can be shown."""
+    try:
+        fields = parse_json(data)
+    except (ValueError, RecursionError):
+        return None
+    version = fields.get("version") if isinstance(fields, dict) else None
+    if not isinstance(version, str) or not 0 < len(version) <= _VERSION_LENGTH:
+        return None
+    return version if version.isascii() and version.isprintable() else None
+
+
 def decode_message(kind: type[MessageT], data: bytes) -> MessageT:
     """Return the message that some bytes encode.
+
+    An open message (`OPEN`) has many encodings: those of other versions.
 
     Raises:
         InvalidMessage: They are not the canonical encoding of a message of this kind.
     """
     adapter = _adapter(kind)
+    is_open = getattr(kind, "__pydantic_config__", STRICT) is OPEN
     try:
         message = adapter.validate_json(data)
     except (ValidationError, PekanuError, RecursionError) as error:
+        version = _find_version(data) if is_open else None
+        if version is not None:
+            raise InvalidMessage(
+                f"it runs pekanu {version}, and this is {__version__}: they do not understand "
+                "each other",
+                hint="use the same version as the other side",
+            ) from error
         raise InvalidMessage(f"the peer's message is not a valid {kind.__name__}") from error
+    if is_open:
+        return message
     if adapter.dump_json(message) != data:
         raise InvalidMessage(f"the peer's {kind.__name__} is not canonically encoded")
     return message

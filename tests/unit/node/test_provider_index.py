@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from eth_abi.abi import encode
 
 from pekanu.errors import JournalError, UsageError
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.provider.index import AgreementRow, ProviderIndex, open_index
 from pekanu.node.provider.vault import Vault
+from pekanu.storage.agreement import TERMS_ABI
 from pekanu.storage.chunk_names import ChunkName, pack_names
 from pekanu.storage.chunk_trees import get_chunk_entry
 from pekanu.storage.ownership import prove_ownership
 from pekanu.storage.stores import MemoryStore, StoreError
 from pekanu.storage.trees import CountProof, LeafProof, get_proven_root, get_root
-from pekanu.types import Hash32
+from pekanu.types import Hash32, Seconds
 from support.postgres import open_postgres
+from support.storage_vectors import read_quote
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,7 @@ def add(index: ProviderIndex, number: int, chunks: list[bytes]) -> AgreementRow:
         shown=bytes(len(chunks)),
         awaited_bytes=sum(map(len, chunks)),
         created_at=7,
+        ends_at=7 + 100 * number,
     )
     index.add_agreement(row)
     index.hold(row.agreement_id)
@@ -174,6 +182,52 @@ def test_set_state__when_it_stands_elsewhere__then_left_as_it_is(index: Provider
     )
     assert index.list_agreements(live_only=True) == []
     assert [one.stage for one in index.list_agreements(agent=row.agent)] == ["ended"]
+
+
+def test_iterate_others__when_some_ended_before__then_those_are_not_touched(
+    index: ProviderIndex,
+) -> None:
+    rows = [add(index, number, make_chunks(number)) for number in (1, 2, 3, 4)]
+    assert [one.agreement_id for one in index.iterate_others(rows[3], since=207)] == [
+        rows[2].agreement_id
+    ]
+    index.set_state(
+        rows[2].agreement_id,
+        stage="ended",
+        state="{}",
+        is_live=False,
+        expected="uploading",
+        ends_at=200,
+    )
+    assert list(index.iterate_others(rows[3], since=207)) == []
+    # Whoever ended since is asked all the same.
+    since = {one.agreement_id for one in index.iterate_others(rows[3], since=199)}
+    assert since == {rows[1].agreement_id, rows[2].agreement_id}
+
+
+def test_open_index__when_it_is_of_the_first_version__then_ends_are_found_in_the_terms(
+    tmp_path: Path,
+) -> None:
+    path, terms = tmp_path / "index.db", replace(read_quote().terms, term=Seconds(5000))
+    with open_index(path) as index:
+        rows = [add(index, number, make_chunks(number)) for number in (1, 2)]
+        for row, starts_at in zip(rows, (0, 900), strict=True):
+            text = encode(
+                [TERMS_ABI], [replace(terms, starts_at=Seconds(starts_at)).to_abi()]
+            ).hex()
+            index.set_state(
+                row.agreement_id,
+                stage="confirmed",
+                state=json.dumps({"terms": text}),
+                is_live=True,
+                expected="uploading",
+            )
+    with closing(sqlite3.connect(path)) as books, books:
+        books.execute("drop index ends_of_agreements")
+        books.execute("alter table agreements drop column ends_at")
+        books.execute("update alembic_version set version_num = '0001'")
+    with open_index(path) as index:
+        assert [reload(index, row).ends_at for row in rows] == [7 + 5000, 900 + 5000]
 
 
 def test_count_live__when_there_are_others__then_only_those_asked_for(index: ProviderIndex) -> None:

@@ -60,6 +60,11 @@ class Agreement(Message):
         """Return whether the receipt was signed."""
         return self.receipt_signature != _NO_SIGNATURE
 
+    @property
+    def is_kept(self) -> bool:
+        """Return whether its bytes came, or were there already when it renewed another."""
+        return self.is_signed or bool(self.terms.starts_at and self.payment_block)
+
     def build_link(self, domain: StorageDomain, provider: Address) -> Link:
         """Return the link pointer L."""
         return Link(

@@ -18,6 +18,7 @@ from typing import Any, Final
 from pekanu import contracts
 from pekanu.chain.storage_contract import StorageFactoryContract, StorageServerContract
 from pekanu.crypto.keccak import keccak256
+from pekanu.errors import TransactionDropped
 from pekanu.market.typed_data import get_signable
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_errors import PeerRefused
@@ -150,13 +151,22 @@ class ProviderCounter:
             raise PeerRefused("terms", "the wallet did not sign this registration")
         async with self._registering:
             known = self._load_client(peer)
-            if known is None:
-                call = shop.server.register(peer)
-                receipt = await shop.desk.sender.send(call, key=f"register:{call.to}:{peer}")
-                known = {"transaction": receipt.transaction.hex()}
+            # What was registered once, a reorganization can have undone.
+            if known is None or not await shop.server.fetch_is_registered(peer):
+                known = {"transaction": (await self._write_in(peer)).hex()}
             known["sealing_key"] = request.sealing_key.hex()
             self._index.set_client(peer, shop.server.address, json.dumps(known))
         return self._admit(peer, Hash32(bytes.fromhex(known["transaction"])))
+
+    async def _write_in(self, peer: Address) -> Hash32:
+        """Register a client on chain; return the transaction."""
+        sender, call = self._shop.desk.sender, self._shop.server.register(peer)
+        key = f"register:{call.to}:{peer}"
+        try:
+            receipt = await sender.send(call, key=key)
+        except TransactionDropped:
+            receipt = await sender.send(call, key=f"{key}:{secrets.token_hex(8)}")
+        return receipt.transaction
 
     def _admit(self, peer: Address, transaction: Hash32) -> Admitted:
         abi = json.dumps(
@@ -200,7 +210,8 @@ class ProviderCounter:
         if request.starts_at:
             self._check_renewal(peer, request)
             shown = b"\x01" * len(names)
-        quote = build_quote(shop.terms, request, peer, await shop.desk.watch.refresh())
+        now = await shop.desk.watch.refresh()
+        quote = build_quote(shop.terms, request, peer, now)
         agreement = Agreement(
             content=quote.content,
             terms=quote.terms,
@@ -225,7 +236,8 @@ class ProviderCounter:
             entries=pack_names(names),
             shown=shown,
             awaited_bytes=0 if request.starts_at else request.size,
-            created_at=shop.desk.watch.now,
+            created_at=now,
+            ends_at=(request.starts_at or now) + request.term,
         )
         await asyncio.to_thread(self._index.add_agreement, row)
         if request.starts_at:

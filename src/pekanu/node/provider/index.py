@@ -70,6 +70,7 @@ class AgreementRow:
     shown: bytes
     awaited_bytes: int
     created_at: int
+    ends_at: int
 
     @property
     def names(self) -> ChunkList:
@@ -128,9 +129,11 @@ class ProviderIndex:
         with self._engine.connect() as connection:
             return [_to_row(found) for found in connection.execute(query).mappings()]
 
-    def iterate_others(self, row: AgreementRow) -> Iterator[AgreementRow]:
-        """Yield all agreements but one, ended ones too, one after the other."""
-        query = select(agreements).where(agreements.c.agreement_id != row.agreement_id.hex())
+    def iterate_others(self, row: AgreementRow, since: int) -> Iterator[AgreementRow]:
+        """Yield all agreements but one that had not ended at a second, one after the other."""
+        query = select(agreements).where(
+            agreements.c.ends_at > since, agreements.c.agreement_id != row.agreement_id.hex()
+        )
         with self._engine.connect().execution_options(yield_per=_FEW) as connection:
             for found in connection.execute(query).mappings():
                 yield _to_row(found)
@@ -144,16 +147,26 @@ class ProviderIndex:
             return int(connection.execute(query).scalar_one())
 
     def set_state(
-        self, agreement_id: Hash32, *, stage: str, state: str, is_live: bool, expected: str
+        self,
+        agreement_id: Hash32,
+        *,
+        stage: str,
+        state: str,
+        is_live: bool,
+        expected: str,
+        ends_at: int | None = None,
     ) -> bool:
         """Write where an agreement stands; return False if it stands elsewhere than expected."""
+        values = {"stage": stage, "state": state, "is_live": is_live}
+        if ends_at is not None:
+            values["ends_at"] = ends_at
         with self._change() as connection:
             changed = connection.execute(
                 update(agreements)
                 .where(
                     agreements.c.agreement_id == agreement_id.hex(), agreements.c.stage == expected
                 )
-                .values(stage=stage, state=state, is_live=is_live)
+                .values(values)
             )
             return changed.rowcount > 0
 

@@ -21,11 +21,11 @@ from typing import Final
 from pekanu.chain import Call
 from pekanu.chain.storage_contract import MAX_BATCH, Confirmation
 from pekanu.chain.storage_events import Paid
-from pekanu.errors import ChainError, InvalidMessage, PekanuError
+from pekanu.errors import ChainError, InvalidMessage, PekanuError, UsageError
 from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
 from pekanu.node.provider.counter import Shop
 from pekanu.node.provider.index import AgreementRow
-from pekanu.node.provider.sharing import find_rebate
+from pekanu.node.provider.sharing import find_rebate, get_period
 from pekanu.node.storage.messages import Stage
 from pekanu.node.storage.sealing import seal_link
 from pekanu.storage.agreement import Terms
@@ -39,6 +39,8 @@ _LOG: Final = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 2.0
 #: Seconds that a client has to say that its receipt arrived, before its link goes on chain.
 _ACKNOWLEDGE_SECONDS: Final = 10.0
+#: What ends an agreement for good.
+_OVER: Final = frozenset({Status.ENDED, Status.FINED, Status.RECLAIMED, Status.GIVEN_BACK})
 #: Agreements that are looked after at once.
 _AT_ONCE: Final = 8
 
@@ -119,6 +121,8 @@ class Keeper:
                 if row is None or not row.is_live:
                     return
                 state = await self._shop.server.fetch_agreement(agreement_id)
+                if state.status in _OVER and not await self._is_deep(row, state.status):
+                    return
                 match read_stage(row):
                     case Stage.QUOTED:
                         await self._await_payment(row, state)
@@ -140,15 +144,14 @@ class Keeper:
     async def _await_payment(self, row: AgreementRow, state: AgreementState) -> None:
         """Step 10: take the payment's transaction from the contract's event."""
         agreement = read_agreement(row)
-        paid = self._shop.watch.find(row.agreement_id, Paid)
-        if state.status is not Status.NONE and paid is not None:
+        terms, seen = agreement.terms, self._see_payment(row, agreement)
+        if state.status is not Status.NONE and seen is not None:
             self.tally.payments += 1
-            seen = replace(
-                agreement, payment=paid.log.transaction, payment_block=paid.log.block_number
-            )
             await self._set(row, seen, Stage.PAID)
-        elif state.status is Status.NONE and self._shop.desk.watch.now > (
-            agreement.terms.valid_until + agreement.terms.response_window
+        elif (
+            state.status is Status.NONE
+            and self._shop.desk.watch.now > terms.valid_until + terms.response_window
+            and await self._is_deep(row, Status.NONE, behind=agreement.payment_block)
         ):
             await asyncio.to_thread(self._shop.vault.release, row.agreement_id)
             await asyncio.to_thread(self._index.remove_agreement, row.agreement_id)
@@ -156,28 +159,42 @@ class Keeper:
     async def _await_depth(self, row: AgreementRow, state: AgreementState) -> None:
         """Step 11: wait until a reorganization can hardly undo the payment."""
         agreement, shop = read_agreement(row), self._shop
-        paid = shop.watch.find(row.agreement_id, Paid)
-        if state.status is Status.NONE or paid is None:
+        seen = self._see_payment(row, agreement)
+        if state.status is Status.NONE or seen is None:
             await self._set(row, agreement, Stage.QUOTED)
             return
-        if paid.log.transaction != agreement.payment:
-            seen = replace(
-                agreement, payment=paid.log.transaction, payment_block=paid.log.block_number
-            )
+        if seen != agreement:
             await self._set(row, seen, Stage.PAID)
             return
         head = await shop.desk.chain.fetch_block_number()
         if head - agreement.payment_block + 1 < shop.desk.watch.confirmations:
             return
         await asyncio.to_thread(self._index.hold, row.agreement_id)
-        is_renewal = agreement.terms.starts_at != 0
-        await self._set(row, agreement, Stage.CONFIRMED if is_renewal else Stage.UPLOADING)
+        if agreement.terms.starts_at:
+            await self._set(row, agreement, Stage.CONFIRMED)
+        else:
+            # Signed already is what was stored before a reorganization undid the payment.
+            is_stored = agreement.is_signed
+            await self._set(row, agreement, Stage.STORED if is_stored else Stage.UPLOADING)
+
+    def _see_payment(self, row: AgreementRow, agreement: Agreement) -> Agreement | None:
+        """Return an agreement with its payment as the contract's events tell it, if they do."""
+        paid = self._shop.watch.find(row.agreement_id, Paid)
+        if paid is None:
+            return None
+        return replace(agreement, payment=paid.log.transaction, payment_block=paid.log.block_number)
 
     async def _await_receipt(self, row: AgreementRow, state: AgreementState) -> None:
         """Before the point of availability: look whether it came, or came too late."""
         agreement, now = read_agreement(row), self._shop.desk.watch.now
+        seen = self._see_payment(row, agreement)
         if state.status in {Status.STORED, Status.CHALLENGED}:
             await self._set(row, agreement, Stage.CONFIRMED)
+        elif state.status is Status.NONE:
+            # A reorganization undid the payment: what came is kept as long as it can be paid.
+            await self._set(row, agreement, Stage.QUOTED)
+        elif state.status is Status.PAID and seen not in {None, agreement}:
+            await self._set(row, seen or agreement, Stage.PAID)
         elif state.status is Status.PAID and now > state.deadline:
             call = self._shop.server.reclaim(agreement.quote)
             await self._send(call, row, f"reclaim:{state.deadline}")
@@ -200,6 +217,11 @@ class Keeper:
                 await self._end(row, agreement)
             case Status.ENDED:
                 await self._end(row, agreement, await self._give_rebate(row, agreement))
+            case Status.PAID if agreement.is_signed:
+                # A reorganization undid the point of availability: the receipt is shown again.
+                await self._set(row, agreement, Stage.STORED)
+            case Status.NONE:
+                await self._set(row, agreement, Stage.QUOTED)
             case Status.GIVEN_BACK | Status.RECLAIMED:
                 await self._end(row, agreement)
             case _:
@@ -275,14 +297,13 @@ class Keeper:
     async def _show(self, batch: list[Confirmation]) -> None:
         shop = self._shop
         ids = [one.receipt.agreement_id for one in batch]
-        key = f"confirm:{sha256(b''.join(ids)).hexdigest()}"
+        name = f"confirm:{sha256(b''.join(ids)).hexdigest()}"
         is_one = len(batch) == 1
         call = shop.server.confirm(batch[0]) if is_one else shop.server.confirm_many(batch)
         with contextlib.suppress(ChainError):
-            await shop.desk.sender.send(call, key=key)
+            await shop.desk.send(call, task_id=ids[0], name=name)
             self.tally.receipts += len(batch)
             for one in ids:
-                shop.acknowledged.discard(one)
                 self._signed_at.pop(one, None)
         shop.watch.wake()
 
@@ -312,15 +333,16 @@ class Keeper:
     async def _give_rebate(self, row: AgreementRow, agreement: Agreement) -> Wei:
         """Give back, once, what was promised of a served price for what others share."""
         permille = self._shop.terms.rebate_permille
-        others = self._index.iterate_others(row)
+        others = self._index.iterate_others(row, get_period(row, agreement).start)
         amount = await asyncio.to_thread(find_rebate, row, agreement, others, permille)
         if not amount:
             return amount
         call = self._shop.server.rebate(agreement.terms.client, amount)
         try:
             await self._send(call, row, "rebate")
-        except ChainError as error:
-            # The deposit was taken out meanwhile: the bytes go all the same.
+        except (ChainError, UsageError) as error:
+            # The deposit was taken out meanwhile, or a rebate that was reckoned before a restart
+            # with other terms is under way already: the bytes go all the same.
             _LOG.warning("agreement %s gets no rebate: %s", row.agreement_id.hex()[:8], error)
             return Wei(0)
         return amount
@@ -328,6 +350,7 @@ class Keeper:
     # --- within -------------------------------------------------------------------------------
 
     async def _set(self, row: AgreementRow, agreement: Agreement, stage: Stage) -> bool:
+        shop = self._shop
         is_changed = await asyncio.to_thread(
             self._index.set_state,
             row.agreement_id,
@@ -335,13 +358,32 @@ class Keeper:
             state=agreement.encode(),
             is_live=stage is not Stage.ENDED,
             expected=row.stage,
+            ends_at=min(row.ends_at, shop.desk.watch.now) if stage is Stage.ENDED else None,
         )
-        self._shop.watch.wake()
+        shop.watch.wake()
         return is_changed
+
+    async def _is_deep(self, row: AgreementRow, status: Status, *, behind: int = 0) -> bool:
+        """Return whether an agreement stands so as deep in the chain as the node waits for.
+
+        Bytes are let go for nothing that could still be undone.
+
+        Args:
+            row: The agreement.
+            status: Where it stands at the chain's head.
+            behind: A block that the chain must have passed.
+        """
+        desk, server = self._shop.desk, self._shop.server
+        if desk.watch.confirmations <= 1 and not behind:
+            return True
+        block = await desk.fetch_deep_block()
+        deep = await server.fetch_agreement(row.agreement_id, block)
+        return deep.status is status and int(block, 16) >= behind
 
     async def _end(self, row: AgreementRow, agreement: Agreement, rebate: int = 0) -> None:
         """Let the chunks go, then note that nothing is left to do."""
         await asyncio.to_thread(self._shop.vault.release, row.agreement_id)
+        self._shop.acknowledged.discard(row.agreement_id)
         if await self._set(row, agreement, Stage.ENDED):
             self.tally.ended += 1
             self.tally.rebates_wei += rebate

@@ -22,21 +22,21 @@ def find_rebate(
     Args:
         row: The agreement.
         agreement: The same, read.
-        others: All agreements, live and ended; those that were never stored do not count.
+        others: Those that had not ended when this one began; what was never stored does not count.
         permille: Parts of a thousand of the price of what is shared all the time.
     """
-    mine, period = {name.key: name.size for name in row.names}, _get_period(row, agreement)
+    mine, period = {name.key: name.size for name in row.names}, get_period(row, agreement)
     seconds: dict[str, int] = {}
     for other in others:
         if other.agent == row.agent and other.entries == row.entries:
             continue
-        read = read_agreement(other)
-        overlap = period.get_overlap(_get_period(other, read)) if read.is_signed else 0
-        if not overlap:
+        shared = {name.key for name in other.names} & mine.keys()
+        read = read_agreement(other) if shared else None
+        if read is None or not read.is_kept:
             continue
-        for name in other.names:
-            if name.key in mine:
-                seconds[name.key] = max(overlap, seconds.get(name.key, 0))
+        overlap = period.get_overlap(get_period(other, read))
+        for key in shared:
+            seconds[key] = max(overlap, seconds.get(key, 0))
     return get_rebate(
         Wei(agreement.terms.price),
         permille,
@@ -46,7 +46,7 @@ def find_rebate(
     )
 
 
-def _get_period(row: AgreementRow, agreement: Agreement) -> Period:
-    """Return an agreement's term, a first one's from its quote on."""
+def get_period(row: AgreementRow, agreement: Agreement) -> Period:
+    """Return when an agreement's bytes are kept, a first one's from its quote on."""
     start = agreement.terms.starts_at or row.created_at
-    return Period(start=Seconds(start), end=Seconds(start + agreement.terms.term))
+    return Period(start=Seconds(start), end=Seconds(max(start, row.ends_at)))

@@ -72,8 +72,11 @@ agreements: Final = Table(
     Column("awaited_bytes", BigInteger, nullable=False),
     # Chain time.
     Column("created_at", BigInteger, nullable=False),
+    # When its bytes cease to be kept: the end of its term, or the second at which it ended before.
+    Column("ends_at", BigInteger, nullable=False),
     Index("live_agreements", "is_live"),
     Index("agreements_of_agent", "agent"),
+    Index("ends_of_agreements", "ends_at"),
 )
 
 #: Clients that were let in.

@@ -6,6 +6,7 @@ Not here: the bytes (`plan`, `upload`), what is remembered (`stored`), the order
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -23,7 +24,14 @@ from pekanu.chain.storage_events import (
     decode_storage_event,
 )
 from pekanu.crypto.keccak import keccak256
-from pekanu.errors import ChainError, InsufficientFunds, InvalidProof, NotDeployed, ProtocolError
+from pekanu.errors import (
+    ChainError,
+    InsufficientFunds,
+    InvalidProof,
+    NotDeployed,
+    ProtocolError,
+    TransactionDropped,
+)
 from pekanu.market.typed_data import get_signable
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.signatures import is_signed_by
@@ -34,6 +42,7 @@ from pekanu.node.storage.sealing import StorageSecret
 from pekanu.node.storage.steps import Step, describe_quote
 from pekanu.node.storage.stored import StoredObject
 from pekanu.storage.agreement import Admission, Quote, Registration
+from pekanu.storage.state import Status
 from pekanu.storage.trees import commit_root
 from pekanu.storage.typed_data import build_typed_data
 from pekanu.types import Address, Hash32, Seconds, Wei
@@ -251,9 +260,13 @@ async def check_funds(
 
 async def pay(desk: MarketDesk, stored: StoredObject, value: Wei) -> StoredObject:
     """Step 9: pay once, however often called; return the object with the payment noted."""
-    contract = StorageClientContract(desk.chain, stored.client)
+    contract, receipt = StorageClientContract(desk.chain, stored.client), None
     call = contract.pay(stored.quote, stored.quote_signature, value=value)
-    receipt = await desk.send(call, task_id=stored.agreement_id, name="pay")
+    while receipt is None:
+        # A payment that a reorganization undid, and whose nonce went to another transaction,
+        # can never be mined again.
+        with contextlib.suppress(TransactionDropped):
+            receipt = await desk.send(call, task_id=stored.agreement_id, name="pay")
     step = Step.build(
         9,
         transaction=receipt.transaction,
@@ -286,6 +299,8 @@ async def await_admission(
         if status.stage not in {Stage.QUOTED, Stage.PAID}:
             break
         state = await provider.server.fetch_agreement(stored.agreement_id)
+        if state.status is Status.NONE:
+            raise ProtocolError("the payment is no longer on the chain")
         if state.deadline and await desk.watch.refresh() > state.deadline:
             raise ProtocolError(
                 "the provider did not take note of the payment in time",

@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 
 from pekanu import contracts
 from pekanu.chain import Call
 from pekanu.chain.storage_calls import ShownReceipt, fetch_receipt
 from pekanu.chain.storage_contract import StorageClientContract, StorageServerContract
-from pekanu.chain.storage_events import Answered, Fined, decode_storage_event
+from pekanu.chain.storage_events import AgreementEvent, Answered, Fined, decode_storage_event
 from pekanu.chain.storage_events import Stored as Shown
-from pekanu.errors import ProtocolError, Rejected, UsageError
+from pekanu.errors import ProtocolError, Rejected, TransactionReverted, UsageError
 from pekanu.node.storage.deal import ask_quote, check_funds
 from pekanu.node.storage.download import fetch_manifest
 from pekanu.node.storage.messages import UploadRequest
@@ -35,6 +35,8 @@ _PAYMENT: Final = 9
 _LOOK_BACK: Final = 1000
 #: Place of the leaves among an answer's arguments.
 _LEAVES_ARGUMENT: Final = 6
+
+EventT = TypeVar("EventT", bound=AgreementEvent)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +133,11 @@ async def _find_answer(storer: Storer, stored: StoredObject, seen: ChallengeSeen
     """Return the bytes that were shown; None when the challenge was not closed by an answer."""
     desk = storer.desk
     mined = await desk.chain.request("eth_getTransactionReceipt", "0x" + seen.transaction.hex())
+    if not mined:
+        raise ProtocolError(
+            "a reorganization of the chain undid the challenge",
+            hint="`pekanu store challenge` opens it again",
+        )
     head = await desk.chain.fetch_block_number()
     data, is_closed = b"", False
     for log in await desk.chain.fetch_logs(stored.server, int(mined["blockNumber"], 16), head):
@@ -163,18 +170,23 @@ async def fine(storer: Storer, stored: StoredObject) -> Step:
     Raises:
         Rejected: The deadline is not over, or there is nothing to be fined for.
     """
-    desk, server = storer.desk, get_server(storer, stored)
-    name, call = await _build_fine(storer, stored)
-    receipt = await desk.send(call, task_id=stored.agreement_id, name=name)
-    events = map(decode_storage_event, receipt.logs)
-    paid = sum(event.to_client for event in events if isinstance(event, Fined))
+    server = get_server(storer, stored)
+    # Whoever was killed behind its fine, or came second, finds that it stands.
+    if (await server.fetch_agreement(stored.agreement_id)).status is Status.FINED:
+        name = "fine"
+    else:
+        name, call = await _build_fine(storer, stored)
+        await storer.desk.send(call, task_id=stored.agreement_id, name=name)
+    fined = await _find_event(storer, stored, Fined)
+    if fined is None:
+        raise ProtocolError("the chain does not show the fine", hint="`pekanu store fine` again")
     step = Step.build(
         14,
         server=server.address,
         call=name,
-        transaction=receipt.transaction,
-        block_number=receipt.block_number,
-        to_client_wei=str(paid),
+        transaction=fined.log.transaction,
+        block_number=fined.log.block_number,
+        to_client_wei=str(fined.to_client),
         penalty_wei=str(stored.quote.terms.penalty),
     )
     storer.record(replace(stored, step=StoreStep.ENDED).with_step(step))
@@ -202,15 +214,24 @@ async def _build_fine(storer: Storer, stored: StoredObject) -> tuple[str, Call]:
 
 async def _find_contradiction(storer: Storer, stored: StoredObject) -> ShownReceipt | None:
     """Return a receipt that the provider showed on chain against its own quote, if it did."""
+    event = await _find_event(storer, stored, Shown)
+    if event is None:
+        return None
+    shown = await fetch_receipt(
+        storer.desk.chain, stored.storage_domain, stored.quote, event.log.transaction
+    )
+    return shown if shown and shown.receipt.contradicts(stored.quote) else None
+
+
+async def _find_event(storer: Storer, stored: StoredObject, kind: type[EventT]) -> EventT | None:
+    """Return the first event of a kind that an agreement has on chain, or None."""
     chain, head = storer.desk.chain, await storer.desk.chain.fetch_block_number()
     paid = next((step for step in stored.steps if step.number == _PAYMENT), None)
     first = int(paid.evidence["block_number"]) if paid else max(0, head - _LOOK_BACK)
     for log in await chain.fetch_logs(stored.server, first, head):
         event = decode_storage_event(log)
-        if isinstance(event, Shown) and event.agreement_id == stored.agreement_id:
-            domain = stored.storage_domain
-            shown = await fetch_receipt(chain, domain, stored.quote, log.transaction)
-            return shown if shown and shown.receipt.contradicts(stored.quote) else None
+        if isinstance(event, kind) and event.agreement_id == stored.agreement_id:
+            return event
     return None
 
 
@@ -229,7 +250,13 @@ async def reclaim(storer: Storer, stored: StoredObject) -> Wei:
                 "storage: too early", hint=f"the provider has {state.deadline - now} seconds left"
             )
         call = server.reclaim(stored.quote)
-        await desk.send(call, task_id=stored.agreement_id, name="reclaim")
+        try:
+            await desk.send(call, task_id=stored.agreement_id, name="reclaim")
+        except TransactionReverted:
+            # Anyone may, and the provider does: then it is done.
+            state = await server.fetch_agreement(stored.agreement_id)
+            if state.status is not Status.RECLAIMED:
+                raise
     elif state.status is not Status.RECLAIMED:
         raise Rejected("storage: no receipt awaited")
     storer.record(replace(stored, step=StoreStep.ENDED))
@@ -305,7 +332,7 @@ async def renew(
         if max_price is not None and signed.quote.terms.price > max_price:
             raise UsageError(f"the renewal costs {signed.quote.terms.price} wei")
         contract = StorageClientContract(desk.chain, stored.client)
-        value, eighth = await check_funds(desk, contract, signed.quote, signed.signature)
+        _, eighth = await check_funds(desk, contract, signed.quote, signed.signature)
         renewed = replace(
             stored,
             step=StoreStep.PAYING,
@@ -316,4 +343,4 @@ async def renew(
             created_at=now,
         ).with_step(*steps, eighth)
         storer.record(renewed)
-        return await storer.pay_renewal(renewed, value)
+        return await storer.pay_renewal(renewed)

@@ -18,6 +18,7 @@ from annotated_types import Len
 from pekanu.errors import InvalidMessage
 from pekanu.node.peer_messages import Message
 from pekanu.node.peer_wire import (
+    OPEN,
     U32,
     U64,
     U256,
@@ -63,7 +64,9 @@ class ProviderInfoRequest(Message):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProviderInfo(Message):
-    """What a provider says of itself."""
+    """What a provider says of itself, to clients of any version."""
+
+    __pydantic_config__ = OPEN
 
     provider: AddressText
     chain_id: U64
@@ -80,8 +83,8 @@ class ProviderInfo(Message):
     #: Parts of a thousand of the price that are burned when a paid upload never comes.
     reservation_permille: U32
     #: Parts of a thousand of the price that come back at the end of a term for what others had
-    #: stored here all the time; a promise, which no contract enforces.
-    rebate_permille: U32
+    #: stored here all the time; a promise, which no contract enforces. None from who is older.
+    rebate_permille: U32 = 0
     #: Seconds.
     least_term: U32
     most_term: U32

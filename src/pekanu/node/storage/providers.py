@@ -67,6 +67,14 @@ async def fetch_offers(
     desk: MarketDesk, *, size: int, term: int, provider: Address | None = None
 ) -> list[ProviderOffer]:
     """Return what providers ask, the cheapest first; nothing is signed by the wallet."""
+    offers, _ = await _ask_providers(desk, size=size, term=term, provider=provider)
+    return offers
+
+
+async def _ask_providers(
+    desk: MarketDesk, *, size: int, term: int, provider: Address | None
+) -> tuple[list[ProviderOffer], list[PekanuError]]:
+    """Return the offers, and why there are none of the other providers that are announced."""
     announced = [
         one
         for one in desk.watch.index.list_providers()
@@ -77,23 +85,26 @@ async def fetch_offers(
     found = await asyncio.gather(
         *(_fetch_offer(desk, identity, one, size=size, term=term) for one in announced)
     )
-    return sorted((one for one in found if one is not None), key=lambda one: one.price)
+    offers = [one for one in found if isinstance(one, ProviderOffer)]
+    failures = [one for one in found if isinstance(one, PekanuError)]
+    return sorted(offers, key=lambda one: one.price), failures
 
 
 async def _fetch_offer(
     desk: MarketDesk, identity: ChannelIdentity, announced: Announced, *, size: int, term: int
-) -> ProviderOffer | None:
+) -> ProviderOffer | PekanuError:
+    who = announced.account
     try:
         async with ProviderClient(
             _get_address(desk, announced), identity, patience=_ASKING
         ) as client:
             info = await client.fetch_provider_info()
-        if info.provider != announced.account:
-            return None
+        if info.provider != who:
+            return ProtocolError(f"{who} says that it is {info.provider}")
         server = StorageServerContract(desk.chain, info.server)
         free = await server.fetch_free()
-    except PekanuError:
-        return None
+    except PekanuError as error:
+        return ProtocolError(f"{who} makes no offer: {error.message}", hint=error.hint)
     price = Wei(max(info.base_price, -(-info.gib_month_price * size * term // (_GIB * _MONTH))))
     return ProviderOffer(
         announced=announced,
@@ -118,18 +129,20 @@ async def choose_offer(
     Raises:
         NoProvider: There is none; the message says why.
     """
-    offers = await fetch_offers(desk, size=size, term=term, provider=provider)
+    offers, failures = await _ask_providers(desk, size=size, term=term, provider=provider)
     reasons: list[str] = []
     for offer in offers:
         reason = _find_reason(offer, size=size, term=term, max_price=max_price)
         if reason is None:
             return offer
         reasons.append(f"{offer.announced.account} {reason}")
+    reasons += [failure.message for failure in failures]
     if reasons:
-        raise NoProvider(f"no provider takes this: {'; '.join(reasons[:3])}")
+        hint = next((failure.hint for failure in failures if failure.hint), None)
+        raise NoProvider(f"no provider takes this: {'; '.join(reasons[:3])}", hint=hint)
     who = "no storage provider announces itself" if provider is None else f"{provider} does not"
     raise NoProvider(
-        f"{who} answer on this chain" if provider else f"{who} on this chain",
+        f"{who} announce itself on this chain" if provider else f"{who} on this chain",
         hint="`pekanu provider deploy` and `pekanu provider start` make one",
     )
 

@@ -25,7 +25,7 @@ from pekanu.chain.storage_contract import (
     StorageServerContract,
 )
 from pekanu.chain.storage_events import Stored, decode_storage_event
-from pekanu.errors import InvalidInput, PekanuError, ProtocolError
+from pekanu.errors import InvalidInput, PekanuError, ProtocolError, TransactionReverted
 from pekanu.market.typed_data import get_signable
 from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
@@ -69,6 +69,9 @@ CREATE_GAS: Final = 1_100_000
 _SHOW_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.2
 _NONCE_SIZE: Final = 24
+#: Numbers of the steps in which the client finds what it must pay, and pays.
+_FUNDS: Final = 8
+_PAYMENT: Final = 9
 
 Tell = Callable[[Step], None]
 
@@ -266,7 +269,7 @@ class Storer:
             signed, asked = await ask_quote(provider, plan, request, prepared.offer)
             for step in (*asked, registered.steps[-1]):
                 ears.step(step)
-            value, eighth = await check_funds(
+            _, eighth = await check_funds(
                 self.desk, registered.contract, signed.quote, signed.signature
             )
             ears.step(eighth)
@@ -293,18 +296,19 @@ class Storer:
             self._save_manifest(stored.agreement_id, plan)
             self.record(stored)
             reader = ChunkReader(plan, prepared.source, prepared.domain)
-            return await self._carry_on(provider, stored, plan, reader, ears, value=value)
+            return await self._carry_on(provider, stored, plan, reader, ears)
 
     async def resume(self, stored: StoredObject, ears: Ears | None = None) -> StoredObject:
-        """Go on with an object whose put was broken off.
+        """Go on with an object whose put was broken off, or whose payment the chain lost.
 
         Raises:
             InvalidInput: Its files are not as they were.
         """
-        if stored.step not in {StoreStep.PAYING, StoreStep.UPLOADING}:
-            return stored
-        if stored.quote.terms.starts_at:
+        if stored.quote.terms.starts_at and await self.is_unfinished(stored):
             return await self.pay_renewal(stored)
+        if stored.step not in {StoreStep.PAYING, StoreStep.UPLOADING}:
+            # Its bytes came: the provider needs nothing but the payment.
+            return await self._pay(stored) if await self.is_unfinished(stored) else stored
         plan = self._load_plan(stored)
         paths = tuple(Path(path) for path in stored.paths)
         source = await asyncio.to_thread(scan, paths, name=stored.name)
@@ -321,21 +325,32 @@ class Storer:
         async with self._open(stored.provider, stored.server) as provider:
             return await self._carry_on(provider, stored, plan, reader, ears or Ears())
 
-    async def pay_renewal(self, stored: StoredObject, value: Wei | None = None) -> StoredObject:
-        """Pay a renewal that is journaled: its provider holds the bytes, so nothing else is left.
+    async def is_unfinished(self, stored: StoredObject) -> bool:
+        """Return whether a put was broken off, or a reorganization undid the payment since."""
+        if stored.step is not StoreStep.STORED:
+            return stored.step is not StoreStep.ENDED
+        server = StorageServerContract(self.desk.chain, stored.server)
+        return (await server.fetch_agreement(stored.agreement_id)).status is Status.NONE
 
-        Args:
-            stored: The renewal.
-            value: What must be sent along; None finds out.
-        """
-        stored = await self._pay(stored, value)
+    async def pay_renewal(self, stored: StoredObject) -> StoredObject:
+        """Pay a renewal that is journaled; its provider holds the bytes already."""
+        stored = await self._pay(stored)
         return self.record(replace(stored, step=StoreStep.STORED))
 
-    async def _pay(self, stored: StoredObject, value: Wei | None) -> StoredObject:
-        if value is None:
+    async def _pay(self, stored: StoredObject) -> StoredObject:
+        """Pay what step 8 found due beside the budget, so that it is always the same payment."""
+        price = stored.quote.terms.price
+        checked = next((one.evidence for one in stored.steps if one.number == _FUNDS), {})
+        value = Wei(max(0, price - int(checked.get("budget_wei", 0))))
+        try:
+            return await pay(self.desk, stored, value)
+        except TransactionReverted as error:
             budget = await self.desk.chain.get_balance(stored.client)
-            value = Wei(max(0, stored.quote.terms.price - budget))
-        return await pay(self.desk, stored, value)
+            now_due = Wei(max(0, price - budget))
+            if error.transaction is not None or now_due == value:
+                raise
+            # It was never sent, and the budget went elsewhere meanwhile.
+            return await pay(self.desk, stored, now_due)
 
     async def _carry_on(
         self,
@@ -344,14 +359,31 @@ class Storer:
         plan: Plan,
         reader: ChunkReader,
         ears: Ears,
-        *,
-        value: Wei | None = None,
     ) -> StoredObject:
         """Steps 9 to 14, from wherever the object stands."""
-        if stored.step is StoreStep.PAYING:
-            stored = await self._pay(stored, value)
-            ears.step(stored.steps[-1])
-            stored = self.record(replace(stored, step=StoreStep.UPLOADING))
+        while True:
+            if stored.step is StoreStep.PAYING:
+                stored = await self._pay(stored)
+                ears.step(next(one for one in stored.steps if one.number == _PAYMENT))
+                stored = self.record(replace(stored, step=StoreStep.UPLOADING))
+            try:
+                return await self._bring(provider, stored, plan, reader, ears)
+            except PekanuError:
+                state = await provider.server.fetch_agreement(stored.agreement_id)
+                if state.status is not Status.NONE:
+                    raise
+                # A reorganization undid the payment: it is made again.
+                stored = replace(stored, step=StoreStep.PAYING)
+
+    async def _bring(
+        self,
+        provider: OpenProvider,
+        stored: StoredObject,
+        plan: Plan,
+        reader: ChunkReader,
+        ears: Ears,
+    ) -> StoredObject:
+        """Steps 10 to 14 of an agreement that is paid."""
         admitted = await await_admission(self.desk, provider, stored)
         for step in admitted:
             ears.step(step)
@@ -442,7 +474,7 @@ class Storer:
     async def _find_shown(self, stored: StoredObject) -> Hash32:
         """Return the transaction that showed the receipt."""
         head = await self.desk.chain.fetch_block_number()
-        paid = next((step for step in stored.steps if step.number == 9), None)
+        paid = next((step for step in stored.steps if step.number == _PAYMENT), None)
         first = int(paid.evidence["block_number"]) if paid else max(0, head - 1000)
         for log in await self.desk.chain.fetch_logs(stored.server, first, head):
             event = decode_storage_event(log)
