@@ -44,7 +44,7 @@ CONTEXT.set_forkserver_preload(
         "support.storage_crash",
         "pekanu.catalog.matmul.native",
         "pekanu.node.guest_runner",
-        "eth_account",
+        "pekanu.eth_signing",
     ]
 )
 

@@ -13,7 +13,7 @@ from pekanu.errors import KeystoreError
 from pekanu.types import Address, Hash32
 
 if TYPE_CHECKING:
-    from eth_account.signers.local import LocalAccount
+    from pekanu.eth_signing import LocalAccount
 
 #: A public mnemonic: the accounts of every development chain. Never send real money to them.
 DEVELOPMENT_MNEMONIC: Final = "test test test test test test test test test test test junk"
@@ -47,7 +47,7 @@ class Account:
         Raises:
             KeystoreError: It is no private key; the message does not repeat it.
         """
-        from eth_account import Account as EthAccount  # noqa: PLC0415 - half a second to import
+        from pekanu.eth_signing import Account as EthAccount  # noqa: PLC0415 - slow to import
 
         try:
             return cls(EthAccount.from_key(key))
@@ -60,7 +60,7 @@ class Account:
     @classmethod
     def create(cls) -> Account:
         """Return an account with a fresh key from the operating system's randomness."""
-        from eth_account import Account as EthAccount  # noqa: PLC0415
+        from pekanu.eth_signing import Account as EthAccount  # noqa: PLC0415
 
         return cls(EthAccount.create())
 
@@ -81,7 +81,7 @@ class Account:
             password: What unlocks it again.
             work_factor: Scrypt's N, a power of two; None takes 2^18, about a second.
         """
-        from eth_account import Account as EthAccount  # noqa: PLC0415
+        from pekanu.eth_signing import Account as EthAccount  # noqa: PLC0415
 
         document = EthAccount.encrypt(
             self._signer.key, password, kdf="scrypt", iterations=work_factor
@@ -101,7 +101,7 @@ def get_development_keys(count: int) -> tuple[str, ...]:
 
     FOR DEVELOPMENT ONLY: everybody knows these keys.
     """
-    from eth_account import Account as EthAccount  # noqa: PLC0415
+    from pekanu.eth_signing import Account as EthAccount  # noqa: PLC0415
 
     EthAccount.enable_unaudited_hdwallet_features()
     return tuple(

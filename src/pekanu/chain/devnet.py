@@ -19,14 +19,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
-
-import httpx
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from pekanu.chain.account import DEVELOPMENT_MNEMONIC, Account, get_development_keys
 from pekanu.chain.anvil import find_anvil
 from pekanu.chain.devnet_state import StateFile
 from pekanu.errors import ChainError
+
+if TYPE_CHECKING:
+    import httpx
 
 #: "PEK" in ASCII, so that no wallet takes it for another development chain.
 DEVNET_CHAIN_ID: Final = 0x50454B
@@ -175,6 +176,8 @@ class Devnet:
         Raises:
             ChainError: It does not answer, or answers with an error.
         """
+        import httpx  # noqa: PLC0415 - slow to import, and everything imports this module
+
         if self._http is None:
             raise ChainError("the development chain is not running")
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
@@ -258,6 +261,8 @@ class Devnet:
                 preexec_fn=_build_death_pact(),  # noqa: PLW1509 - two system calls, no lock
             )
             self._process = process
+            import httpx  # noqa: PLC0415 - as in `request`
+
             # A stranger on the port may take the connection and never answer.
             self._http = httpx.Client(timeout=0.5, trust_env=False)
             try:

@@ -159,7 +159,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _decrypt(document: dict[str, Any], password: str, name: str) -> Account:
-    from eth_account import Account as EthAccount  # noqa: PLC0415 - half a second to import
+    from pekanu.eth_signing import Account as EthAccount  # noqa: PLC0415 - slow to import
 
     try:
         key = EthAccount.decrypt(document, password)

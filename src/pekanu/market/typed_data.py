@@ -12,7 +12,7 @@ from pekanu.market.task import DOMAIN_NAME, DOMAIN_VERSION, TASK_TYPE, MarketDom
 from pekanu.types import Address
 
 if TYPE_CHECKING:
-    from eth_account.messages import SignableMessage
+    from pekanu.eth_signing import SignableMessage
 
 
 def _fields(type_text: str) -> list[dict[str, str]]:
@@ -73,6 +73,6 @@ def build_resolution(domain: MarketDomain, task: Task, to_client: int) -> dict[s
 
 def get_signable(typed_data: dict[str, Any]) -> SignableMessage:
     """Return what `eth_account` signs for a typed-data document."""
-    from eth_account.messages import encode_typed_data  # noqa: PLC0415 - a second to import
+    from pekanu.eth_signing import encode_typed_data  # noqa: PLC0415 - slow to import
 
     return encode_typed_data(full_message=typed_data)

@@ -23,6 +23,7 @@ from Crypto.Hash import keccak
 
 from pekanu.errors import JournalError
 from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.pieces import Buffer
 from pekanu.types import Hash32
 
 _BLOCK: Final = 1 << 20
@@ -144,7 +145,7 @@ class BlobStore:
                 return self.append(blob_id, size, owner, 0, b"")
             return self.get_offset(blob_id, size, owner)
 
-    def append(self, blob_id: Hash32, size: int, owner: str, offset: int, data: bytes) -> int:
+    def append(self, blob_id: Hash32, size: int, owner: str, offset: int, data: Buffer) -> int:
         """Write the bytes at an offset, which must be where the upload stands; return the next.
 
         The blob is complete when the result is its size.

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from eth_account import Account
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey
 
 from pekanu.errors import InvalidMessage, InvalidProof
+from pekanu.eth_signing import Account, BadSignature, ValidationError
 from pekanu.market.task import DOMAIN_NAME, DOMAIN_VERSION, MarketDomain
 from pekanu.market.typed_data import get_signable
 from pekanu.types import Address

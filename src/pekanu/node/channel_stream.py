@@ -12,6 +12,7 @@ Source: Hoang, Reyhanitabar, Rogaway, Vizar, "Online authenticated-encryption", 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Final
 
@@ -19,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from pekanu.errors import InvalidMessage
-from pekanu.node.pieces import Buffer
+from pekanu.node.pieces import Buffer, make_room
 
 #: Bytes before the first part: they make the key of the stream.
 HEADER_SIZE: Final = 24
@@ -64,7 +65,7 @@ class StreamSealer:
         self.header = os.urandom(HEADER_SIZE)
         self._cipher, self._number, self._is_finished = _build_cipher(key, self.header), 0, False
 
-    def seal(self, part: Buffer, *, is_last: bool) -> bytearray:
+    def seal(self, part: Buffer, *, is_last: bool) -> memoryview:
         """Return a part as it goes over the wire; the last one must be marked.
 
         Raises:
@@ -73,12 +74,11 @@ class StreamSealer:
         if self._is_finished:
             raise ValueError("the stream has ended")
         mark = int(is_last)
-        framed = bytearray(_LENGTH_SIZE + len(part) + OVERHEAD)
+        framed = make_room(_LENGTH_SIZE + len(part) + OVERHEAD)
         framed[:_LENGTH_SIZE] = (len(part) + OVERHEAD).to_bytes(_LENGTH_SIZE, "little")
         framed[_LENGTH_SIZE] = mark
-        place = memoryview(framed)[_LENGTH_SIZE + 1 :]
-        with place:
-            self._cipher.encrypt_into(_get_nonce(self._number, mark), part, None, place)
+        place = framed[_LENGTH_SIZE + 1 :]
+        self._cipher.encrypt_into(_get_nonce(self._number, mark), part, None, place)
         self._number, self._is_finished = self._number + 1, is_last
         return framed
 
@@ -100,17 +100,21 @@ class StreamOpener:
         self._cipher, self._number = _build_cipher(key, header), 0
         #: The length of the part that comes in, then its bytes: so many of them are there.
         self._length, self._room, self._filled = bytearray(), memoryview(b""), 0
+        #: Room for one part, which the next one takes when it is opened.
+        self._spare = memoryview(b"")
+        #: Where the next parts are opened to, one behind the other; beyond it each gets room.
+        self.target = memoryview(b"")
         self.is_finished = False
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the parts that are complete with this data.
+    def feed(self, data: bytes) -> Iterator[memoryview]:
+        """Yield the parts that are complete with this data, each opened when it is asked for.
 
         Holds at most one part back.
 
         Raises:
             InvalidMessage: A part is too large, forged, or follows the last.
         """
-        view, parts = memoryview(data), []
+        view = memoryview(data)
         while view:
             if self.is_finished:
                 raise InvalidMessage("the peer's stream goes on after its end")
@@ -122,9 +126,9 @@ class StreamOpener:
             self._filled += len(some)
             view = view[len(some) :]
             if self._filled == len(self._room):
-                parts.append(self._open(self._room))
+                part = self._open(self._room)
                 self._room, self._filled = memoryview(b""), 0
-        return parts
+                yield part
 
     def _read_length(self, view: memoryview) -> memoryview:
         """Take what is missing of a part's length, make room for the part, return what is left."""
@@ -134,7 +138,9 @@ class StreamOpener:
             size = int.from_bytes(self._length, "little")
             if not OVERHEAD <= size <= self._most:
                 raise InvalidMessage(f"the peer sent a part of {size} bytes")
-            self._room = memoryview(bytearray(size))
+            if len(self._spare) < size:
+                self._spare = make_room(size)
+            self._room = self._spare[:size]
             self._length.clear()
         return view[missing:]
 
@@ -147,12 +153,16 @@ class StreamOpener:
         if not self.is_finished:
             raise InvalidMessage("the peer's stream is cut off")
 
-    def _open(self, framed: memoryview) -> bytes:
-        mark = framed[0]
+    def _open(self, framed: memoryview) -> memoryview:
+        mark, size = framed[0], len(framed) - OVERHEAD
         if mark > 1:
             raise InvalidMessage("the peer's stream is forged or damaged")
+        if 0 < size <= len(self.target):
+            part, self.target = self.target[:size], self.target[size:]
+        else:
+            part = make_room(size)
         try:
-            part = self._cipher.decrypt(_get_nonce(self._number, mark), framed[1:], None)
+            self._cipher.decrypt_into(_get_nonce(self._number, mark), framed[1:], None, part)
         except InvalidTag as error:
             raise InvalidMessage("the peer's stream is forged or damaged") from error
         self._number += 1

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pekanu.node import peer_routes as routes
 from pekanu.node.blobs import BlobStore
+from pekanu.node.bodies import Body
 from pekanu.node.channel_stream import PART_SIZE
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_handler import PeerHandler
@@ -54,7 +55,7 @@ class PeerRequest:
     peer: Address
     message: Any
     #: The request's bulk data, as it comes in.
-    body: AsyncIterator[bytes]
+    body: Body
 
 
 Responder = Callable[[PeerRequest], Awaitable[Answer]]

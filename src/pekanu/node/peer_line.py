@@ -26,6 +26,7 @@ from pekanu.errors import InvalidMessage, InvalidProof, PekanuError
 from pekanu.json_text import parse_json
 from pekanu.market.task import MarketDomain
 from pekanu.node import peer_routes as routes
+from pekanu.node.bodies import Body
 from pekanu.node.channel import (
     EPOCH_SIZE,
     REQUEST_PREFIX_SIZE,
@@ -34,7 +35,12 @@ from pekanu.node.channel import (
     ClientExchange,
 )
 from pekanu.node.channel_keys import ChannelBinding, ChannelIdentity
-from pekanu.node.channel_stream import HEADER_SIZE, get_part_sizes, get_sealed_size
+from pekanu.node.channel_stream import (
+    HEADER_SIZE,
+    StreamOpener,
+    get_part_sizes,
+    get_sealed_size,
+)
 from pekanu.node.peer_errors import PeerImpostor, PeerRefused, PeerUnreachable
 from pekanu.node.peer_messages import Message, Refusal
 from pekanu.node.peer_wire import decode_message, encode_message
@@ -47,6 +53,8 @@ HeadT = TypeVar("HeadT", bound=Message)
 
 #: Bytes a second that a worker must take.
 _LEAST_RATE: Final = 1 << 16
+#: Bytes of an answer that are taken from the line before they are opened: as many as a part has.
+_AHEAD_BYTES: Final = 1 << 20
 #: Bytes of an answer in the clear.
 _CLEAR_BYTES: Final = 4096
 #: Refusals in the clear that pass with time.
@@ -74,11 +82,15 @@ class PeerAddress:
 class Call(Generic[HeadT]):
     """An answer that is coming in: its message, then its bulk data."""
 
-    def __init__(self, head: HeadT, parts: AsyncIterator[bytes]) -> None:
+    def __init__(self, head: HeadT, parts: AsyncIterator[Buffer], opener: StreamOpener) -> None:
         """Keep the message and what follows."""
-        self.head, self._parts = head, parts
+        self.head, self._parts, self._opener = head, parts, opener
 
-    async def read_body(self, size: int) -> AsyncIterator[bytes]:
+    async def read_whole(self, size: int) -> memoryview:
+        """Return the bulk data, opened where it stays; raises as `read_body`."""
+        return await Body(self.read_body(size), self._opener, size).read_whole()
+
+    async def read_body(self, size: int) -> AsyncIterator[Buffer]:
         """Yield the bulk data.
 
         Raises:
@@ -213,6 +225,7 @@ class PeerLine:
                 connector=TCPConnector(),
                 cookie_jar=DummyCookieJar(),
                 auto_decompress=False,
+                read_bufsize=_AHEAD_BYTES,
             )
         return self._session
 
@@ -288,7 +301,7 @@ class _SealedRequest:
         #: Why it could not be sent to its end, if that was not the line's fault.
         self.failure: PekanuError | None = None
 
-    async def iterate(self) -> AsyncIterator[bytes | bytearray]:
+    async def iterate(self) -> AsyncIterator[Buffer]:
         """Yield the bytes; each part is sealed when the one before it was taken."""
         try:
             for part in self._seal():
@@ -297,7 +310,7 @@ class _SealedRequest:
             self.failure = error
             raise
 
-    def _seal(self) -> Iterator[bytes | bytearray]:
+    def _seal(self) -> Iterator[Buffer]:
         sealer, body = self._exchange.sealer, self._body
         yield self._exchange.prefix + sealer.seal(self._head, is_last=not self._sizes)
         for number, size in enumerate(self._sizes, 1):
@@ -312,29 +325,24 @@ async def _open_response(
     response: ClientResponse,
     operation: routes.Operation[RequestT, ResponseT],
 ) -> Call[ResponseT]:
-    parts = _open_parts(exchange, response)
-    head = await anext(parts, b"")
+    try:
+        prefix = await response.content.readexactly(RESPONSE_PREFIX_SIZE)
+        opener = exchange.open_response(prefix)
+    except (asyncio.IncompleteReadError, InvalidMessage) as error:
+        raise PeerUnreachable("the worker's answer is cut off") from error
+    parts = _open_parts(opener, response)
+    head = bytes(await anext(parts, b""))
     if head[:1] == b"\x01":
         refusal = decode_message(Refusal, head[1:])
         raise PeerRefused(refusal.code, refusal.message, hint=refusal.hint or None)
-    return Call(decode_message(operation.response, head[1:]), parts)
+    return Call(decode_message(operation.response, head[1:]), parts, opener)
 
 
-async def _open_parts(exchange: ClientExchange, response: ClientResponse) -> AsyncIterator[bytes]:
-    prefix, opener = b"", None
+async def _open_parts(opener: StreamOpener, response: ClientResponse) -> AsyncIterator[Buffer]:
     try:
-        async for chunk in response.content.iter_any():
-            data = chunk
-            if opener is None:
-                prefix += chunk
-                if len(prefix) < RESPONSE_PREFIX_SIZE:
-                    continue
-                opener = exchange.open_response(prefix[:RESPONSE_PREFIX_SIZE])
-                data = prefix[RESPONSE_PREFIX_SIZE:]
+        async for data in response.content.iter_any():
             for part in opener.feed(data):
                 yield part
-        if opener is None:
-            raise PeerUnreachable("the worker's answer is cut off")
         opener.finish()
     except InvalidMessage as error:
         # Whoever sits on the line can do this: it says nothing of the worker.

@@ -25,6 +25,7 @@ from pekanu.errors import InvalidMessage, PekanuError, ProtocolError, UsageError
 from pekanu.market.task import MarketDomain
 from pekanu.node import peer_routes as routes
 from pekanu.node.blobs import BlobStore
+from pekanu.node.bodies import Body
 from pekanu.node.channel import (
     MESSAGE_SIZE,
     REQUEST_PREFIX_SIZE,
@@ -219,8 +220,9 @@ class _PeerServer:
         try:
             async with asyncio.timeout(limits.handler_seconds + size / limits.least_rate):
                 self._check_ration(exchange)
-                message = decode_message(operation.request, head)
-                body = _check_body(parts, operation.upload_bytes)
+                message = decode_message(operation.request, bytes(head))
+                most = min(size, operation.upload_bytes)
+                body = Body(_check_body(parts, most), exchange.opener, most)
                 if not operation.upload_bytes:
                     async for _ in body:  # nothing may follow, and the end must be marked
                         pass
@@ -282,7 +284,7 @@ class _BodyReader:
         self._rest = bytes(data[REQUEST_PREFIX_SIZE:])
         return bytes(data[:REQUEST_PREFIX_SIZE])
 
-    async def read_parts(self, exchange: ServerExchange) -> AsyncIterator[bytes]:
+    async def read_parts(self, exchange: ServerExchange) -> AsyncIterator[Buffer]:
         chunk = self._rest or await self._read_chunk()
         while chunk:
             for part in exchange.opener.feed(chunk):
@@ -308,7 +310,7 @@ class _BodyReader:
                 return bytes(chunk)
 
 
-async def _check_body(parts: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+async def _check_body(parts: AsyncIterator[Buffer], most: int) -> AsyncIterator[Buffer]:
     total = 0
     async for part in parts:
         total += len(part)

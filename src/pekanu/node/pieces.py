@@ -8,8 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
+import numpy as np
+
 #: Anything with contiguous bytes.
 Buffer: TypeAlias = bytes | bytearray | memoryview
+
+
+def make_room(size: int) -> memoryview:
+    """Return bytes to write to; unlike a bytearray's they were not set to zero before."""
+    return np.empty(size, dtype=np.uint8).data
 
 
 class Pieces:
@@ -32,12 +39,12 @@ class Pieces:
         """Return the next bytes, fewer only at the end: of one piece a view, of several a copy."""
         if self._views and len(self._views[-1]) >= size:
             return self._take(size)
-        found, filled = bytearray(min(size, self.size)), 0
+        found, filled = make_room(min(size, self.size)), 0
         while filled < len(found):
             view = self._take(len(found) - filled)
             found[filled : filled + len(view)] = view
             filled += len(view)
-        return memoryview(found)
+        return found
 
     def _take(self, size: int) -> memoryview:
         view = self._views.pop()

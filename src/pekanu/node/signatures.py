@@ -7,11 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from eth_account import Account
-from eth_account.messages import SignableMessage
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError
-
+from pekanu.eth_signing import Account, BadSignature, SignableMessage, ValidationError
 from pekanu.types import Address
 
 #: The parts r, s and v.

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import numpy as np
 from blake3 import blake3
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES256
@@ -73,9 +74,9 @@ class EncryptionDomain:
 def encrypt_chunk(plain: bytes | memoryview, key: bytes) -> memoryview:
     """Return the ciphertext, as long as the plain bytes, under a key that seals nothing else."""
     size = len(plain)
-    sealed = bytearray(size + _BLOCK - 1)
-    Cipher(AES256(key), CTR(_COUNTER)).encryptor().update_into(plain, sealed)
-    return memoryview(sealed)[:size].toreadonly()
+    sealed = np.empty(size + _BLOCK - 1, dtype=np.uint8)  # not zeroed first, unlike a bytearray
+    Cipher(AES256(key), CTR(_COUNTER)).encryptor().update_into(plain, sealed.data)
+    return sealed.data[:size].toreadonly()
 
 
 def decrypt_chunk(ciphertext: bytes | memoryview, key: bytes) -> memoryview:

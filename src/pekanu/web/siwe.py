@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from eth_account.messages import encode_defunct
-
 from pekanu.errors import InvalidAddress, InvalidProof
+from pekanu.eth_signing import encode_defunct
 from pekanu.node.signatures import is_signed_by
 from pekanu.types import Address, parse_address
 

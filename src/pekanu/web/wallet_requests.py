@@ -12,10 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from eth_utils.exceptions import ValidationError
-
 from pekanu.chain import Call, Connection
 from pekanu.errors import ProtocolError, TransactionDropped, UsageError
+from pekanu.eth_signing import ValidationError
 from pekanu.market.typed_data import get_signable
 from pekanu.node.signatures import is_signed_by
 from pekanu.types import Address, Hash32

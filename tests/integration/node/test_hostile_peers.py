@@ -124,7 +124,7 @@ def get_refusal(answer: bytes) -> tuple[int, str]:
 def open_answer(exchange: ClientExchange, answer: bytes) -> list[bytes]:
     body = answer.split(b"\r\n\r\n", 1)[1]
     opener = exchange.open_response(body[:56])
-    parts = opener.feed(body[56:])
+    parts = [bytes(part) for part in opener.feed(body[56:])]
     opener.finish()
     return parts
 

@@ -74,7 +74,7 @@ def begin(
 
 def admit(server: ServerChannel, prefix: bytes, part: bytes, path: str = PATH) -> ServerExchange:
     exchange = server.admit(prefix, path)
-    assert exchange.opener.feed(part) == [b"hello"]
+    assert list(exchange.opener.feed(part)) == [b"hello"]
     server.confirm(exchange)
     return exchange
 
@@ -89,8 +89,8 @@ def test_exchange__when_both_are_right__then_request_and_response_go_through(
     prefix, sealer = seen.seal_response()
     assert len(prefix) == RESPONSE_PREFIX_SIZE
     opener = exchange.open_response(prefix)
-    assert opener.feed(sealer.seal(b"a", is_last=False)) == [b"a"]
-    assert opener.feed(sealer.seal(b"b", is_last=True)) == [b"b"]
+    assert list(opener.feed(sealer.seal(b"a", is_last=False))) == [b"a"]
+    assert list(opener.feed(sealer.seal(b"b", is_last=True))) == [b"b"]
     opener.finish()
 
 
@@ -152,7 +152,7 @@ def test_confirm__when_two_copies_come_at_once__then_one_goes_through(
     exchange, part = begin(client, server)
     copies = [server.admit(exchange.prefix, PATH) for _ in range(2)]
     for copy in copies:
-        copy.opener.feed(part)
+        list(copy.opener.feed(part))
     server.confirm(copies[0])
     with pytest.raises(ChannelRefused):
         server.confirm(copies[1])
@@ -218,7 +218,7 @@ def test_open__when_a_stolen_binding_is_used_without_its_key__then_nothing_opens
     exchange, part = begin(thief, server)
     seen = server.admit(exchange.prefix, PATH)
     with pytest.raises(InvalidMessage, match="forged"):
-        seen.opener.feed(part)
+        list(seen.opener.feed(part))
 
 
 def test_open_response__when_it_belongs_to_another_request__then_nothing_opens(
@@ -228,7 +228,7 @@ def test_open_response__when_it_belongs_to_another_request__then_nothing_opens(
     answer, sealer = admit(server, *_wire(first)).seal_response()
     opener = second[0].open_response(answer)
     with pytest.raises(InvalidMessage, match="forged"):
-        opener.feed(sealer.seal(b"a", is_last=True))
+        list(opener.feed(sealer.seal(b"a", is_last=True)))
 
 
 def test_open_response__when_another_than_the_worker_answers__then_nothing_opens(
@@ -242,7 +242,7 @@ def test_open_response__when_another_than_the_worker_answers__then_nothing_opens
     )
     answer, sealer = own.admit(theirs.prefix, PATH).seal_response()
     with pytest.raises(InvalidMessage, match="forged"):
-        exchange.open_response(answer).feed(sealer.seal(b"a", is_last=True))
+        list(exchange.open_response(answer).feed(sealer.seal(b"a", is_last=True)))
 
 
 @pytest.mark.parametrize("place", range(0, REQUEST_PREFIX_SIZE, 7))
@@ -253,7 +253,7 @@ def test_admit__when_one_bit_is_changed__then_refused_or_unreadable(
     prefix = bytearray(exchange.prefix)
     prefix[place] ^= 4
     with pytest.raises(InvalidMessage):
-        server.admit(bytes(prefix), PATH).opener.feed(part)
+        list(server.admit(bytes(prefix), PATH).opener.feed(part))
 
 
 @pytest.mark.parametrize("point", [bytes(32), b"\x01" + bytes(31)])
@@ -318,7 +318,7 @@ def test_stream__when_fed_in_pieces__then_the_parts_come_out(piece: int) -> None
 def test_stream__when_cut_off__then_its_end_is_missed() -> None:
     sealer = StreamSealer(bytes(32))
     opener = StreamOpener(bytes(32), sealer.header)
-    opener.feed(sealer.seal(b"a", is_last=False))
+    list(opener.feed(sealer.seal(b"a", is_last=False)))
     with pytest.raises(InvalidMessage, match="cut off"):
         opener.finish()
 
@@ -330,7 +330,7 @@ def test_stream__when_reordered_repeated_or_dropped__then_forged(order: tuple[in
     opener = StreamOpener(bytes(32), sealer.header)
     wire = b"".join(frames[index] for index in order)
     with pytest.raises(InvalidMessage):
-        opener.feed(wire)
+        list(opener.feed(wire))
 
 
 @pytest.mark.parametrize("size", [0, 16, PART_SIZE + 18, 0xFFFFFFFF])
@@ -339,7 +339,7 @@ def test_stream__when_a_length_is_out_of_bounds__then_refused_before_it_is_held(
 ) -> None:
     opener = StreamOpener(bytes(32), StreamSealer(bytes(32)).header)
     with pytest.raises(InvalidMessage, match=f"part of {size} bytes"):
-        opener.feed(size.to_bytes(4, "little"))
+        list(opener.feed(size.to_bytes(4, "little")))
 
 
 def test_load__when_called_twice__then_the_key_stays_and_only_the_owner_reads_it(

@@ -341,8 +341,12 @@ class ProviderCounter:
 
     async def fetch_chunks(
         self, agreement_id: Hash32, root: Hash32, first: int, count: int, most_bytes: int
-    ) -> list[memoryview]:
-        """Return neighbouring chunks, as many as fit and at least one, to who knows the root."""
+    ) -> tuple[list[int], list[memoryview]]:
+        """Return neighbouring chunks, as many as fit and at least one, to who knows the root.
+
+        Returns:
+            Their sizes, and their bytes in pieces that do not end where chunks do.
+        """
         row = self._get_readable(agreement_id, root)
         names = self.get_names(row)[first : first + count]
         total, fitting = 0, 0
@@ -353,7 +357,8 @@ class ProviderCounter:
             fitting += 1
         if not fitting:
             raise PeerRefused("malformed", f"there is no chunk {first}")
-        return await asyncio.to_thread(self._shop.vault.read, names[:fitting])
+        found = await asyncio.to_thread(self._shop.vault.read_joined, names[:fitting])
+        return [name.size for name in names[:fitting]], found
 
     async def fetch_leaves(
         self, agreement_id: Hash32, root: Hash32, *, chunk: int, first: int, count: int

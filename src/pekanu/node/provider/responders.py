@@ -67,7 +67,7 @@ class StorageResponders:
         return _build(admitted.head, [admitted.abi, admitted.code])
 
     async def _quote(self, request: PeerRequest) -> Answer:
-        data = await _collect(request.body)
+        data = bytes(await request.body.read_whole())
         if len(data) != request.message.chunk_count * RECORD_SIZE:
             raise InvalidMessage("the list of chunks is not as long as was announced")
         names = await asyncio.to_thread(unpack_names, data)
@@ -84,7 +84,7 @@ class StorageResponders:
         return _build(head, [pack_numbers(missing.absent), pack_numbers(missing.unshown)])
 
     async def _own(self, request: PeerRequest) -> Answer:
-        count, data = request.message.count, await _collect(request.body)
+        count, data = request.message.count, bytes(await request.body.read_whole())
         split = count * NUMBER_SIZE
         numbers, proofs = unpack_numbers(data[:split], count), data[split:]
         if len(proofs) != count * _HASH_SIZE:
@@ -100,7 +100,7 @@ class StorageResponders:
     async def _upload(self, request: PeerRequest) -> Answer:
         count = request.message.count
         async with self._bulk:
-            data = Pieces([part async for part in request.body])
+            data = Pieces([await request.body.read_whole()])
             numbers = unpack_numbers(bytes(data.read(count * NUMBER_SIZE)), count)
             agreement_id = Hash32(request.message.agreement_id)
             await self._counter.take(request.peer, agreement_id, numbers, data)
@@ -117,15 +117,15 @@ class StorageResponders:
     async def _chunks(self, request: PeerRequest) -> Answer:
         asked = request.message
         async with self._bulk:
-            found = await self._counter.fetch_chunks(
+            sizes, found = await self._counter.fetch_chunks(
                 Hash32(asked.agreement_id),
                 Hash32(asked.root),
                 asked.first,
                 min(asked.count, routes.BATCH_CHUNKS),
                 routes.BATCH_BYTES,
             )
-        head = ChunksHead(count=len(found), size=sum(map(len, found)))
-        return _build(head, [pack_numbers(map(len, found)), *found])
+        head = ChunksHead(count=len(sizes), size=sum(sizes))
+        return _build(head, [pack_numbers(sizes), *found])
 
     async def _leaves(self, request: PeerRequest) -> Answer:
         asked = request.message
@@ -137,11 +137,6 @@ class StorageResponders:
             count=asked.count,
         )
         return _build(head, [data])
-
-
-async def _collect(body: AsyncIterator[bytes]) -> bytes:
-    """Return a body whole; the server bounds it."""
-    return b"".join([part async for part in body])
 
 
 def _build(head: Any, pieces: Sequence[Buffer]) -> Answer:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from pekanu.errors import InvalidInput, InvalidProof
 from pekanu.node.storage import routes
@@ -34,6 +36,8 @@ from pekanu.storage.manifest import (
     get_part_key,
 )
 from pekanu.storage.trees import LEAF_SIZE, get_siblings
+
+HandledT = TypeVar("HandledT")
 
 _AT_ONCE: Final = 3
 _PART: Final = ".pekanu-part"
@@ -85,31 +89,48 @@ async def _fetch_proved(client: ProviderClient, link: Link, chunk: int) -> bytes
     return data
 
 
-async def iterate_chunks(
-    client: ProviderClient, link: Link, chunks: Sequence[ChunkRef], wanted: Sequence[int]
-) -> AsyncIterator[tuple[int, memoryview]]:
-    """Yield plain chunks, each checked before it is decrypted, in order; some are fetched ahead."""
-    names = [ChunkName(root=ref.root, size=ref.size) for ref in chunks]
-    runs = _split_runs(wanted, names)
-    waiting: list[asyncio.Task[list[tuple[int, memoryview]]]] = []
+async def iterate_runs(
+    client: ProviderClient,
+    link: Link,
+    chunks: Sequence[ChunkRef],
+    wanted: Sequence[int],
+    handle: Callable[[int, Iterator[memoryview]], HandledT],
+) -> AsyncGenerator[HandledT, None]:
+    """Yield what becomes of wanted chunks, some neighbours at a time, in order.
 
-    async def fetch(first: int, count: int) -> list[tuple[int, memoryview]]:
-        found: list[tuple[int, memoryview]] = []
-        while len(found) < count:
-            start = first + len(found)
-            some = await client.fetch_chunks(link, start, names[start : first + count])
-            found += await asyncio.to_thread(_open_chunks, start, some, chunks, names)
+    Some runs are fetched ahead. Each chunk is checked before it is decrypted.
+
+    Args:
+        client: Talks with the provider.
+        link: The object.
+        chunks: All its chunks.
+        wanted: Numbers of those that are wanted, rising.
+        handle: Called in a thread with a run's first number and its plain chunks, which are
+            opened as they are taken; a later run's call may come first.
+    """
+    names = [ChunkName(root=ref.root, size=ref.size) for ref in chunks]
+    waiting: deque[asyncio.Task[list[HandledT]]] = deque()
+
+    def open_run(start: int, some: Sequence[memoryview]) -> HandledT:
+        return handle(start, _open_chunks(start, some, chunks, names))
+
+    async def fetch(first: int, count: int) -> list[HandledT]:
+        found, end = [], first + count
+        while first < end:
+            some = await client.fetch_chunks(link, first, names[first:end])
+            found.append(await asyncio.to_thread(open_run, first, some))
+            first += len(some)
         return found
 
     try:
-        for first, count in runs:
+        for first, count in _split_runs(wanted, names):
             waiting.append(asyncio.create_task(fetch(first, count)))
             if len(waiting) >= _AT_ONCE:
-                for pair in await waiting.pop(0):
-                    yield pair
+                for handled in await waiting.popleft():
+                    yield handled
         while waiting:
-            for pair in await waiting.pop(0):
-                yield pair
+            for handled in await waiting.popleft():
+                yield handled
     finally:
         for task in waiting:
             task.cancel()
@@ -118,12 +139,10 @@ async def iterate_chunks(
 
 def _open_chunks(
     start: int, some: Sequence[memoryview], chunks: Sequence[ChunkRef], names: Sequence[ChunkName]
-) -> list[tuple[int, memoryview]]:
-    found = []
+) -> Iterator[memoryview]:
     for number, data in enumerate(some, start):
         check_received(names[number], data, number)
-        found.append((number, decrypt_chunk(data, chunks[number].key)))
-    return found
+        yield decrypt_chunk(data, chunks[number].key)
 
 
 def _split_runs(wanted: Sequence[int], names: Sequence[ChunkName]) -> Iterator[tuple[int, int]]:
@@ -222,11 +241,12 @@ async def download(
         if progress is not None:
             progress(held, writer.total_bytes)
         wanted = writer.list_missing()
-        async for number, plain in iterate_chunks(client, link, manifest.chunks, wanted):
-            await asyncio.to_thread(writer.write, number, plain)
-            fetched += len(plain)
-            if progress is not None:
-                progress(held + fetched, writer.total_bytes)
+        runs = iterate_runs(client, link, manifest.chunks, wanted, writer.write_run)
+        async with contextlib.aclosing(runs):
+            async for size in runs:
+                fetched += size
+                if progress is not None:
+                    progress(held + fetched, writer.total_bytes)
         await asyncio.to_thread(writer.finish)
     finally:
         writer.close()
@@ -244,15 +264,13 @@ class _Writer:
         if not is_forced:
             self._refuse_existing()
         self._wanted = self._find_wanted()
+        #: Bytes of all chunks that are wanted.
+        self.total_bytes = sum(manifest.chunks[number].size for number in self._wanted)
+        self._lock = threading.Lock()
         self._open: dict[int, BinaryIO] = {}
         with _explain(target.note.parent):
             self._make_folders()
             self._note, self._done = self._open_note()
-
-    @property
-    def total_bytes(self) -> int:
-        """Bytes of all chunks that are wanted."""
-        return sum(self._manifest.chunks[number].size for number in self._wanted)
 
     @property
     def held_bytes(self) -> int:
@@ -263,7 +281,21 @@ class _Writer:
         """Return the chunks that are still wanted."""
         return [number for number in self._wanted if not self._done[number]]
 
-    def write(self, number: int, plain: memoryview) -> None:
+    def write_run(self, first: int, chunks: Iterator[memoryview]) -> int:
+        """Write neighbouring chunks, and return their bytes; for any thread.
+
+        A thread that is still at it when all was closed writes nothing more.
+        """
+        size = 0
+        for number, plain in enumerate(chunks, first):
+            with self._lock:
+                if self._note < 0:
+                    break
+                self._write(number, plain)
+            size += len(plain)
+        return size
+
+    def _write(self, number: int, plain: memoryview) -> None:
         """Write a chunk's bytes to the files that hold them, and note it."""
         start = self._chunk_starts[number]
         place, end = start, start + len(plain)
@@ -311,11 +343,12 @@ class _Writer:
 
     def close(self) -> None:
         """Close what is open."""
-        for index in list(self._open):
-            self._close(index)
-        if self._note >= 0:
-            os.close(self._note)
-            self._note = -1
+        with self._lock:
+            for index in list(self._open):
+                self._close(index)
+            if self._note >= 0:
+                os.close(self._note)
+                self._note = -1
 
     def _refuse_existing(self) -> None:
         for path, placed in zip(self._target.paths, self._placed, strict=True):

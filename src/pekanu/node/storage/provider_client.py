@@ -138,7 +138,7 @@ class ProviderClient(PeerClient):
                 if head.size != sum(expected) or head.size > routes.CHUNKS.download_bytes:
                     raise InvalidMessage("the provider's chunks have other lengths than agreed")
                 whole = head.count * NUMBER_SIZE + head.size
-                data = Pieces([part async for part in call.read_body(whole)])
+                data = Pieces([await call.read_whole(whole)])
             data.read(head.count * NUMBER_SIZE)
             return [data.read(size) for size in expected]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -24,7 +24,7 @@ from pekanu.node.storage.download import (
     choose_target,
     download,
     fetch_manifest,
-    iterate_chunks,
+    iterate_runs,
 )
 from pekanu.node.storage.plan import Progress
 from pekanu.node.storage.provider_client import ProviderClient
@@ -125,11 +125,16 @@ async def iterate_file(
         first = bisect_right(starts, offset) - 1
         last = bisect_right(starts, offset + size - 1) - 1
         wanted = range(first, last + 1)
-        async for number, plain in iterate_chunks(
-            provider.client, shared.link, manifest.chunks, wanted
+        async for number, run in iterate_runs(
+            provider.client, shared.link, manifest.chunks, wanted, _take_run
         ):
-            begin = max(0, offset - starts[number])
-            yield bytes(plain[begin : min(len(plain), offset + size - starts[number])])
+            for place, plain in enumerate(run, number):
+                begin = max(0, offset - starts[place])
+                yield bytes(plain[begin : min(len(plain), offset + size - starts[place])])
+
+
+def _take_run(first: int, chunks: Iterator[memoryview]) -> tuple[int, list[memoryview]]:
+    return first, list(chunks)
 
 
 def find_file(manifest: Manifest, path: str) -> tuple[int, int]:
@@ -230,8 +235,8 @@ async def _verify_all(
 ) -> Verified:
     count, proved = len(manifest.chunks), 0
     try:
-        async for _ in iterate_chunks(client, link, manifest.chunks, range(count)):
-            proved += 1
+        async for run in iterate_runs(client, link, manifest.chunks, range(count), _count_run):
+            proved += run
             if progress is not None:
                 progress(proved, count)
     except PekanuError as error:
@@ -239,6 +244,10 @@ async def _verify_all(
             asked=link.chunk_count, proved=proved + link.manifest_chunks, failure=error.message
         )
     return Verified(asked=link.chunk_count, proved=link.chunk_count)
+
+
+def _count_run(_: int, chunks: Iterator[memoryview]) -> int:
+    return sum(1 for _ in chunks)
 
 
 async def _verify_leaves(

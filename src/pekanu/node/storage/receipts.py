@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from eth_account import Account
-from eth_keys.exceptions import BadSignature
-from eth_utils.exceptions import ValidationError
-
 from pekanu.errors import InvalidProof, UsageError
+from pekanu.eth_signing import Account, BadSignature, ValidationError
 from pekanu.market.typed_data import get_signable
 from pekanu.node.storage.steps import describe_quote, describe_receipt, to_plain_value
 from pekanu.node.storage.stored import StoredObject
