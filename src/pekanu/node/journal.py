@@ -115,6 +115,13 @@ class Journal:
         with self._engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
+    def list_live(self, chain_id: int) -> list[Hash32]:
+        """Return the ids of all that this account has under way on a chain, in any role."""
+        wanted = {"account": self.account, "chain_id": chain_id, "is_live": 1}
+        query = select(tasks.c.task_id).where(*_match(tasks, wanted)).order_by(tasks.c.number)
+        with self._engine.connect() as connection:
+            return [Hash32(bytes.fromhex(one)) for one in connection.execute(query).scalars()]
+
     def load_steps(self, role: str, task_id: Hash32) -> list[tuple[str, Seconds]]:
         """Return the steps of a task in the order they were recorded, with chain time."""
         key = {"role": role, "account": self.account, "task_id": task_id.hex()}

@@ -191,6 +191,7 @@ async def open_desk(
         confirmations=confirmations,
         referee=judge,
         ringers=searches,
+        kept=journal.list_live(chain.chain_id),
     )
     referee = RefereeContract(chain, judge.address)
     ringers = RingerContract(chain, searches.address)

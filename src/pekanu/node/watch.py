@@ -65,9 +65,10 @@ class ChainWatch:
         confirmations: Blocks that must hold an event, its own included.
         referee: The bisection referee, if one is deployed.
         ringers: The ringers' referee, if one is deployed.
+        kept: Tasks whose events are wanted from their first one on: those of a former process.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads, and what it keeps of that
         self,
         chain: Connection,
         market: Address,
@@ -76,8 +77,11 @@ class ChainWatch:
         confirmations: int = 1,
         referee: Deployment | None = None,
         ringers: Deployment | None = None,
+        kept: Iterable[Hash32] = (),
     ) -> None:
         self.index = MarketIndex()
+        for task_id in kept:
+            self.index.keep(task_id)
         self.disputes = DisputeIndex()
         self.cases = CaseIndex()
         self.confirmations = confirmations

@@ -151,16 +151,17 @@ async def open_wallet_desk(
         market = MarketContract(chain, book.market.address)
         judge, searches = book["BisectionReferee"], book["RingerReferee"]
         referee = RefereeContract(chain, judge.address)
-        watch = ChainWatch(
-            chain,
-            market.address,
-            first_block=book.market.block_number,
-            confirmations=confirmations,
-            referee=judge,
-            ringers=searches,
-        )
         ringers = RingerContract(chain, searches.address)
         with open_journal(home / "journal.db", address, purpose="the site") as journal:
+            watch = ChainWatch(
+                chain,
+                market.address,
+                first_block=book.market.block_number,
+                confirmations=confirmations,
+                referee=judge,
+                ringers=searches,
+                kept=journal.list_live(chain.chain_id),
+            )
             async with watch.running():
                 account = WalletAccount(address)
                 yield WalletDesk(
