@@ -1,34 +1,41 @@
-"""Parties in processes of their own, which kill themselves at a step of the journal.
+"""Parties in processes of their own, which kill themselves behind what they write to the journal.
 
-The journal's `record` is patched in the child; the product knows nothing of this.
+The journal is patched in the child; the product knows nothing of this. A child dies behind the
+first write at which none before it died, so that a row of children (`Row`) dies at every write that
+is meant, in one and the same task.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
+import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pekanu.catalog import Program, parse_policy
 from pekanu.chain import AddressBook, Connection, PendingTransaction
 from pekanu.chain.account import Account, get_development_keys
-from pekanu.demo.cheats import AccusingClient
 from pekanu.node.client import ClientNode
 from pekanu.node.client_job import JobRequest
+from pekanu.node.client_task import ClientStep
 from pekanu.node.journal import Entry, Journal, open_journal
 from pekanu.node.journal_sends import JournalSends
 from pekanu.node.market_desk import MarketDesk, open_desk
 from pekanu.node.worker import WorkerOptions
+from pekanu.node.worker_machine import WorkerStep
+from pekanu.types import Address
 from support.cheats import build_cheat
 from support.inline_executor import InlineExecutor
 from support.moody import MOODY_ELF
@@ -48,6 +55,12 @@ CONTEXT.set_forkserver_preload(
     ]
 )
 
+#: Steps of client and worker that only tasks with a dispute take: `test_kill_disputes`.
+DISPUTED_STEPS: Final = {
+    "client": frozenset({ClientStep.REFUSED, ClientStep.CHALLENGING, ClientStep.DISPUTING}),
+    "worker": frozenset({WorkerStep.DEFENDING}),
+}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Party:
@@ -59,16 +72,13 @@ class Party:
     home: Path
     #: Which of the development accounts.
     account: int
-    #: Begin a job, rather than go on with what the journal holds.
-    begins: bool = True
     #: What a client buys: ``matmul``, ``program`` or ``batch`` (three items of one's own program).
     ware: str = "matmul"
-    #: The client challenges what is right.
-    accuses: bool = False
-    #: The step after whose record it dies; empty for never. Of a dispute: `dispute/moving/2`.
-    kill_at: str = ""
-    #: The call after whose signing, and before whose broadcast, it dies.
-    kill_before: str = ""
+    #: Names the places at which one died before.
+    deaths: Path
+    #: At which places it dies, by what their names begin with: `client:asking`, `dispute`,
+    #: `send:referee.dissect`, `send:deposit:1:open`.
+    places: tuple[str, ...] = ()
     #: For a worker, how it cheats (`build_cheat`).
     cheat: tuple[tuple[str, frozenset[Any]], ...] = ()
     #: For a worker, the program fails.
@@ -90,11 +100,6 @@ def ensure_server() -> None:
             os.environ["PYTHONPATH"] = before
 
 
-async def start(party: Party) -> BaseProcess:
-    """Return a child that has begun, or gone on, or died already."""
-    return await start_process(run, party)
-
-
 async def start_process(play: Callable[[PartyT, Event], None], party: PartyT) -> BaseProcess:
     """Return a child that plays a party, once it says that it is ready or has ended."""
     ensure_server()
@@ -106,41 +111,65 @@ async def start_process(play: Callable[[PartyT, Event], None], party: PartyT) ->
 
 
 def run(party: Party, ready: Event) -> None:
-    """Be a party until its work is done, or until the step at which it dies."""
-    if party.kill_at:
-        _die_after(party.kill_at)
-    if party.kill_before:
-        _die_before(party.kill_before)
+    """Be a party until its work is done, or until the write behind which it dies."""
+    if party.places:
+        _patch(party)
     asyncio.run(_run(party, ready))
 
 
-def _die_after(step: str) -> None:
+def _patch(party: Party) -> None:
     record: Callable[..., None] = Journal.record
+    save: Callable[..., None] = JournalSends.save
 
-    name, _, count = step.removeprefix("dispute/").partition("/")
-    seen = 0
+    def die(place: str) -> None:
+        if any(place == meant or place.startswith(meant + ":") for meant in party.places):
+            die_once(party.deaths, place)
 
     def record_and_die(journal: Journal, entry: Entry, at: Any) -> None:
-        nonlocal seen
         record(journal, entry, at)
-        # A dispute's own steps are named so: `dispute/moving/2` is the second time it moves.
-        is_meant = (entry.role == "dispute") is ("/" in step) and entry.step == name
-        seen += is_meant
-        if is_meant and seen >= int(count or 1):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    Journal.record = record_and_die  # type: ignore[method-assign]
-
-
-def _die_before(call: str) -> None:
-    save: Callable[..., None] = JournalSends.save
+        place = f"{entry.role}:{entry.step}"
+        if entry.role == "dispute":
+            steps = [step for step, _ in journal.load_steps(entry.role, entry.task_id)]
+            place += f":{steps.count(entry.step)}"
+        die(place)
 
     def save_and_die(sends: JournalSends, transaction: PendingTransaction) -> None:
         save(sends, transaction)
-        if transaction.call.name in (f"market.{call}", call):
-            os.kill(os.getpid(), signal.SIGKILL)
+        die(name_send(transaction, load_sends(party.home, transaction.account)))
 
+    Journal.record = record_and_die  # type: ignore[method-assign]
     JournalSends.save = save_and_die  # type: ignore[method-assign]
+
+
+def die_once(deaths: Path, place: str) -> None:
+    """Die, unless one did there before."""
+    if deaths.exists() and place in deaths.read_text().split():
+        return
+    with deaths.open("a") as file:
+        file.write(place + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def load_sends(home: Path, account: Address) -> list[PendingTransaction]:
+    """Return an account's transactions in the journal, by nonce."""
+    query = "select state from sends where account = ?"
+    with contextlib.closing(sqlite3.connect(home / "journal.db")) as journal:
+        found = [
+            PendingTransaction.from_json(text) for (text,) in journal.execute(query, (account,))
+        ]
+    return sorted(found, key=lambda one: one.nonce)
+
+
+def name_send(transaction: PendingTransaction, all_sent: list[PendingTransaction]) -> str:
+    """Return a place: at `send:referee.dissect:2:open` the second one is signed and not sent."""
+    name = transaction.call.name.removeprefix("market.")
+    count = sum(
+        one.call.name == transaction.call.name and one.nonce <= transaction.nonce
+        for one in all_sent
+    )
+    return f"send:{name}:{count}:{transaction.state.value}"
 
 
 async def _run(party: Party, ready: Event) -> None:
@@ -158,14 +187,15 @@ async def _run(party: Party, ready: Event) -> None:
 
 
 async def _run_client(party: Party, desk: MarketDesk, ready: Event) -> None:
-    kind = AccusingClient if party.accuses else ClientNode
-    async with kind.open(desk, party.home) as client:
+    async with ClientNode.open(desk, party.home) as client:
         handles = await client.resume()
-        if party.begins:
+        if not desk.journal.load_jobs(live_only=False):
             handles.append(await client.submit(build_ware(party.ware)))
         ready.set()
         for handle in handles:
             await handle.wait_final()
+        for dispute in client.challenges.disputes.list_tasks():
+            await client.challenges.disputes.wait_over(dispute.task_id)
 
 
 def build_ware(name: str) -> JobRequest:
@@ -205,12 +235,60 @@ async def wait_until(holds: Callable[[], object], *, timeout_seconds: float = 60
         await asyncio.sleep(0.02)
 
 
-async def wait_dead(process: BaseProcess) -> int:
-    """Return the exit code of a child."""
-    try:
-        await wait_until(lambda: process.exitcode is not None, timeout_seconds=30)
-    except AssertionError:
-        process.kill()
-        raise
-    process.join()
-    return process.exitcode or 0
+class Row:
+    """Children that play one party, one after the other, until one of them comes to the end.
+
+    Args:
+        party: What each is.
+    """
+
+    def __init__(self, party: Party) -> None:
+        self.party = party
+        #: One is alive, and has said that it is ready.
+        self.is_up = False
+        self._process: BaseProcess | None = None
+        self._run: asyncio.Task[int] | None = None
+
+    @asynccontextmanager
+    async def playing(self) -> AsyncIterator[None]:
+        """Play while the context is open."""
+        self._run = asyncio.create_task(self._play())
+        try:
+            yield
+        finally:
+            self._run.cancel()
+            await asyncio.gather(self._run, return_exceptions=True)
+            if self._process is not None:
+                self._process.kill()
+                self._process.join()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether one has come to the end."""
+        return self._run is not None and self._run.done()
+
+    @property
+    def is_away(self) -> bool:
+        """Whether one has died and the next is not ready."""
+        return not self.is_up and not self.is_over
+
+    async def wait_over(self) -> None:
+        """Return once one has come to the end, and check that it is a good one."""
+        assert self._run is not None
+        assert await asyncio.wait_for(asyncio.shield(self._run), 120) == 0
+
+    def read_deaths(self) -> set[str]:
+        """Return the places at which children have died."""
+        deaths = self.party.deaths
+        return set(deaths.read_text().split()) if deaths.exists() else set()
+
+    async def _play(self) -> int:
+        while True:
+            self._process = process = await start_process(run, self.party)
+            self.is_up = True
+            while process.exitcode is None:  # noqa: ASYNC110 - a process's end
+                await asyncio.sleep(0.02)
+            self.is_up = False
+            process.join()
+            if process.exitcode != -signal.SIGKILL:
+                return process.exitcode

@@ -37,6 +37,7 @@ from support.inline_executor import InlineExecutor
 ETHER = 10**18
 QUIET_SECONDS = 0.9
 DISPUTED_QUIET_SECONDS = 4.0
+_PATIENCE_SECONDS = 120.0
 TERMS = WorkerTerms(base_price=Wei(ETHER // 100), stake=Wei(ETHER // 20))
 LEFT = np.arange(6, dtype=np.int64).reshape(2, 3)
 RIGHT = np.arange(12, dtype=np.int64).reshape(3, 4) - 5
@@ -145,6 +146,7 @@ async def pass_time(
     find_task: Callable[[], Hash32 | None],
     *,
     lapses: bool = False,
+    is_busy: Callable[[], bool] = lambda: False,
 ) -> None:
     """Turn the chain's clock from one time at which somebody must move to the next.
 
@@ -153,14 +155,16 @@ async def pass_time(
         is_over: When to stop.
         find_task: Whose times they are.
         lapses: An acceptance is to run out.
+        is_busy: Says that somebody who is to move is not there yet.
     """
     async with Connection.open(town.devnet.rpc) as chain:
         market = MarketContract(chain, town.book.market.address)
-        for _ in range(40):
+        patience = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < patience:
             if is_over():
                 return
             task_id = find_task()
-            if task_id is None:
+            if task_id is None or is_busy():
                 await asyncio.sleep(0.1)
                 continue
             # Whoever is honest moves within moments; then everything is quiet.
@@ -168,7 +172,7 @@ async def pass_time(
             end = time.monotonic() + get_quiet_seconds(seen)
             while time.monotonic() < end and not is_over():
                 found = await fetch_standing(chain, town.book, market, task_id)
-                if found != seen or is_computing(town.home, found[0].status):
+                if found != seen or is_busy() or is_computing(town.home, found[0].status):
                     seen, end = found, time.monotonic() + get_quiet_seconds(found)
                 await asyncio.sleep(0.05)
             state, disputes = seen

@@ -8,8 +8,6 @@ dies at every write there is, in one and the same agreement.
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +28,7 @@ from pekanu.node.storage.keeping import await_answer, challenge, give_back, rene
 from pekanu.node.storage.reading import get_object
 from pekanu.node.storage.storer import ROLE, Storer, StoreStep, open_storer
 from pekanu.storage.stores import FolderStore
-from support.crash import start_process
+from support.crash import die_once, start_process
 from support.storage import DAY, TERMS, put
 
 
@@ -68,23 +66,13 @@ async def start(party: StorageParty) -> BaseProcess:
 def run(party: StorageParty, ready: Event) -> None:
     """Be a party until its act is done, or until it dies."""
     if party.is_mortal:
-        _patch(lambda place: _die_once(party.deaths, party.prefix + place))
+        _patch(lambda place: die_once(party.deaths, party.prefix + place))
     asyncio.run(_run(party, ready))
 
 
 def read_deaths(party: StorageParty) -> set[str]:
     """Return the places at which children have died."""
     return set(party.deaths.read_text().split()) if party.deaths.exists() else set()
-
-
-def _die_once(deaths: Path, place: str) -> None:
-    if deaths.exists() and place in deaths.read_text().split():
-        return
-    with deaths.open("a") as file:
-        file.write(place + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _patch(die: Callable[[str], None]) -> None:

@@ -1,23 +1,21 @@
 """SIGKILL at every step of the journal, on either side; what both end with is as fairness demands.
 
 The steps come from the machines' enums: one without a scenario fails the suite. The party that
-dies is a process of its own; the other one runs here.
+dies is a row of processes, one for each step of a scenario and for each of its transactions between
+signing and sending; the other one runs here. Steps of disputes: `test_kill_disputes`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pekanu.chain import Account, AddressBook, Devnet
-from pekanu.demo.cheats import AccusingClient
-from pekanu.node.client import ClientNode
 from pekanu.node.client_events import Ask, ClientCall
 from pekanu.node.client_task import ClientStep
 from pekanu.node.worker_machine import WorkerCall, WorkerStep
@@ -26,10 +24,9 @@ from support.cheats import (
     CheatingClient,
     break_block,
     build_cheat,
-    change_last_byte,
 )
-from support.crash import Party, start, wait_dead, wait_until
-from support.nodes import ETHER, TERMS, Town, build_request, get_matmul_bond, open_town, pass_time
+from support.crash import DISPUTED_STEPS, Party, Row, wait_until
+from support.nodes import ETHER, TERMS, Town, build_request, open_town, pass_time
 
 PRICE, STAKE, FEE = TERMS.base_price, TERMS.stake, TERMS.chunk_fee
 
@@ -40,8 +37,11 @@ class Scenario:
 
     client_gain: int
     worker_gain: int
+    #: At which steps, and before the sending of which transactions, the party dies.
+    steps: tuple[StrEnum, ...]
+    calls: tuple[str, ...] = ()
     #: How the worker cheats.
-    cheat: dict[str, Any]
+    cheat: dict[str, Any] = field(default_factory=dict)
     #: What the client does not do.
     client_drops: frozenset[object] = frozenset()
     #: The client says that it is told nothing.
@@ -53,73 +53,111 @@ class Scenario:
     lapses: bool = False
     #: The client may as well give up before anything is bound; then nobody gains.
     or_nothing: bool = False
-    #: The client challenges what is right.
-    accuses: bool = False
 
 
-HONEST = Scenario(-PRICE, PRICE, {})
-FUNDED = Scenario(0, PRICE, {}, deposit=0)
-#: The worker cannot open what it claimed; the bond comes back into the ledger.
-WRONG = Scenario(STAKE + get_matmul_bond(), -STAKE, {"spoil_output": change_last_byte})
-ACCUSED = Scenario(-PRICE, PRICE + get_matmul_bond(), {}, accuses=True)
-SILENT = Scenario(STAKE, -STAKE, {"withholds": {"claim"}, "drops": set(WorkerCall)})
-HIDDEN = Scenario(-PRICE, PRICE + FEE, {"withholds": {"ciphertext"}})
-KEYLESS = Scenario(-PRICE, PRICE, {"withholds": {"key"}})
-MUTE = Scenario(STAKE, -STAKE, {"withholds": {"key"}, "drops": {WorkerCall.REVEAL_KEY}})
-BROKEN_SEAL = Scenario(STAKE, -STAKE, {"spoil_seal": break_block})
-UNWILLING = Scenario(0, 0, {"withholds": {"acceptance"}})
-DENIED = Scenario(-PRICE, PRICE + FEE, {}, denies=True)
-VANISHED = Scenario(
-    -PRICE,
-    PRICE,
-    {},
-    client_drops=frozenset({*Ask, *ClientCall}) - {Ask.ACCEPTANCE, ClientCall.POST_ACCEPTED},
-)
-UNPOSTED = Scenario(0, 0, {}, client_drops=frozenset({ClientCall.POST_ACCEPTED}), lapses=True)
-UNANSWERED = Scenario(-PRICE, PRICE, {}, lapses=True, or_nothing=True)
-FAILING = Scenario(STAKE, -STAKE, {}, is_broken=True)
-
+STARTED = frozenset({*Ask, *ClientCall}) - {Ask.ACCEPTANCE, ClientCall.POST_ACCEPTED}
 CLIENT_SCENARIOS = {
-    ClientStep.FUNDING: FUNDED,
-    ClientStep.ASKING: HONEST,
-    ClientStep.POSTING: HONEST,
-    ClientStep.WAITING: HONEST,
-    ClientStep.FETCHING: HONEST,
-    ClientStep.OPENING: HONEST,
-    ClientStep.VERIFYING: HONEST,
-    ClientStep.APPROVING: HONEST,
-    ClientStep.REFUSED: WRONG,
-    ClientStep.CHALLENGING: WRONG,
-    ClientStep.DISPUTING: WRONG,
-    ClientStep.EXPIRING: SILENT,
-    ClientStep.DEMANDING_CHUNKS: HIDDEN,
-    ClientStep.DEMANDING_KEY: KEYLESS,
-    ClientStep.FORFEITING: MUTE,
-    ClientStep.COMPLAINING: BROKEN_SEAL,
-    ClientStep.ABANDONED: UNWILLING,
-    ClientStep.FINISHED: HONEST,
+    "honest": Scenario(
+        -PRICE,
+        PRICE,
+        steps=(
+            ClientStep.ASKING,
+            ClientStep.POSTING,
+            ClientStep.WAITING,
+            ClientStep.FETCHING,
+            ClientStep.OPENING,
+            ClientStep.VERIFYING,
+            ClientStep.APPROVING,
+            ClientStep.FINISHED,
+        ),
+        calls=("post_accepted",),
+    ),
+    "funded": Scenario(0, PRICE, deposit=0, steps=(ClientStep.FUNDING,), calls=("deposit",)),
+    "silent": Scenario(
+        STAKE,
+        -STAKE,
+        cheat={"withholds": {"claim"}, "drops": set(WorkerCall)},
+        steps=(ClientStep.EXPIRING,),
+        calls=("expire",),
+    ),
+    "hidden": Scenario(
+        -PRICE,
+        PRICE + FEE,
+        cheat={"withholds": {"ciphertext"}},
+        steps=(ClientStep.DEMANDING_CHUNKS,),
+        calls=("demand_chunks",),
+    ),
+    "keyless": Scenario(
+        -PRICE,
+        PRICE,
+        cheat={"withholds": {"key"}},
+        steps=(ClientStep.DEMANDING_KEY,),
+        calls=("demand_key",),
+    ),
+    "mute": Scenario(
+        STAKE,
+        -STAKE,
+        cheat={"withholds": {"key"}, "drops": {WorkerCall.REVEAL_KEY}},
+        steps=(ClientStep.FORFEITING,),
+        calls=("forfeit",),
+    ),
+    "broken seal": Scenario(
+        STAKE,
+        -STAKE,
+        cheat={"spoil_seal": break_block},
+        steps=(ClientStep.COMPLAINING,),
+        calls=("complain",),
+    ),
+    "unwilling": Scenario(0, 0, cheat={"withholds": {"acceptance"}}, steps=(ClientStep.ABANDONED,)),
 }
 WORKER_SCENARIOS = {
-    WorkerStep.ACCEPTING: UNANSWERED,
-    WorkerStep.EXECUTING: HONEST,
-    WorkerStep.SEALING: HONEST,
-    WorkerStep.SHOWING: HONEST,
-    WorkerStep.SETTLING: HONEST,
-    WorkerStep.DELIVERING: VANISHED,
-    WorkerStep.AUDITED: VANISHED,
-    WorkerStep.DEFENDING: ACCUSED,
-    WorkerStep.FINALIZING: VANISHED,
-    WorkerStep.SUPPLYING: DENIED,
-    WorkerStep.REVEALING: DENIED,
-    WorkerStep.FAILED: FAILING,
-    WorkerStep.LAPSED: UNPOSTED,
-    WorkerStep.FINISHED: HONEST,
+    "honest": Scenario(
+        -PRICE,
+        PRICE,
+        steps=(
+            WorkerStep.EXECUTING,
+            WorkerStep.SEALING,
+            WorkerStep.SHOWING,
+            WorkerStep.SETTLING,
+            WorkerStep.FINISHED,
+        ),
+        calls=("settle",),
+    ),
+    "unanswered": Scenario(
+        -PRICE, PRICE, lapses=True, or_nothing=True, steps=(WorkerStep.ACCEPTING,)
+    ),
+    "vanished": Scenario(
+        -PRICE,
+        PRICE,
+        client_drops=STARTED,
+        steps=(WorkerStep.DELIVERING, WorkerStep.AUDITED, WorkerStep.FINALIZING),
+        calls=("deliver", "finalize"),
+    ),
+    "denied": Scenario(
+        -PRICE,
+        PRICE + FEE,
+        denies=True,
+        steps=(WorkerStep.SUPPLYING, WorkerStep.REVEALING),
+        calls=("supply_chunks", "reveal_key"),
+    ),
+    "failing": Scenario(STAKE, -STAKE, is_broken=True, steps=(WorkerStep.FAILED,)),
+    "unposted": Scenario(
+        0,
+        0,
+        client_drops=frozenset({ClientCall.POST_ACCEPTED}),
+        lapses=True,
+        steps=(WorkerStep.LAPSED,),
+    ),
 }
 
 
 def test_scenarios__when_a_step_is_new__then_it_has_one() -> None:
-    assert set(CLIENT_SCENARIOS) == set(ClientStep)
-    assert set(WORKER_SCENARIOS) == set(WorkerStep)
+    assert list_steps(CLIENT_SCENARIOS) == sorted(set(ClientStep) - DISPUTED_STEPS["client"])
+    assert list_steps(WORKER_SCENARIOS) == sorted(set(WorkerStep) - DISPUTED_STEPS["worker"])
+
+
+def list_steps(scenarios: dict[str, Scenario]) -> list[StrEnum]:
+    return sorted(step for scenario in scenarios.values() for step in scenario.steps)
 
 
 @pytest.fixture
@@ -129,16 +167,26 @@ async def town(devnet: Devnet, market_book: AddressBook, tmp_path: Path) -> Asyn
         yield opened
 
 
-def get_party(town: Town, role: str, **changes: Any) -> Party:
+def build_row(town: Town, role: str, scenario: Scenario) -> Row:
+    """Return a party whose processes die at each place of a scenario."""
     account = {"client": 0, "worker": 1}[role]
-    return Party(
-        role=role,
-        rpc=town.devnet.rpc,
-        chain_id=town.devnet.chain_id,
-        home=town.home,
-        account=account,
-        **changes,
+    return Row(
+        Party(
+            role=role,
+            rpc=town.devnet.rpc,
+            chain_id=town.devnet.chain_id,
+            home=town.home,
+            account=account,
+            is_broken=scenario.is_broken,
+            deaths=town.home / "deaths",
+            places=tuple(name_places(role, scenario)),
+        )
     )
+
+
+def name_places(role: str, scenario: Scenario) -> set[str]:
+    steps = {f"{role}:{step.value}" for step in scenario.steps}
+    return steps | {f"send:{call}:1:open" for call in scenario.calls}
 
 
 async def deposit(town: Town, account: Account, amount: int) -> None:
@@ -161,95 +209,53 @@ async def check_money(town: Town, accounts: tuple[Account, ...], scenario: Scena
     assert gains == [scenario.client_gain, scenario.worker_gain]
 
 
-@pytest.mark.parametrize("step", CLIENT_SCENARIOS)
-async def test_client__when_killed_at_a_step__then_its_restart_ends_fairly(
-    town: Town, accounts: tuple[Account, ...], step: ClientStep
+@pytest.mark.parametrize("name", CLIENT_SCENARIOS)
+async def test_client__when_killed_at_each_step__then_it_ends_fairly(
+    town: Town, accounts: tuple[Account, ...], name: str
 ) -> None:
-    await play_client(town, accounts, CLIENT_SCENARIOS[step], kill_at=step.value)
-
-
-@pytest.mark.parametrize(
-    ("call", "scenario"),
-    [("deposit", FUNDED), ("post_accepted", HONEST), ("expire", SILENT), ("demand_key", KEYLESS)],
-)
-async def test_client__when_killed_between_signing_and_broadcast__then_sent_once(
-    town: Town, accounts: tuple[Account, ...], call: str, scenario: Scenario
-) -> None:
-    await play_client(town, accounts, scenario, kill_before=call)
-
-
-@pytest.mark.parametrize("step", WORKER_SCENARIOS)
-async def test_worker__when_killed_at_a_step__then_its_restart_ends_fairly(
-    town: Town, accounts: tuple[Account, ...], step: WorkerStep
-) -> None:
-    await play_worker(town, accounts, WORKER_SCENARIOS[step], kill_at=step.value)
-
-
-@pytest.mark.parametrize(
-    ("call", "scenario"),
-    [("settle", HONEST), ("deliver", VANISHED), ("supply_chunks", DENIED), ("reveal_key", DENIED)],
-)
-async def test_worker__when_killed_between_signing_and_broadcast__then_sent_once(
-    town: Town, accounts: tuple[Account, ...], call: str, scenario: Scenario
-) -> None:
-    await play_worker(town, accounts, scenario, kill_before=call)
-
-
-async def play_client(
-    town: Town, accounts: tuple[Account, ...], scenario: Scenario, **kill: str
-) -> None:
-    """Play with a client that dies and is started again."""
+    scenario = CLIENT_SCENARIOS[name]
     worker = await town.open_worker(accounts[1], kind=build_cheat(**scenario.cheat))
     await deposit(town, accounts[0], scenario.deposit)
-    first = await start(get_party(town, "client", **kill))
-    pass_first = asyncio.create_task(
-        pass_time(town, lambda: first.exitcode is not None, lambda: get_task_id(worker))
-    )
-    assert await wait_dead(first) == -signal.SIGKILL
-    await pass_first
-    second = await start(get_party(town, "client", begins=False))
+    row = build_row(town, "client", scenario)
 
     def is_over() -> bool:
-        return second.exitcode is not None and not worker.list_tasks()
+        return row.is_over and not worker.list_tasks()
 
-    await pass_time(town, is_over, lambda: get_task_id(worker))
-    assert await wait_dead(second) == 0
+    async with row.playing():
+        await pass_time(town, is_over, lambda: get_task_id(worker), is_busy=lambda: row.is_away)
+        await row.wait_over()
+    assert row.read_deaths() == name_places("client", scenario)
     await check_money(town, accounts, scenario)
 
 
-async def play_worker(
-    town: Town, accounts: tuple[Account, ...], scenario: Scenario, **kill: str
+@pytest.mark.parametrize("name", WORKER_SCENARIOS)
+async def test_worker__when_killed_at_each_step__then_it_ends_fairly(
+    town: Town, accounts: tuple[Account, ...], name: str
 ) -> None:
-    """Play with a worker that dies and is started again."""
+    scenario = WORKER_SCENARIOS[name]
     await deposit(town, accounts[1], ETHER)
     await deposit(town, accounts[0], scenario.deposit)
-    first = await start(get_party(town, "worker", is_broken=scenario.is_broken, **kill))
-    if scenario.accuses:
-        client: ClientNode = await town.open_client(accounts[0], kind=AccusingClient)
-    else:
-        client = await open_cheating_client(town, accounts[0], scenario)
-    await wait_until(client.desk.watch.index.list_workers)
-    handle = await client.submit(build_request())
+    row = build_row(town, "worker", scenario)
+    async with row.playing():
+        client = await town.open_client(accounts[0], kind=CheatingClient)
+        client.drops, client.denies = scenario.client_drops, scenario.denies
+        await wait_until(client.desk.watch.index.list_workers)
+        handle = await client.submit(build_request())
 
-    def find_task() -> Hash32 | None:
-        tasks = handle.get_receipt().tasks
-        return tasks[-1].task_id if tasks else None
+        def find_task() -> Hash32 | None:
+            tasks = handle.get_receipt().tasks
+            return tasks[-1].task_id if tasks else None
 
-    pass_first = asyncio.create_task(
-        pass_time(town, lambda: first.exitcode is not None, find_task, lapses=scenario.lapses)
-    )
-    assert await wait_dead(first) == -signal.SIGKILL
-    await pass_first
-    second = await start(get_party(town, "worker", is_broken=scenario.is_broken))
-    await pass_time(town, lambda: second.exitcode is not None, find_task, lapses=scenario.lapses)
-    assert await wait_dead(second) == 0
+        await pass_time(
+            town,
+            lambda: row.is_over,
+            find_task,
+            lapses=scenario.lapses,
+            is_busy=lambda: row.is_away,
+        )
+        await row.wait_over()
+    assert row.read_deaths() == name_places("worker", scenario)
     await check_money(town, accounts, scenario)
-
-
-async def open_cheating_client(town: Town, account: Account, scenario: Scenario) -> ClientNode:
-    client = await town.open_client(account, kind=CheatingClient)
-    client.drops, client.denies = scenario.client_drops, scenario.denies
-    return client
 
 
 def get_task_id(worker: Any) -> Hash32 | None:

@@ -187,3 +187,101 @@ def test_challenge__when_it_is_not_admitted__then_it_ends_with_the_reason() -> N
 def test_task__when_journaled__then_the_same_comes_back() -> None:
     task = replace(make_task(WORKERS), answers=HERE, moves=3, opener=WORKER, key=THERE)
     assert decode_message(DisputeTask, encode_message(task)) == task
+
+
+# --- killed behind any record ---------------------------------------------------------------------
+
+FIRST, THEN = see(WORKERS), see(CHALLENGERS, commitment=THERE)
+#: What comes one after the other: at a side, with fields. Each step is recorded in one of them.
+STORIES: dict[str, tuple[Side, dict[str, Any], list[machine.DisputeEvent]]] = {
+    "a challenger that wins": (
+        CHALLENGERS,
+        {},
+        [see(None), FIRST, THEN, see(WORKERS), see(WORKERS, outcome=Outcome.REFUTED)],
+    ),
+    "a worker that wins": (
+        WORKERS, {}, [FIRST, THEN, see(WORKERS), see(WORKERS, outcome=Outcome.UPHELD)],
+    ),
+    "a worker that calls time": (
+        WORKERS,
+        {},
+        [
+            FIRST,
+            THEN,
+            see(CHALLENGERS, commitment=THERE, **LATE),
+            see(CHALLENGERS, outcome=Outcome.UPHELD, is_final=False),
+            see(CHALLENGERS, outcome=Outcome.UPHELD),
+        ],
+    ),
+    "a challenger that was wrong": (
+        CHALLENGERS,
+        {},
+        [
+            see(None),
+            FIRST,
+            THEN,
+            machine.NothingToDispute(commitment=THERE),
+            see(CHALLENGERS, outcome=Outcome.UPHELD),
+        ],
+    ),
+    "a challenge that is not admitted": (
+        CHALLENGERS, {}, [see(None), machine.NotAdmitted(message="the bond is too high")],
+    ),
+    "a challenge that comes too late": (CHALLENGERS, {}, [see(None), see(None, is_auditing=False)]),
+    "a challenger whom another forestalls": (
+        CHALLENGERS,
+        {},
+        [
+            see(None),
+            FIRST,
+            see(WORKERS, **REFUTED, holds_bond=True, is_final=False),
+            see(WORKERS, **REFUTED, is_final=False),
+            see(WORKERS, **REFUTED),
+        ],
+    ),
+    "a challenge that is reorganized away": (
+        WORKERS, {}, [FIRST, see(None, is_final=False), see(None)],
+    ),
+}  # fmt: skip
+
+
+def test_stories__when_a_step_is_new__then_one_tells_of_it() -> None:
+    told = {DisputeStep.CHALLENGING} | {
+        task.step for name in STORIES for task, _ in tell(name, stop=None)
+    }
+    assert told == set(DisputeStep)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_story__when_killed_behind_any_record__then_it_goes_on_as_if_it_had_not_been(
+    name: str,
+) -> None:
+    whole = tell(name, stop=None)
+    for stop in range(len(whole)):
+        again = tell(name, stop=stop)
+        assert [task for task, _ in again] == [task for task, _ in whole]
+        for (_, first), (_, second) in zip(whole, again, strict=True):
+            assert second == first
+
+
+def tell(name: str, stop: int | None) -> list[tuple[DisputeTask, list[object]]]:
+    """Return the dispute behind each event, and what was to be done.
+
+    Args:
+        name: The story.
+        stop: Behind which event the process dies; the next one reads the journal, and sees the
+            chain as the former one saw it last.
+    """
+    side, fields, events = STORIES[name]
+    start = DisputeStep.CHALLENGING if side is CHALLENGERS else DisputeStep.WAITING
+    task, looked = make_task(side, start, **fields), events[0]
+    found: list[tuple[DisputeTask, list[object]]] = []
+    for number, event in enumerate(events):
+        looked = event if isinstance(event, DisputeSeen) else looked
+        task, instructions = handle(task, event)
+        if number == stop:
+            task, repeated = handle(decode_message(DisputeTask, encode_message(task)), looked)
+            # Whatever was to be done is to be done again, since nobody knows whether it was.
+            assert repeated == ([] if not isinstance(event, DisputeSeen) else instructions)
+        found.append((task, list(instructions)))
+    return found
