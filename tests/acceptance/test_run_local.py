@@ -147,3 +147,34 @@ def test_run_local__of_a_program__tells_its_steps_and_how_it_ended(
     (tmp_path / "text").write_text("no program")
     other = shell("run", "--program", tmp_path / "text", "--local")
     other.assert_refused(2, "the file is no ELF file")
+
+
+#: What the items of a batch put out, and what is seen of it.
+BATCHES = {
+    "lines": ([b"s one", b"s two\n", b"s"], "s one\ns two\ns\n"),
+    "longer texts": (
+        [b"s one\nmore\n", b"s two"],
+        "==> item 0 <==\ns one\nmore\n\n==> item 1 <==\ns two\n",
+    ),
+    "no text": ([b"s one", b"s\xff\x00"], f"0x{b's one'.hex()}\n0x73ff00\n"),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_run_local__of_a_programs_batch__tells_its_outputs_apart(
+    shell: Shell, tmp_path: Path, name: str
+) -> None:
+    contents, expected = BATCHES[name]
+    (tmp_path / "moody.elf").write_bytes(MOODY_ELF)
+    inputs: list[object] = []
+    for number, content in enumerate(contents):
+        (tmp_path / f"{number}").write_bytes(content)
+        inputs += ["--input", tmp_path / f"{number}"]
+    arguments = ("run", "--program", tmp_path / "moody.elf", "--local", *inputs)
+    shown = shell(*arguments)
+    assert (shown.code, shown.out) == (0, expected)
+    assert ("item 1 is 3 bytes that are no text" in shown.err) is (name == "no text")
+    assert ("--out FOLDER" in shown.err) is (name == "no text")
+    assert shell(*arguments, "--out", tmp_path / "outputs").out == ""
+    written = sorted((tmp_path / "outputs").iterdir())
+    assert [one.read_bytes() for one in written] == contents

@@ -161,9 +161,10 @@ def _deliver_program(
         ]
         program_id = "0x" + order.ware.program_id.hex()
         print_json({"program": order.ware.name, "program_id": program_id, **facts, "items": items})
+    elif out is None and order.is_batch:
+        _write_batch([one.output for one in ended])
     elif out is None:
-        for one in ended:
-            _write(one.output)
+        _write(ended[0].output)
 
 
 def _get_places(order: Order, out: Path | None, count: int) -> list[Path | None]:
@@ -180,11 +181,41 @@ def _write(output: bytes) -> None:
         sys.stdout.buffer.write(output)
         sys.stdout.buffer.flush()
         return
-    try:
-        text = output.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    if all(letter.isprintable() or letter in "\n\t" for letter in text):
+    text = _read_text(output)
+    if text is not None:
         sys.stdout.write(text)
     else:
         note(f"the output is {len(output)} bytes that are no text; --out writes them to a file")
+
+
+def _write_batch(outputs: Sequence[bytes]) -> None:
+    """Write a program's outputs so that each can be told from the next.
+
+    Texts of one line are lines; longer ones have headings, as `head` gives files. Where any is no
+    text, all are lines of hexadecimal digits, which a terminal does not get.
+    """
+    texts = [_read_text(output) for output in outputs]
+    if None in texts:
+        number = texts.index(None)
+        what = f"the output of item {number} is {len(outputs[number])} bytes that are no text"
+        where = "--out FOLDER writes each to a file"
+        if sys.stdout.isatty():
+            note(f"{what}; {where}")
+            return
+        note(f"{what}, so that each is written as a line of hexadecimal digits; {where}")
+        texts = [f"0x{output.hex()}" for output in outputs]
+    lines = [(text or "").removesuffix("\n") + "\n" for text in texts]
+    if any(line.count("\n") > 1 for line in lines):
+        lines = [f"==> item {number} <==\n{line}" for number, line in enumerate(lines)]
+        sys.stdout.write("\n".join(lines))
+    else:
+        sys.stdout.write("".join(lines))
+
+
+def _read_text(output: bytes) -> str | None:
+    """Return an output that a terminal can show, or None."""
+    try:
+        text = output.decode()
+    except UnicodeDecodeError:
+        return None
+    return text if all(letter.isprintable() or letter in "\n\t" for letter in text) else None
