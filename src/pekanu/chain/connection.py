@@ -170,12 +170,16 @@ class Connection:
         """Return the number of the latest block."""
         return int(await self.request("eth_blockNumber"), 16)
 
-    async def get_time(self) -> Seconds:
-        """Return the chain's time: the latest block's timestamp."""
+    async def fetch_head(self) -> Block:
+        """Return the latest block's head."""
         block = await self.fetch_block("latest")
         if block is None:
             raise Unreachable(f"the chain at {self.name} has no latest block")
-        return block.timestamp
+        return block
+
+    async def get_time(self) -> Seconds:
+        """Return the chain's time: the latest block's timestamp."""
+        return (await self.fetch_head()).timestamp
 
     async def get_balance(self, address: Address) -> Wei:
         """Return an account's balance in the latest block."""

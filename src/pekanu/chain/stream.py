@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pekanu.chain.block import Log
+from pekanu.chain.block import Block, Log
 from pekanu.chain.connection import Connection, RpcError
 from pekanu.chain.events import MarketEvent, decode_event
 from pekanu.types import Address, Hash32
@@ -100,25 +100,36 @@ class EventStream:
         self._decode = decode
         self._first = cursor.next_block
         self._range = self._options.max_range
+        #: The head and cursor at which nothing was new.
+        self._exhausted: tuple[Hash32, Cursor] | None = None
 
     def __aiter__(self) -> AsyncIterator[EventBatch | Rollback]:
         return self._follow()
 
-    async def poll(self) -> EventBatch | Rollback | None:
+    async def poll(self, head: Block | None = None) -> EventBatch | Rollback | None:
         """Return what is new now, at most one range of blocks; None when nothing is.
+
+        Args:
+            head: The latest block, from whoever asked for it a moment ago; else it is asked for.
 
         Raises:
             Unreachable: The chain does not answer; ask again later, nothing is lost.
             RpcError: The node refuses even a single block.
         """
+        if head is None:
+            head = await self._chain.fetch_head()
+        # The head's hash stands for the whole chain: while it is the same, nothing is new.
+        if (head.hash, self.cursor) == self._exhausted:
+            return None
         rollback = await self._find_rollback()
         if rollback is not None:
             self.cursor = rollback.cursor
             return rollback
         first = self.cursor.next_block
-        safe = await self._chain.fetch_block_number() - self._options.confirmations + 1
+        safe = head.number - self._options.confirmations + 1
         last = min(safe, first + self._range - 1)
         if last < first:
+            self._exhausted = (head.hash, self.cursor)
             return None
         return await self._read(first, last)
 

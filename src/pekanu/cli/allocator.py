@@ -20,8 +20,6 @@ _LARGE: Final = 16 << 20
 #: than to encrypt what it held.
 _KEPT: Final = 32 << 20
 _ARENAS: Final = 2
-#: Objects made since the last collection that call for the next.
-_COLLECT_AFTER: Final = 20_000
 
 
 def bound_memory() -> None:
@@ -30,9 +28,7 @@ def bound_memory() -> None:
     Whatever was imported lives as long as the process; searching it for garbage again and again
     took a fifteenth of an upload's time.
     """
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(_COLLECT_AFTER, 20, 20)
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):

@@ -22,6 +22,13 @@ def get_features() -> Mapping[str, bool]:
     return features
 
 
+def get_processor() -> str:
+    """Return LLVM's name for this processor, such as ``znver4``; raises as `get_features`."""
+    import llvmlite.binding as llvm  # noqa: PLC0415 - as above
+
+    return str(llvm.get_host_cpu_name())
+
+
 class Kernels:
     """The functions of a module; their code lives as long as this object.
 

@@ -205,7 +205,8 @@ class ChainWatch:
     async def _follow(self) -> None:
         while True:
             try:
-                polled = [(source, await source.stream.poll()) for source in self._sources]
+                head = await self._chain.fetch_head()
+                polled = [(source, await source.stream.poll(head)) for source in self._sources]
                 news = [(source, found) for source, found in polled if found is not None]
                 if news:
                     # First the time, so that whoever is woken sees it.

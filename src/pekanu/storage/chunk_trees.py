@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pekanu.crypto.sha256 import hash_rows
+from pekanu.crypto.sha256 import fold_rows, hash_rows
 from pekanu.storage.trees import (
     LEAF_SIZE,
     MAX_ANSWER,
@@ -82,8 +82,7 @@ def get_chunk_entry(data: bytes | memoryview) -> Entry:
         ValueError: The chunk is empty or has more than `MAX_LEAVES` leaves.
     """
     leaves = _hash_leaves(data)
-    root = _build_levels(leaves, _NODE)[-1]
-    return Entry(chunk_root=Hash32(root.tobytes()), leaf_count=len(leaves))
+    return Entry(chunk_root=Hash32(fold_rows(leaves, _NODE)), leaf_count=len(leaves))
 
 
 def get_chunk_levels(data: bytes | memoryview) -> list[Sequence[bytes]]:

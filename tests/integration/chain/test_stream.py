@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,16 @@ class TurningConnection(Connection):
             self.devnet.reorganize(1)
             self.devnet = None
         return logs
+
+
+class CountingConnection(Connection):
+    """Counts what it is asked."""
+
+    asked = 0
+
+    async def request_once(self, method: str, *params: object) -> Any:
+        self.asked += 1
+        return await super().request_once(method, *params)
 
 
 def get_amounts(batch: object) -> list[int]:
@@ -131,6 +142,25 @@ async def test_poll__when_the_range_is_bounded__comes_in_parts(
 
     assert get_amounts(await stream.poll()) == [1, 2]
     assert get_amounts(await stream.poll()) == [3]
+
+
+async def test_poll__when_the_head_is_the_same__asks_for_it_and_for_nothing_else(
+    sender: Sender, market: MarketContract, devnet: Devnet
+) -> None:
+    async with CountingConnection.open(devnet.rpc) as chain:
+        stream = await start(market, chain=chain)
+        await deposit(sender, market, 1)
+        assert get_amounts(await stream.poll()) == [1]
+        assert await stream.poll() is None
+
+        chain.asked = 0
+        assert await stream.poll() is None
+        assert chain.asked == 1
+        assert await stream.poll(await chain.fetch_head()) is None
+        assert chain.asked == 2
+
+        devnet.reorganize(1)
+        assert isinstance(await stream.poll(), Rollback)
 
 
 async def test_poll__when_the_chain_reorganizes__rolls_back_and_reads_again(

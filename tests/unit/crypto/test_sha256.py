@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import mmap
+import platform
 from hashlib import sha256
 
 import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from pekanu.crypto.sha256 import CompiledBackend, ScalarBackend, hash_rows
+from pekanu.crypto.sha256 import CompiledBackend, ScalarBackend, fold_rows, hash_rows
 from pekanu.crypto.sha256.batch import BackendChoice
 from pekanu.crypto.sha256.compiled import get_width
 
-WIDTHS = [4, 8, 16] + ([0] if get_width(llvm.get_host_cpu_features()) == 0 else [])
+HAS_SHA = {**llvm.get_host_cpu_features(), "avx512f": False}
+WIDTHS = [4, 8, 16] + ([0] if get_width(HAS_SHA, "") == 0 else [])
 
 
 def make_rows(count: int, size: int) -> np.ndarray:
@@ -33,6 +35,48 @@ def test_hash_rows__when_compiled__then_equals_hashlib(width: int, size: int) ->
         target = np.zeros((count, 32), dtype=np.uint8)
         backend.hash_rows(rows, target, 0xA5)
         assert target.tobytes() == expect(rows, 0xA5)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="names of another make")
+@pytest.mark.parametrize(
+    ("names", "processor", "width"),
+    [
+        ("sha ssse3 avx2 avx512f", "emeraldrapids", 16),
+        ("sha ssse3 avx2 avx512f", "znver4", 0),
+        ("sha ssse3 avx2", "alderlake", 0),
+        ("avx2 avx512f", "skylake-avx512", 16),
+        ("avx2", "haswell", 8),
+        ("", "penryn", 4),
+    ],
+)
+def test_get_width__by_the_processor__then_what_suits(
+    names: str, processor: str, width: int
+) -> None:
+    assert get_width(dict.fromkeys(names.split(), True), processor) == width
+
+
+def fold(nodes: list[bytes], prefix: int) -> bytes:
+    while len(nodes) > 1:
+        pairs = [left + right for left, right in zip(nodes[::2], nodes[1::2], strict=False)]
+        parents = [sha256(bytes([prefix]) + pair).digest() for pair in pairs]
+        nodes = parents + (nodes[-1:] if len(nodes) % 2 else [])
+    return nodes[0]
+
+
+@pytest.mark.parametrize("width", [None, *WIDTHS])
+def test_fold_rows__when_any_number_of_rows__then_equals_hashlib(width: int | None) -> None:
+    backend = ScalarBackend() if width is None else CompiledBackend(width)
+    rows = make_rows(1290, 32)
+    for count in (*range(1, 70), 127, 128, 129, 1290):
+        nodes = [row.tobytes() for row in rows[:count]]
+        assert backend.fold(rows[:count], 1) == fold(nodes, 1), count
+    assert fold_rows(rows, 1) == fold([row.tobytes() for row in rows], 1)
+
+
+@pytest.mark.parametrize("shape", [(0, 32), (2, 33), (32,)])
+def test_fold_rows__when_they_are_no_nodes__then_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="nodes of a tree"):
+        fold_rows(np.zeros(shape, dtype=np.uint8), 0)
 
 
 def test_hash_rows__when_scalar__then_equals_hashlib() -> None:

@@ -34,6 +34,9 @@ class Backend(Protocol):
     def hash_rows(self, source: Bytes2D, target: Bytes2D, prefix: int) -> None:
         """Write to each row of `target` the SHA-256 of the prefix and the same row of `source`."""
 
+    def fold(self, rows: Bytes2D, prefix: int) -> bytes:
+        """Return the root of the tree above rows of 32 bytes; there is at least one."""
+
 
 class BackendChoice(Choice[Backend]):
     """The choice among the backends for SHA-256."""
@@ -76,3 +79,22 @@ def hash_rows(rows: Bytes2D, prefix: int) -> Bytes2D:
     if len(rows):
         CHOICE.get(len(rows)).hash_rows(np.ascontiguousarray(rows), target, prefix)
     return target
+
+
+def fold_rows(rows: Bytes2D, prefix: int) -> bytes:
+    """Return the root of the tree above rows; calls release the interpreter's lock.
+
+    Neighbours become SHA-256(prefix || left || right), level by level; a lone last row goes up as
+    it is.
+
+    Args:
+        rows: Shape (n, 32), n at least 1.
+        prefix: One byte, 0 to 255.
+
+    Raises:
+        ValueError: The rows are of another shape.
+    """
+    if rows.ndim != 2 or rows.shape[1] != 32 or not len(rows):
+        message = f"rows of shape {rows.shape} are not the nodes of a tree"
+        raise ValueError(message)
+    return CHOICE.get(len(rows)).fold(rows, prefix)

@@ -1,6 +1,7 @@
 """The LLVM IR of SHA-256 of rows by vectors: one row in each lane.
 
-For processors without SHA instructions, of any make. Not here: the loops (`ir_writer`).
+For processors of any make; quicker than the SHA instructions of some. Not here: the loops
+(`ir_writer`).
 Source: FIPS 180-4, sections 4.1.2 and 6.2.2.
 """
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ScalarBackend:
-    """The operation of `batch.Backend`, one hash after the other."""
+    """The operations of `batch.Backend`, one hash after the other."""
 
     name = "scalar"
 
@@ -26,3 +26,15 @@ class ScalarBackend:
             digest = start.copy()
             digest.update(view[size * index : size * (index + 1)])
             digests[32 * index : 32 * (index + 1)] = digest.digest()
+
+    def fold(self, rows: Bytes2D, prefix: int) -> bytes:
+        """Return the root of the tree above rows of 32 bytes."""
+        start, nodes = sha256(bytes([prefix])), [bytes(row) for row in rows]
+        while len(nodes) > 1:
+            parents = []
+            for index in range(0, len(nodes) - 1, 2):
+                digest = start.copy()
+                digest.update(nodes[index] + nodes[index + 1])
+                parents.append(digest.digest())
+            nodes = parents + nodes[len(nodes) // 2 * 2 :]
+        return nodes[0]
