@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,15 +19,19 @@ from pekanu.node.provider.provider import (
 )
 from pekanu.node.provider.terms import ProviderTerms
 from pekanu.node.storage.keeping import fetch_state
+from pekanu.node.storage.steps import Step
 from pekanu.node.storage.stored import StoredObject
 from pekanu.node.storage.storer import Ears, PutRequest, Storer, open_storer
 from pekanu.storage.state import Status
+from pekanu.storage.stores import FolderStore
 from pekanu.types import Seconds, Wei
 from support.nodes import Town
 
 ETHER = 10**18
 TERMS = ProviderTerms(response_window=Seconds(600), confirm_window=Seconds(600))
 DAY = 86400
+#: Number of the step in which a client pays.
+_PAYMENT = 9
 
 
 @dataclass
@@ -61,6 +66,32 @@ async def put(
 ) -> StoredObject:
     request = PutRequest(paths=paths, term=term, shared_domain=shared)
     return await storer.put(await storer.prepare(request), ears)
+
+
+def lose_leaf(provider: ProviderNode, place: int = 1000) -> None:
+    """Change one byte in each pack of a provider."""
+    folder = provider.shop.vault._store
+    assert isinstance(folder, FolderStore)
+    for path in folder._folder.glob("*/*"):
+        data = bytearray(path.read_bytes())
+        data[min(place, len(data) - 1)] ^= 1
+        path.write_bytes(data)
+
+
+class Vanished(Exception):
+    """A client's node is gone."""
+
+
+async def pay_only(storer: Storer, *paths: Path) -> StoredObject:
+    """Pay for what is never uploaded."""
+
+    def vanish(step: Step) -> None:
+        if step.number == _PAYMENT:
+            raise Vanished
+
+    with contextlib.suppress(Vanished):
+        await put(storer, *paths, ears=Ears(step=vanish))
+    return storer.list()[-1]
 
 
 async def wait_for(is_so: Callable[[], bool], seconds: float = 60) -> None:

@@ -24,7 +24,14 @@ from pekanu.node.journal_sends import JournalSends
 from pekanu.node.market_desk import open_desk
 from pekanu.node.provider.index import ProviderIndex
 from pekanu.node.provider.provider import ProviderOptions, open_provider
-from pekanu.node.storage.keeping import await_answer, challenge, give_back, renew
+from pekanu.node.storage.keeping import (
+    await_answer,
+    challenge,
+    fine,
+    give_back,
+    reclaim,
+    renew,
+)
 from pekanu.node.storage.reading import get_object
 from pekanu.node.storage.storer import ROLE, Storer, StoreStep, open_storer
 from pekanu.storage.stores import FolderStore
@@ -159,6 +166,14 @@ async def _rm(storer: Storer, _: StorageParty) -> None:
             await give_back(storer, stored)
 
 
+async def _fine(storer: Storer, _: StorageParty) -> None:
+    await fine(storer, storer.list()[0])
+
+
+async def _reclaim(storer: Storer, _: StorageParty) -> None:
+    await reclaim(storer, storer.list()[1])
+
+
 Act: TypeAlias = Callable[[Storer, StorageParty], Awaitable[None]]
 ACTS: Final[dict[str, Act]] = {
     "put": _put,
@@ -166,4 +181,6 @@ ACTS: Final[dict[str, Act]] = {
     "renew": _renew,
     "get": _get,
     "rm": _rm,
+    "fine": _fine,
+    "reclaim": _reclaim,
 }

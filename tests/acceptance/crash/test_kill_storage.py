@@ -1,7 +1,8 @@
 """SIGKILL behind every single write of a storage client's and a provider's books, once each.
 
 One agreement is stored, fetched, challenged, renewed and given back by a row of processes each of
-which dies at the next place. A write that is new fails here until its place is named.
+which dies at the next place; others are fined, reclaimed, or served to their end and a rebate. A
+write that is new fails here until its place is named.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,15 +21,27 @@ import pytest
 
 from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.chain.storage_contract import StorageServerContract
-from pekanu.chain.storage_events import Challenged, Paid, decode_storage_event
+from pekanu.chain.storage_events import Challenged, Paid, Rebated, decode_storage_event
 from pekanu.errors import PekanuError
 from pekanu.node.provider.index import open_index
 from pekanu.node.provider.provider import deploy_provider, get_provider_folder
+from pekanu.node.storage.keeping import challenge, fine
+from pekanu.node.storage.stored import StoreStep
 from pekanu.node.storage.storer import Storer, open_storer
+from pekanu.storage.money import get_vested, get_vested_seconds
 from pekanu.storage.state import Status
 from pekanu.types import Wei
 from support.nodes import Town, open_town
-from support.storage import ETHER, TERMS, open_depot, wait_for
+from support.storage import (
+    DAY,
+    ETHER,
+    TERMS,
+    lose_leaf,
+    open_depot,
+    pay_only,
+    put,
+    wait_for,
+)
 from support.storage_crash import ACTS, Act, StorageParty, read_deaths, start
 
 #: Of transactions behind signing, and behind the word that they are mined; of steps by how many
@@ -45,6 +59,21 @@ PROVIDER_PLACES = {
     *("add_agreement:", "set_state:paid", "hold:", "set_state:uploading", "pack:", "record_pack:"),
     *("set_state:stored", "confirm:open", "confirm:done", "set_state:confirmed"),
     *("answer:open", "answer:done", "release:", "set_state:ended"),
+}
+
+#: Of what a client takes back when the provider failed, with the steps that are written then.
+RECOVERY_PLACES = {
+    f"{act}:{place}"
+    for act, steps in (("fine", 20), ("reclaim", 10))
+    for place in (
+        *(f"{act}:open", f"{act}:done", f"ended:{steps}"),
+        *("collect:open", "collect:done", "withdraw:open", "withdraw:done"),
+    )
+}
+#: Of a provider that was away while agreements ended: fined, never uploaded, served.
+ENDING_PLACES = {
+    *("reclaim:open", "reclaim:done", "collect:open", "collect:done"),
+    *("rebate:open", "rebate:done", "release:", "set_state:ended"),
 }
 
 #: Only where a second of the term passed between two starts.
@@ -107,15 +136,10 @@ async def test_provider__when_killed_behind_each_write__then_it_keeps_all_that_i
         server = await deploy_provider(await visit.open_desk(accounts[1]), town.home, Wei(ETHER))
     party = get_party(town, "serve", 1, port=find_port())
     storer = await open_storer(await town.open_desk(accounts[0]), town.home)
-    is_over = asyncio.Event()
-    keeping = asyncio.create_task(keep_alive(party, is_over))
-    try:
+    async with keeping_alive(party):
         for act in ("put", "get", "challenge", "renew", "rm"):
             await insist(ACTS[act], storer, get_party(town, act, 0, file=file))
         await wait_for(lambda: read_deaths(party) >= PROVIDER_PLACES)
-    finally:
-        is_over.set()
-        await keeping
     assert PROVIDER_PLACES <= read_deaths(party) <= PROVIDER_PLACES | RARE_PLACES
     await check_over(storer, StorageServerContract(storer.desk.chain, server.address))
     # A quote whose answer was lost with its provider is forgotten once nobody can pay it.
@@ -129,21 +153,141 @@ async def test_provider__when_killed_behind_each_write__then_it_keeps_all_that_i
     assert not list((folder / "packs").glob("*/*"))
 
 
+async def test_client__when_killed_while_it_takes_back__then_it_gets_all_once(
+    town: Town, accounts: tuple[Account, ...], file: Path
+) -> None:
+    async with open_town(town.devnet, town.book, town.home) as visit:
+        async with open_depot(visit, accounts[1]) as depot:
+            client = await open_storer(await visit.open_desk(accounts[0]), town.home)
+            server = depot.provider.shop.server.address
+            lost, paid = await put(client, file), await pay_only(client, file)
+            lose_leaf(depot.provider)
+            seen = await challenge(client, lost, chunk=0, leaf=3)
+            await wait_for(lambda: depot.provider.keeper.tally.failed_answers > 0)
+        wallet = await client.desk.chain.get_balance(accounts[0].address)
+        block = await client.desk.chain.fetch_block_number()
+    town.devnet.advance_time(max(TERMS.response_window, TERMS.confirm_window) + 60)
+    for act in ("fine", "reclaim"):
+        party = get_party(town, act, 0)
+        exitcode: int | None = -signal.SIGKILL
+        while exitcode == -signal.SIGKILL:
+            child = await start(party)
+            await asyncio.to_thread(child.join, 90)
+            exitcode = child.exitcode
+        assert exitcode == 0, act
+    assert read_deaths(party) == RECOVERY_PLACES
+    # Once each: what was not vested, the challenge's fee and the penalty; and the price of what
+    # never came, less what is burned.
+    storer = await open_storer(await town.open_desk(accounts[0]), town.home)
+    assert [one.step for one in storer.list()] == [StoreStep.ENDED] * 2
+    contract = StorageServerContract(storer.desk.chain, server)
+    fined = await contract.fetch_agreement(lost.agreement_id)
+    terms = lost.quote.terms
+    vested = get_vested(terms, get_vested_seconds(terms, fined, await storer.desk.chain.get_time()))
+    won = terms.price - vested + seen.fee + terms.penalty
+    back = paid.quote.terms.price - paid.quote.terms.reservation_fee
+    fees = await sum_fees(storer, block + 1)
+    balance = await storer.desk.chain.get_balance(accounts[0].address)
+    assert balance == wallet + won + back - fees
+    assert (await contract.fetch_account(lost.client)).balance == 0
+    assert await storer.desk.chain.get_balance(lost.client) == 0
+    assert await storer.desk.chain.get_balance(server) == ETHER - terms.penalty + vested
+
+
+async def test_provider__when_killed_while_it_ends_agreements__then_each_ends_once(
+    town: Town, accounts: tuple[Account, ...], file: Path
+) -> None:
+    async with (
+        open_town(town.devnet, town.book, town.home) as visit,
+        AsyncExitStack() as keeping_on,
+    ):
+        async with (
+            open_town(town.devnet, town.book, town.home) as stay,
+            open_depot(stay, accounts[1]) as depot,
+        ):
+            clients = [
+                await open_storer(await visit.open_desk(accounts[number]), town.home)
+                for number in (0, 2, 3)
+            ]
+            shop, alone = depot.provider.shop, clients[2]
+            shared = [await put(one, file, shared="phrase") for one in clients[:2]]
+            lost, paid = await put(alone, file), await pay_only(alone, file)
+            lose_leaf(depot.provider)
+            seen = await challenge(alone, lost, chunk=0, leaf=3)
+            await wait_for(lambda: depot.provider.keeper.tally.failed_answers > 0)
+        server = StorageServerContract(clients[0].desk.chain, shop.server.address)
+        town.devnet.advance_time(TERMS.response_window + 60)
+        await fine(alone, lost)
+        town.devnet.advance_time(DAY + TERMS.response_window)
+        party = get_party(town, "serve", 1, port=find_port())
+        await keeping_on.enter_async_context(keeping_alive(party))
+        await wait_for(lambda: read_deaths(party) >= ENDING_PLACES, 90)
+        folder = get_provider_folder(town.home, accounts[1].address)
+        with open_index(folder / "index.db") as index:
+            await wait_for(lambda: not index.list_agreements(live_only=True))
+            assert index.measure().pack_bytes == 0
+        chain = clients[0].desk.chain
+        logs = await chain.fetch_logs(server.address, 0, await chain.fetch_block_number())
+        events = [one for one in map(decode_storage_event, logs) if isinstance(one, Rebated)]
+        assert {one.client for one in events} == {one.client for one in shared}
+        assert len(events) == len(shared)
+        rebates = [(await server.fetch_account(one.client)).balance for one in shared]
+        assert rebates == [
+            next(event.amount for event in events if event.client == one.client) for one in shared
+        ]
+        promised = [one.quote.terms.price * TERMS.rebate_permille // 1000 for one in shared]
+        assert all(
+            0.9 * most < rebate <= most for most, rebate in zip(promised, rebates, strict=True)
+        )
+        back = paid.quote.terms.price - paid.quote.terms.reservation_fee
+        assert (await server.fetch_account(paid.client)).balance == back
+        # The provider has what it served, less the rebates and one penalty; nothing is locked.
+        state = await server.fetch_agreement(lost.agreement_id)
+        terms = lost.quote.terms
+        vested = get_vested(terms, get_vested_seconds(terms, state, await chain.get_time()))
+        earned = sum(one.quote.terms.price for one in shared) + vested
+        free = ETHER + earned - sum(rebates) - terms.penalty
+        assert await server.fetch_free() == free
+        assert await chain.get_balance(server.address) == free + sum(rebates) + back
+        assert seen.fee > 0
+
+
 def find_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-async def keep_alive(party: StorageParty, is_over: asyncio.Event) -> None:
-    """Start the provider again whenever it died."""
-    while not is_over.is_set():
-        child = await start(party)
-        while child.exitcode is None and not is_over.is_set():  # noqa: ASYNC110 - a process's end
-            await asyncio.sleep(0.02)
-        assert child.exitcode in {None, -signal.SIGKILL}
-        child.kill()
-        child.join()
+@asynccontextmanager
+async def keeping_alive(party: StorageParty) -> AsyncIterator[None]:
+    """Start the provider again whenever it died, while the context is open."""
+    is_over = asyncio.Event()
+
+    async def keep() -> None:
+        while not is_over.is_set():
+            child = await start(party)
+            while child.exitcode is None and not is_over.is_set():  # noqa: ASYNC110 - its end
+                await asyncio.sleep(0.02)
+            assert child.exitcode in {None, -signal.SIGKILL}
+            child.kill()
+            child.join()
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield
+    finally:
+        is_over.set()
+        await keeping
+
+
+async def sum_fees(storer: Storer, first: int) -> int:
+    """Return what a client's transactions cost in gas from a block on."""
+    chain, fees = storer.desk.chain, 0
+    for number in range(first, await chain.fetch_block_number() + 1):
+        for mined in await chain.request("eth_getBlockReceipts", hex(number)):
+            if mined["from"].lower() == storer.desk.address.lower():
+                fees += int(mined["gasUsed"], 16) * int(mined["effectiveGasPrice"], 16)
+    return fees
 
 
 async def insist(act: Act, storer: Storer, party: StorageParty) -> None:

@@ -30,8 +30,8 @@ from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Ears, Storer
 from pekanu.node.storage.upload import ChunkReader
 from pekanu.storage.state import AgreementState, Status
-from pekanu.storage.stores import FolderStore, StoreError
-from support.storage import TERMS, Depot, put, wait_for
+from pekanu.storage.stores import StoreError
+from support.storage import TERMS, Depot, lose_leaf, put, wait_for
 
 SIZE = 3_000_000
 
@@ -78,16 +78,6 @@ async def turn_clock(depot: Depot, seconds: int) -> None:
     await depot.provider.shop.desk.watch.refresh()
 
 
-def lose_leaf(depot: Depot, place: int = 1000) -> None:
-    """Change one byte in each pack."""
-    folder = depot.provider.shop.vault._store
-    assert isinstance(folder, FolderStore)
-    for path in folder._folder.glob("*/*"):
-        data = bytearray(path.read_bytes())
-        data[min(place, len(data) - 1)] ^= 1
-        path.write_bytes(data)
-
-
 async def test_challenge__when_one_leaf_is_lost__then_the_provider_pays(
     depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
 ) -> None:
@@ -97,7 +87,7 @@ async def test_challenge__when_one_leaf_is_lost__then_the_provider_pays(
     before = await count_money(depot, storer)
     assert before.locked == price + penalty
 
-    lose_leaf(depot)
+    lose_leaf(depot.provider)
     found = await verify_object(storer, stored.shared_link)
     assert not found.is_good
     with pytest.raises((InvalidProof, PeerRefused), match="chunk"):
