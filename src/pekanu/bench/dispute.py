@@ -9,14 +9,15 @@ Source: design/engineering.md, "Benchmarks".
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from pekanu.bench.endless_run import INPUT, LOOP_BEGINS, EndlessRun
 from pekanu.chain import Call, Receipt
 from pekanu.chain.referee_contract import RefereeContract
-from pekanu.crypto.merkle import region_root
+from pekanu.crypto.keccak import keccak256
+from pekanu.crypto.merkle import get_depth, region_root
 from pekanu.dispute.ending import ProgramParts, build_ending, build_result
 from pekanu.dispute.history import DisputeEvent, History, tell
 from pekanu.dispute.moves import Dissect, Move, Open, Prove, ShownItem
@@ -41,10 +42,20 @@ Send: TypeAlias = Callable[[Side, Call], Awaitable[Receipt]]
 
 @dataclass(kw_only=True)
 class Duel:
-    """A disputed task, and what each party takes for true."""
+    """A disputed task, and what each party takes for true.
+
+    Args:
+        referee: Where it is played.
+        runs: What each side takes for true.
+        count: Items of the task, of which the one in the middle is disputed.
+    """
 
     referee: RefereeContract
     runs: Mapping[Side, EndlessRun]
+    count: int = 1
+    #: What stands beside the disputed item in the trees over results and inputs.
+    result_path: tuple[Hash32, ...] = field(init=False)
+    input_path: tuple[Hash32, ...] = field(init=False)
     task: Task = field(init=False)
     terms: Terms = field(init=False)
     claim: Claim = field(init=False)
@@ -52,9 +63,10 @@ class Duel:
 
     def build_task(self, client: Address, now: Seconds) -> Task:
         """Return the task; its claim is built with it."""
+        self.result_path, self.input_path = self._draw_path(), self._draw_path()
         self.terms = Terms(
             program_id=self.program.id,
-            inputs_root=region_root(INPUT),
+            inputs_root=self._climb(region_root(INPUT), self.input_path),
             max_steps=STEPS,
             bond=BOND,
             clock=Seconds(24 * 3600),
@@ -67,6 +79,7 @@ class Duel:
             agent=ZERO_ADDRESS,
             referee=self.referee.address,
             terms=self.terms.hash(),
+            count=self.count,
             price=_PRICE,
             stake=_STAKE,
             offered_until=Seconds(now + 3600),
@@ -78,7 +91,7 @@ class Duel:
         )
         self.result = build_result(self.runs[Side.WORKER].get_state(STEPS))
         self.claim = Claim(
-            results_root=self.result.leaf(),
+            results_root=self._climb(self.result.leaf(), self.result_path),
             ciphertext_root=Hash32(secrets.token_bytes(32)),
             key_x=int.from_bytes(secrets.token_bytes(31), "big"),
             key_y=int.from_bytes(secrets.token_bytes(31), "big"),
@@ -98,6 +111,11 @@ class Duel:
             spent.append(receipt.gas_used)
             events += self.referee.read(receipt.logs)
         return history, spent
+
+    @property
+    def item(self) -> int:
+        """Which item is disputed."""
+        return self.count // 2
 
     @property
     def program(self) -> ProgramParts:
@@ -143,8 +161,20 @@ class Duel:
 
     def _build_item(self) -> ShownItem:
         return ShownItem(
-            count=1,
-            index=0,
+            count=self.count,
+            index=self.item,
             result=self.result,
+            result_path=self.result_path,
             input_root=region_root(INPUT),
+            input_path=self.input_path,
         )
+
+    def _draw_path(self) -> tuple[Hash32, ...]:
+        return tuple(Hash32(secrets.token_bytes(32)) for _ in range(get_depth(self.count)))
+
+    def _climb(self, node: Hash32, path: Sequence[Hash32]) -> Hash32:
+        """Return the root over the disputed item."""
+        for level, sibling in enumerate(path):
+            is_left = (self.item >> level) % 2 == 0
+            node = keccak256(node + sibling if is_left else sibling + node)
+        return node

@@ -48,6 +48,8 @@ _PRICE, _STAKE, _FEE = Wei(10**16), Wei(4 * 10**16), Wei(10**13)
 _DEPOSIT: Final = Wei(10**18)
 #: A block tree of depth 20: 2^20 leaves, the length among them.
 _DEEP: Final = 32 * ((1 << 20) - 1)
+#: Items of tasks of which one is disputed, beside tasks of one item.
+_BATCHES: Final = (1000, (1 << 32) - 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -299,21 +301,27 @@ async def _measure_disputes(bench: _Bench, referee: RefereeContract) -> None:
             total = figures["2_40_total"]
             bench.figures[f"dispute_2_40_{name}_by_{liar.name.lower()}_total"] = total
     bench.figures |= {f"dispute_{name}": gas for name, gas in worst.items()}
+    # An item of a batch is opened with its paths in two trees, without a root of zeros.
+    for count in _BATCHES:
+        totals = [
+            (await _play_dispute(bench, referee, liar, STORE, count))["2_40_total"] for liar in Side
+        ]
+        bench.figures[f"dispute_2_40_batch_{count}_total"] = max(totals)
 
 
 async def _play_dispute(
-    bench: _Bench, referee: RefereeContract, liar: Side, departs: int
+    bench: _Bench, referee: RefereeContract, liar: Side, departs: int, count: int = 1
 ) -> dict[str, int]:
     client, worker, challenger = [await bench.make_party() for _ in range(3)]
     runs = {side: EndlessRun(departs if side is liar else None) for side in Side}
-    duel = Duel(referee=referee, runs=runs)
+    duel = Duel(referee=referee, runs=runs, count=count)
     for party in (client, worker, challenger):
         await bench.send(party, bench.market.deposit(_DEPOSIT))
     task = duel.build_task(client.address, await bench.chain.get_time())
     deal = _Deal(client=client, worker=worker, task=task)
     deal.claim = duel.claim
     await bench.deliver(deal, is_measured=False)
-    opened = Challenge(number=secrets.randbits(64), for_client=False, bond=BOND)
+    opened = Challenge(item=duel.item, number=secrets.randbits(64), for_client=False, bond=BOND)
     parties = {Side.WORKER: worker, Side.CHALLENGER: challenger}
 
     async def send(side: Side, call: Call) -> Receipt:
