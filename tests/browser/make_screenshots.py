@@ -125,6 +125,7 @@ async def store(page: Any, base: str, folder: Path) -> str:
     await page.get_by_label("Choose a folder").set_input_files(folder)
     await page.locator(".held", has_text="3 files").wait_for()
     await page.get_by_role("button", name="Ask for a quote").click()
+    await page.get_by_role("button", name="Go on").click()
     await page.get_by_role("button", name="Store for").click()
     await page.locator(".standing[data-tone=good]").wait_for(timeout=60_000)
     await page.get_by_role("link", name="Fetch all as .zip").wait_for()

@@ -18,6 +18,24 @@ from support.tabs import Visitors, drop, settle
 SIZE = 3_000_000
 
 
+async def store(page: Any, path: Path) -> list[str]:
+    """Store a file with a provider that does not know the account; return what axe finds."""
+    await drop(page, page.locator("#store-form .drop"), path)
+    await page.get_by_text(f"{path.name}, 2.9 MiB").wait_for()
+    await page.get_by_role("button", name="Ask for a quote").click()
+    dialog = page.get_by_role("dialog")
+    for what in ("Be let in by the provider", "StorageFactory.create", "Registration"):
+        await dialog.get_by_role("heading", name=what).wait_for()
+    found = await check(page, "being let in")
+    await dialog.get_by_role("button", name="Go on").click()
+    await dialog.get_by_role("heading", name="StorageClient.pay").wait_for()
+    await dialog.get_by_role("cell", name="600", exact=True).first.wait_for()
+    await dialog.get_by_text("The provider can lose").wait_for()
+    found += await check(page, "an offer")
+    await dialog.get_by_role("button", name="Store for").click()
+    return found
+
+
 async def test_storage__of_a_file__then_14_steps_and_equal_bytes_back(
     served: Served, visitors: Visitors, devnet: Devnet, market_book: AddressBook, tmp_path: Path
 ) -> None:
@@ -31,12 +49,7 @@ async def test_storage__of_a_file__then_14_steps_and_equal_bytes_back(
         page = await visitors.enter(served, "/storage")
         await page.get_by_text("This account stores nothing yet.").wait_for()
         found = await check(page, "storage before anything")
-        await drop(page, page.locator("#store-form .drop"), path)
-        await page.get_by_text("holiday.bin, 2.9 MiB").wait_for()
-        await page.get_by_role("button", name="Ask for a quote").click()
-        await page.get_by_text("The provider can lose").wait_for()
-        found += await check(page, "an offer")
-        await page.get_by_role("button", name="Store for").click()
+        found += await store(page, path)
         steps = page.locator("#stored-steps li[data-phase=done]")
         await page.locator(".standing[data-tone=good]").wait_for()
         assert await steps.count() == 14
@@ -50,6 +63,8 @@ async def test_storage__of_a_file__then_14_steps_and_equal_bytes_back(
         await page.get_by_role("button", name="Verify every byte").click()
         await page.get_by_text("chunks were proved.").wait_for()
         await page.get_by_role("button", name="Challenge on chain").click()
+        await page.get_by_role("heading", name="StorageClient.challenge").wait_for()
+        found += await check(page, "a challenge")
         await page.get_by_role("button", name="Challenge", exact=True).click()
         await page.get_by_text("were shown on chain with their proof").wait_for()
         found += await check(page, "a stored file")
@@ -73,7 +88,11 @@ async def renew_and_end(page: Any) -> list[str]:
     await renewal.wait_for()
     found = await check(page, "a renewed object")
     await page.get_by_role("button", name="End it early").click()
-    await page.get_by_role("dialog").get_by_text("Comes back, about").wait_for()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_text("Comes back, about").wait_for()
+    for what in ("give_back", "collect", "withdraw"):
+        await dialog.get_by_role("heading", name=f"StorageClient.{what}").wait_for()
+    found += await check(page, "the review of an end")
     await page.get_by_role("button", name="End it", exact=True).click()
     await page.get_by_text("the provider forgets the bytes").wait_for()
     await page.locator("#stored-status .badge", has_text="Given back").wait_for()
@@ -110,6 +129,7 @@ async def test_storage__of_a_folder_in_a_shared_domain__then_it_is_renewed_and_e
         await phrase.fill("the whole family")
         found = await check(page, "a folder for a shared domain")
         await page.get_by_role("button", name="Ask for a quote").click()
+        await page.get_by_role("button", name="Go on").click()
         await page.get_by_role("dialog").get_by_text("each of those people can tell").wait_for()
         await page.get_by_role("button", name="Store for").click()
         await page.locator(".standing[data-tone=good]").wait_for()

@@ -165,6 +165,11 @@ async def plan_order(viewer: Viewer, draft: Draft, form: Mapping[str, str]) -> P
         sentences.append(
             "Your wallet signs each step, and shows it decoded; this node only talks to the worker."
         )
+    else:
+        sentences.append(
+            "This node locks the price by these terms once the worker has signed them, and signs "
+            "the approval once the output is verified."
+        )
     return Plan(
         title=f"Buy: {draft.function.title}",
         sentences=tuple(sentences),

@@ -7,7 +7,7 @@ are signed. What is not here: simulating (`reviews`).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
@@ -20,23 +20,35 @@ from pekanu.chain import Log, MarketEvent
 from pekanu.types import ZERO_ADDRESS, Wei, format_wei
 from pekanu.web.views.explorer import EventDetail
 from pekanu.web.views.review import Argument
-from pekanu.web.wording import build_moment, format_span
+from pekanu.web.wording import build_moment, format_size, format_span
 
-_AMOUNTS: Final = frozenset(
-    {"amount", "price", "stake", "chunk_fee", "chunkFee", "to_client", "toClient", "bond", "value"}
+_AMOUNTS: Final = (
+    "amount",
+    "bond",
+    "chunk_fee",
+    "fee",
+    "penalty",
+    "price",
+    "reservation_fee",
+    "stake",
+    "to_client",
+    "value",
 )
-_TIMES: Final = frozenset({"offered_until", "offeredUntil", "expiry"})
-_SPANS: Final = frozenset(
-    {
-        "compute_window",
-        "audit_window",
-        "response_window",
-        "computeWindow",
-        "auditWindow",
-        "responseWindow",
-    }
-)
-_ROLES: Final[dict[object, str]] = {1: "worker", 2: "provider"}
+_TIMES: Final = ("expiry", "offered_until", "starts_at", "valid_until")
+_SPANS: Final = ("audit_window", "compute_window", "confirm_window", "response_window", "term")
+_ROLES: Final = {1: "worker", 2: "provider"}
+#: How a number is told to people, by its name as contracts write it.
+_FORMATS: Final[dict[str, Callable[[int], str]]] = {
+    **dict.fromkeys(_AMOUNTS, lambda value: format_wei(Wei(value))),
+    **dict.fromkeys(_TIMES, lambda value: build_moment(value).text),
+    **dict.fromkeys(_SPANS, format_span),
+    "size": format_size,
+    "role": lambda value: _ROLES.get(value, ""),
+}
+#: What 0 and the empty text mean.
+_NOTHING: Final = {"starts_at": "when the receipt is on chain", "endpoint": "takes it back"}
+#: Where a word begins in a message's names.
+_HUMP: Final = re.compile(r"(?<=[a-z0-9])[A-Z]")
 _HEX: Final = re.compile(r"0x[0-9a-fA-F]{40,64}")
 _LONGEST: Final = 2_000
 
@@ -153,18 +165,17 @@ def _add_python(arguments: list[Argument], name: str, value: object, depth: int)
 
 
 def _build(name: str, kind: str, value: object, depth: int) -> Argument:
-    meaning = ""
-    if isinstance(value, int) and name in _AMOUNTS:
-        meaning = format_wei(Wei(value))
-    elif isinstance(value, int) and name in _TIMES:
-        meaning = build_moment(value).text
-    elif isinstance(value, int) and name in _SPANS:
-        meaning = format_span(value)
-    elif name == "role" and value in _ROLES:
-        meaning = _ROLES[value]
-    elif value == ZERO_ADDRESS:
-        meaning = "nobody"
+    meaning = _explain(_HUMP.sub(lambda found: "_" + found[0].lower(), name), value)
     return Argument(name=name, type=kind, value=_to_text(value), meaning=meaning, depth=depth)
+
+
+def _explain(name: str, value: object) -> str:
+    """Return what a value means to people; empty where it says that itself."""
+    if not value and name in _NOTHING:
+        return _NOTHING[name]
+    if isinstance(value, int) and name in _FORMATS:
+        return _FORMATS[name](value)
+    return "nobody" if value == ZERO_ADDRESS else ""
 
 
 def _to_text(value: object) -> str:

@@ -42,6 +42,8 @@ class Plan:
     path: str
     #: Transactions, in the order in which they are sent.
     calls: tuple[Call, ...] = ()
+    #: What is sent after them, and what of it is not known before.
+    later: tuple[tuple[Call, str], ...] = ()
     #: What others send before them, and who.
     before: tuple[tuple[Address, Call], ...] = ()
     #: Contracts beside those of the address book, by address: their code was checked.

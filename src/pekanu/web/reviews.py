@@ -20,8 +20,8 @@ from pekanu.web.views.review import CallView, MessageView, Review
 from pekanu.web.wording import build_money, link_address
 
 _UNTRIED: Final = (
-    "it rests on the one before, so the chain's node cannot try it yet; it is tried before it is "
-    "sent"
+    "Not simulated: the chain's node tries one transaction alone, and this rests on another. "
+    "It is tried before it is sent."
 )
 
 
@@ -135,6 +135,11 @@ async def review(viewer: Viewer, plan: Plan) -> Review:
     simulation = await simulate(
         site.chain, site.book, account, plan.calls, before=plan.before, contracts=plan.contracts
     )
+    later = tuple(
+        replace(view_call(site.book, call, plan.contracts), untried=note)
+        for call, note in plan.later
+    )
+    simulation = replace(simulation, views=(*simulation.views, *later))
     shown = show_plan(plan, simulation)
     is_wallet = viewer.is_wallet and account == viewer.account
     shown = replace(

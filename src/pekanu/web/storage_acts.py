@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from pekanu.chain import Call
+from pekanu.node.storage import keeping
+from pekanu.node.storage.keeping import ChallengePlan, Renewal
 from pekanu.node.storage.store import Store
 from pekanu.node.storage.stored import StoredObject
 from pekanu.types import format_wei
@@ -48,39 +51,50 @@ async def _verify(store: Store, stored: StoredObject) -> Outcome:
     )
 
 
-async def _challenge(store: Store, stored: StoredObject) -> Outcome:
-    """Challenge a random leaf."""
-    seen = await store.challenge(stored, timeout=_ANSWER_SECONDS)
-    where = f"chunk {seen.chunk}, leaf {seen.leaf}"
-    if seen.is_answered:
+def build_challenge_act(planned: ChallengePlan) -> Act:
+    """Return the act of opening a challenge as it was planned."""
+
+    async def do(store: Store, stored: StoredObject) -> Outcome:
+        opened = await keeping.open_challenge(store.storer, stored, planned)
+        seen = await keeping.await_answer(
+            store.storer, stored, opened, timeout_seconds=_ANSWER_SECONDS
+        )
+        where = f"chunk {seen.chunk}, leaf {seen.leaf}"
+        if seen.is_answered:
+            return Outcome(
+                title="Challenge answered",
+                sentence=f"{len(seen.data)} bytes of {where} were shown on chain with their "
+                f"proof; the fee of {format_wei(seen.fee)} is the provider's.",
+                tone=Tone.GOOD,
+            )
+        if seen.is_answered is None:
+            return Outcome(
+                title="Challenge open",
+                sentence=f"{where} was not shown yet; after the deadline the penalty is yours.",
+                tone=Tone.WAITING,
+            )
         return Outcome(
-            title="Challenge answered",
-            sentence=f"{len(seen.data)} bytes of {where} were shown on chain with their "
-            f"proof; the fee of {format_wei(seen.fee)} is the provider's.",
+            title="Challenge not answered",
+            sentence=f"{where} was not shown in time: the penalty can be taken.",
+            tone=Tone.BAD,
+        )
+
+    return Act(do=do, failed="Not challenged")
+
+
+def build_fine_act(planned: tuple[str, Call] | None) -> Act:
+    """Return the act of taking the penalty by a call that was planned; None: it is fined."""
+
+    async def do(store: Store, stored: StoredObject) -> Outcome:
+        step = await keeping.fine(store.storer, stored, planned)
+        amount = format_wei(int(step.evidence["to_client_wei"]))
+        return Outcome(
+            title="Penalty taken",
+            sentence=f"The provider was fined: {amount} came to you.",
             tone=Tone.GOOD,
         )
-    if seen.is_answered is None:
-        return Outcome(
-            title="Challenge open",
-            sentence=f"{where} was not shown yet; after the deadline the penalty is yours.",
-            tone=Tone.WAITING,
-        )
-    return Outcome(
-        title="Challenge not answered",
-        sentence=f"{where} was not shown in time: the penalty can be taken.",
-        tone=Tone.BAD,
-    )
 
-
-async def _fine(store: Store, stored: StoredObject) -> Outcome:
-    """Take the penalty."""
-    step = await store.fine(stored)
-    amount = format_wei(int(step.evidence["to_client_wei"]))
-    return Outcome(
-        title="Penalty taken",
-        sentence=f"The provider was fined: {amount} came to you.",
-        tone=Tone.GOOD,
-    )
+    return Act(do=do, failed="Not fined", is_last=True)
 
 
 async def _reclaim(store: Store, stored: StoredObject) -> Outcome:
@@ -103,11 +117,11 @@ async def _end(store: Store, stored: StoredObject) -> Outcome:
     )
 
 
-def build_renew_act(term: str, max_price: str) -> Act:
-    """Return the act of agreeing on another term, for a price at most."""
+def build_renew_act(renewal: Renewal) -> Act:
+    """Return the act of paying another term by the quote that was shown."""
 
-    async def do(store: Store, stored: StoredObject) -> Outcome:
-        renewed = await store.renew(stored, term, max_price=max_price)
+    async def do(store: Store, _: StoredObject) -> Outcome:
+        renewed = await keeping.pay_renewal(store.storer, renewal)
         agreement = renewed.agreement_id.hex()
         return Outcome(
             title="Renewed",
@@ -124,11 +138,6 @@ def build_renew_act(term: str, max_price: str) -> Act:
     return Act(do=do, failed="Not renewed")
 
 
-#: By the last part of the address that asks for it.
-ACTS: Final = {
-    "verify": Act(do=_verify, failed="Not verified"),
-    "challenge": Act(do=_challenge, failed="Not challenged"),
-    "fine": Act(do=_fine, failed="Not fined", is_last=True),
-    "end": Act(do=_end, failed="Not ended", is_last=True),
-    "reclaim": Act(do=_reclaim, failed="Not taken back", is_last=True),
-}
+VERIFY: Final = Act(do=_verify, failed="Not verified")
+END: Final = Act(do=_end, failed="Not ended", is_last=True)
+RECLAIM: Final = Act(do=_reclaim, failed="Not taken back", is_last=True)

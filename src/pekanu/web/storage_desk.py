@@ -2,7 +2,7 @@
 
 A put that was broken off stands in the account's journal and is gone on with by `resume`. What is
 not here: doing it (`pekanu.node.storage`), what a provider can be asked (`storage_acts`), files on
-their way (`storage_uploads`), pages.
+their way (`storage_uploads`), dialogs (`storage_offers`, `storage_plans`), pages.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from pekanu.errors import KeystoreError, PekanuError, UsageError
+from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.storage.deal import Admitted
 from pekanu.node.storage.steps import Step
 from pekanu.node.storage.store import Store, open_store
 from pekanu.node.storage.stored import StoredObject, StoreStep
-from pekanu.node.storage.storer import Prepared
+from pekanu.node.storage.storer import Agreed, Ears, Prepared
 from pekanu.storage.manifest import Manifest
 from pekanu.storage.state import AgreementState
 from pekanu.types import Address, Hash32
@@ -30,7 +32,6 @@ from pekanu.web.storage_uploads import StorageUploads
 from pekanu.web.views.shell import Tone
 from pekanu.web.views.storage import Outcome
 
-_MAX_DRAFTS: Final = 32
 _MAX_OUTCOMES: Final = 8
 
 
@@ -48,14 +49,6 @@ class StoreRun:
     is_over: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """What was prepared for an account and can be confirmed."""
-
-    account: Address
-    prepared: Prepared
-
-
 class StorageDesk:
     """All that the site does about storage.
 
@@ -69,7 +62,8 @@ class StorageDesk:
         self.uploads = StorageUploads(home / "site" / "storage")
         self._home, self._accounts, self._beat = home, accounts, beat
         self._stores: dict[Address, tuple[OpenClient, Store]] = {}
-        self._drafts: dict[str, Draft] = {}
+        #: How providers have let accounts in since this site was opened, by account and contract.
+        self._admitted: dict[tuple[Address, Address], Admitted] = {}
         #: By account and id: of the batch, and of the agreement once there is one.
         self._runs: dict[tuple[Address, str], StoreRun] = {}
         self._outcomes: dict[Hash32, deque[Outcome]] = {}
@@ -110,8 +104,8 @@ class StorageDesk:
 
     async def prepare(
         self, account: Address, batch: str, *, term: str, name: str, phrase: str = ""
-    ) -> tuple[Prepared, dict[str, int]]:
-        """Return what storing a batch takes and about what it costs; nothing is signed.
+    ) -> Prepared:
+        """Return what storing a batch takes; nothing is signed.
 
         Args:
             account: Who stores.
@@ -129,29 +123,45 @@ class StorageDesk:
             raise UsageError("no file was chosen", hint="drop files on the page, or choose some")
         store = await self.open(account)
         called = name or (paths[0].name if len(paths) == 1 else f"{len(paths)} things")
-        prepared = await store.prepare(*paths, term=term, name=called, shared_domain=phrase)
-        cost = await store.storer.estimate_cost(prepared)
-        self._drafts.pop(batch, None)
-        self._drafts[batch] = Draft(account=account, prepared=prepared)
-        while len(self._drafts) > _MAX_DRAFTS:
-            self._drafts.pop(next(iter(self._drafts)))
-        return prepared, cost
+        return await store.prepare(*paths, term=term, name=called, shared_domain=phrase)
 
-    async def put(self, account: Address, batch: str) -> StoreRun:
-        """Begin to store what was prepared, exactly as it was shown.
+    async def introduce(self, account: Address, prepared: Prepared, *, now: float) -> None:
+        """Let a provider let an account in, by the request that was shown.
 
         Raises:
-            UsageError: It is not prepared any more.
+            ProtocolError: What the provider answered does not hold.
         """
-        draft = self._drafts.get(batch)
-        if draft is None or draft.account != account:
-            raise UsageError("this offer is not here any more", hint="ask for a quote again")
         store = await self.open(account)
-        self._drafts.pop(batch, None)
+        server = Address(prepared.offer.info.server)
+        self._admitted[account, server] = await store.storer.introduce(prepared, now=now)
+
+    async def agree(self, account: Address, prepared: Prepared) -> Agreed | None:
+        """Return the quote that the provider signs for what was prepared; nothing is signed here.
+
+        None where it has not let the account in, or knows it no more.
+
+        Raises:
+            ProtocolError: The quote is not what was offered.
+        """
+        store, server = await self.open(account), Address(prepared.offer.info.server)
+        fresh = self._admitted.get((account, server))
+        admitted = fresh or store.storer.find_admitted(server)
+        if admitted is None:
+            return None
+        try:
+            return await store.storer.agree(prepared, admitted)
+        except PeerRefused as error:
+            if error.code != "terms" or fresh is not None:
+                raise
+            return None
+
+    async def put(self, account: Address, batch: str, agreed: Agreed) -> StoreRun:
+        """Begin to store what was agreed on, exactly as it was shown."""
+        store = await self.open(account)
         self.uploads.begin(batch)
-        run = StoreRun(id=batch, name=draft.prepared.source.name)
+        run = StoreRun(id=batch, name=agreed.stored.name)
         self._runs[account, batch] = run
-        self._start(self._follow(account, run, lambda: self._put(store, draft.prepared, run)))
+        self._start(self._follow(account, run, lambda: self._put(store, agreed, run)))
         return run
 
     async def resume(self, account: Address, stored: StoredObject) -> None:
@@ -171,12 +181,13 @@ class StorageDesk:
         """Return the put of a batch or of an agreement, if it was here."""
         return self._runs.get((account, subject.removeprefix("0x")))
 
-    async def _put(self, store: Store, prepared: Prepared, run: StoreRun) -> StoredObject:
+    async def _put(self, store: Store, agreed: Agreed, run: StoreRun) -> StoredObject:
         def note(step: Step) -> None:
             run.steps[step.number] = step
             self._beat()
 
-        return await store.put_prepared(prepared, on_step=note, progress=self._build_progress(run))
+        ears = Ears(step=note, uploading=self._build_progress(run))
+        return await store.storer.put_agreed(agreed, ears)
 
     def _build_progress(self, run: StoreRun) -> Callable[[int, int], None]:
         loop = asyncio.get_running_loop()

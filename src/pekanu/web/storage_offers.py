@@ -1,26 +1,26 @@
-"""Files that wait to be stored, and what is shown before a signature: an offer, a challenge.
+"""Files that wait to be stored, and storing them as plans: being let in by a provider, paying it.
 
-What is not here: doing it (`storage_desk`), what is stored already (`storage_pages`).
+The provider's signed quote is fetched for the dialog, so that the payment is shown to the byte.
+What is not here: doing it (`storage_desk`), what is stored already (`storage_plans`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
+from pekanu.chain.storage_contract import StorageFactoryContract, StorageServerContract
 from pekanu.errors import UsageError
-from pekanu.node.storage.keeping import get_server
-from pekanu.node.storage.providers import choose_offer
+from pekanu.node.storage.deal import build_registration
 from pekanu.node.storage.store import Store
-from pekanu.node.storage.stored import StoredObject
-from pekanu.node.storage.storer import Prepared
-from pekanu.node.storage.units import parse_span
+from pekanu.node.storage.storer import Agreed, Prepared
 from pekanu.storage.domains import DomainKind
-from pekanu.storage.money import get_vested, get_vested_seconds
-from pekanu.storage.state import AgreementState
-from pekanu.types import Seconds, format_wei
+from pekanu.storage.typed_data import build_typed_data
+from pekanu.types import Address, format_wei
+from pekanu.web.plans import Message, Plan
 from pekanu.web.site import Site
-from pekanu.web.views.storage import HeldFile, HeldFiles, StorageReview
+from pekanu.web.views.storage import HeldFile, HeldFiles
 from pekanu.web.views.task import Fact
 from pekanu.web.wording import build_money, format_size, format_span, link_address
 
@@ -29,6 +29,24 @@ _SHARED: Final = (
     "Identical files of everyone who knows the phrase are kept once; each of those people can tell "
     "that you store a file which he has too."
 )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Introduction:
+    """What is asked of a provider that has not let an account in yet."""
+
+    batch: str
+    prepared: Prepared
+    #: At which it is signed, in seconds since 1970.
+    now: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Put:
+    """What is stored once it is confirmed."""
+
+    batch: str
+    agreed: Agreed
 
 
 def build_held(site: Site, batch: str, problem: str = "") -> HeldFiles:
@@ -49,136 +67,70 @@ def build_held(site: Site, batch: str, problem: str = "") -> HeldFiles:
     )
 
 
-def build_quote(batch: str, prepared: Prepared, cost: dict[str, int]) -> StorageReview:
-    """Return the dialog with an offer: all that it costs, and what each side can lose."""
-    offer, source, plan = prepared.offer, prepared.source, prepared.plan
-    whole = offer.price + cost["gas_wei"]
-    term = format_span(prepared.request.term)
-    short = cost["balance_wei"] < whole
-    balance = format_wei(cost["balance_wei"])
-    return StorageReview(
-        title=f"Store {source.name} for {term}",
+async def plan_introduction(store: Store, order: Introduction) -> Plan:
+    """Return what an account signs and sends once with each provider, before the first payment."""
+    desk, offer = store.storer.desk, order.prepared.offer
+    server = StorageServerContract(desk.chain, Address(offer.info.server))
+    factory = StorageFactoryContract(desk.chain, store.storer.book["StorageFactory"].address)
+    provider = offer.announced.account
+    has_contract = await factory.fetch_client(desk.address, server.address) is not None
+    is_registered = await server.fetch_is_registered(desk.address)
+    registration = build_registration(desk.address, store.storer.secret, now=order.now)
+    return Plan(
+        title="Be let in by the provider",
+        sentences=(
+            "This is asked once with each provider; what storing costs is shown next.",
+            "The provider writes your account into its contract, which it pays for.",
+            *(() if has_contract else ("Then you make your own contract with it, which pays it.",)),
+        ),
+        at_most="nothing but gas" if not has_contract else "nothing",
+        path="/storage/introduce",
+        account=desk.address,
+        before=() if is_registered else ((provider, server.register(desk.address)),),
+        calls=() if has_contract else (factory.create(server.address),),
+        contracts={server.address: "StorageServer"},
+        messages=(Message(document=build_typed_data(server.domain, registration)),),
+        facts=(
+            Fact(name="Provider", value="", link=link_address(provider)),
+            Fact(name="Its contract", value="", link=link_address(server.address)),
+        ),
+        confirm_title="Go on",
+        order=order,
+    )
+
+
+def plan_put(store: Store, order: Put) -> Plan:
+    """Return what storing pays, by the quote that the provider has signed for it."""
+    agreed, terms = order.agreed, order.agreed.stored.quote.terms
+    source, plan = agreed.prepared.source, agreed.prepared.plan
+    price = build_money(terms.price)
+    return Plan(
+        title=f"Store {source.name} for {format_span(terms.term)}",
         sentences=(
             "The price goes into escrow; the provider is paid from it by the second.",
             "The same transaction reserves the penalty that it pays when it loses one byte.",
             "The files are encrypted on this node; the provider sees sizes, and no content.",
-            *([_SHARED] if prepared.domain.kind is DomainKind.SHARED else []),
+            *([_SHARED] if agreed.prepared.domain.kind is DomainKind.SHARED else []),
+            "Should the provider not show its receipt on chain by itself, this node does: for gas.",
         ),
+        at_most=f"{price.text} and gas; if no upload comes, the price comes back but "
+        f"{format_wei(terms.reservation_fee)}, which is burned",
+        path="/storage/put",
+        account=store.storer.desk.address,
+        calls=(agreed.payment,),
+        contracts={agreed.stored.client: "StorageClient"},
         facts=(
             Fact(name="Files", value=f"{len(source.entries)}, {format_size(source.size)}"),
             Fact(name="To be kept", value=f"{format_size(plan.size)}, {len(plan.names)} chunks"),
-            Fact(name="Provider", value="", link=link_address(offer.announced.account)),
-            Fact(name="Price", value=build_money(offer.price).text),
-            Fact(name="Gas, about", value=build_money(cost["gas_wei"]).short),
-            Fact(name="In all, about", value=build_money(whole).short),
-            Fact(
-                name="You can lose",
-                value="price and gas; if no upload comes, all of the price comes back but "
-                f"{build_money(offer.reservation_fee).text}, which is burned",
-            ),
+            Fact(name="Provider", value="", link=link_address(agreed.stored.provider)),
+            Fact(name="Price", value=price.text),
             Fact(
                 name="The provider can lose",
-                value=f"{build_money(offer.penalty).text} as penalty, and what is not served yet",
-            ),
-            Fact(name="You have", value=balance),
-        ),
-        refusal=f"The account has {balance}, which is less than it takes." if short else "",
-        confirm="/storage/put",
-        confirm_title=f"Store for {build_money(offer.price).short}",
-        hidden=(("batch", batch),),
-    )
-
-
-async def build_challenge(store: Store, stored: StoredObject, confirm: str) -> StorageReview:
-    """Return the dialog with a challenge: what it costs, and what comes of it.
-
-    Args:
-        store: The account's storage.
-        stored: What is challenged.
-        confirm: Where it is confirmed.
-    """
-    fee = await get_server(store.storer, stored).fetch_challenge_fee(1)
-    terms = stored.quote.terms
-    window = format_span(terms.response_window)
-    return StorageReview(
-        title=f"Challenge the provider of {stored.name}",
-        sentences=(
-            f"It must show 256 bytes that chance names, on chain, within {window}.",
-            "Meanwhile it earns nothing.",
-        ),
-        facts=(
-            Fact(name="You put up", value=build_money(fee).text),
-            Fact(name="You can lose", value="that fee, which pays for the answer, and gas"),
-            Fact(
-                name="The provider can lose",
-                value=f"{build_money(terms.penalty).text} as penalty, and what is not served",
+                value=f"{format_wei(terms.penalty)} as penalty, and what is not served yet",
             ),
         ),
-        refusal="",
-        confirm=confirm,
-        confirm_title="Challenge",
-    )
-
-
-async def build_renewal(
-    store: Store, stored: StoredObject, confirm: str, term: str
-) -> StorageReview:
-    """Return the dialog with a renewal: another term, that begins where this one ends.
-
-    Args:
-        store: The account's storage.
-        stored: What is renewed.
-        confirm: Where it is confirmed.
-        term: How much longer, such as ``30d``.
-
-    Raises:
-        InvalidInput: The term cannot be read.
-        NoProvider: Its provider takes no more.
-    """
-    seconds, size = parse_span(term or "30d"), stored.quote.content.size
-    offer = await choose_offer(store.storer.desk, size=size, term=seconds, provider=stored.provider)
-    return StorageReview(
-        title=f"Renew {stored.name} for {format_span(seconds)}",
-        sentences=(
-            "The new term begins where the present one ends; nothing is uploaded again.",
-            "The price goes into escrow now, and a penalty is reserved for it.",
-        ),
-        facts=(
-            Fact(name="Kept", value=format_size(size)),
-            Fact(name="Provider", value="", link=link_address(stored.provider)),
-            Fact(name="Price at most", value=build_money(offer.price).text),
-            Fact(name="You can lose", value="the price, and gas"),
-            Fact(
-                name="The provider can lose",
-                value=f"{build_money(offer.penalty).text} as penalty, and what is not served yet",
-            ),
-        ),
-        refusal="",
-        confirm=confirm,
-        confirm_title=f"Renew for {build_money(offer.price).short}",
-        hidden=(("term", str(seconds)), ("max_price", f"{offer.price} wei")),
-    )
-
-
-def build_end(
-    stored: StoredObject, state: AgreementState, now: Seconds, confirm: str
-) -> StorageReview:
-    """Return the dialog before an agreement is ended early."""
-    terms = stored.quote.terms
-    left = terms.price - get_vested(terms, get_vested_seconds(terms, state, now))
-    return StorageReview(
-        title=f"End {stored.name} early",
-        sentences=(
-            "The provider may forget the bytes at once: fetch first what you want to keep.",
-            "What it has not served yet comes back to you.",
-        ),
-        facts=(
-            Fact(name="Comes back, about", value=build_money(left).short),
-            Fact(name="You can lose", value="the files, where you have no other copy, and gas"),
-        ),
-        refusal="",
-        confirm=confirm,
-        confirm_title="End it",
+        confirm_title=f"Store for {price.short}",
+        order=order,
     )
 
 

@@ -95,16 +95,24 @@ class Found:
     stored: StoredObject | None
 
 
-async def open_viewers_store(viewer: Viewer) -> tuple[Address, Store]:
+async def open_viewers_store(
+    viewer: Viewer, reviewed: Address | None = None
+) -> tuple[Address, Store]:
     """Return the account that acts and its storage.
 
+    Args:
+        viewer: Who looks.
+        reviewed: The account that a dialog was shown for, where there was one.
+
     Raises:
-        UsageError: Its key is not on this node.
+        UsageError: Its key is not on this node, or another account acts meanwhile.
     """
     obstacle = find_obstacle(viewer)
     account = viewer.account
     if obstacle or account is None:
         raise UsageError(obstacle)
+    if reviewed not in {None, account}:
+        raise UsageError(f"the dialog was shown for {reviewed}", hint="press the button again")
     return account, await viewer.site.storage.open(account)
 
 

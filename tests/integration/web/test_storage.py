@@ -37,14 +37,15 @@ async def upload(browser: Browser, batch: str, name: str, data: bytes) -> str:
     return answer.text
 
 
+async def confirm_put(browser: Browser, batch: str) -> httpx.Response:
+    return await browser.confirm("/storage/put/review", {"batch": batch, "term": "1d", "name": ""})
+
+
 async def put(browser: Browser, name: str = NAME) -> str:
     """Return the address of an object that was stored."""
     batch = secrets.token_hex(16)
     await upload(browser, batch, name, DATA)
-    quoted = await browser.send("/storage/quote", {"batch": batch, "term": "1d", "name": ""})
-    assert quoted.status_code == 200, quoted.text
-    assert "The provider can lose" in quoted.text
-    started = await browser.send("/storage/put", {"batch": batch})
+    started = await confirm_put(browser, batch)
     assert started.status_code == 303, started.text
     await browser.wait(started.headers["location"], "is paid by the second")
     page = await browser.see("/storage")
@@ -78,7 +79,7 @@ async def test_put__by_the_site__then_14_steps_a_receipt_and_equal_bytes(
         await browser.wait(address, "chunks were proved.")
         review = await browser.send(address + "/challenge/review")
         assert "You put up" in review.text
-        assert (await browser.send(address + "/challenge")).status_code == 303
+        assert (await browser.confirm(address + "/challenge/review")).status_code == 303
         await browser.wait(address, "Challenge answered")
         kept = await browser.wait("/storage/provider", "all that was asked for was shown")
         assert "1 answered, 0 fined" in kept
@@ -96,13 +97,13 @@ async def test_fine__when_the_provider_lost_the_bytes__then_the_penalty_comes(
             (stored,) = (await served.site.storage.open(devnet.accounts[2].address)).ls()
         penalty = stored.quote.terms.penalty
         shutil.rmtree(get_provider_folder(home, devnet.accounts[1].address))
-        await browser.send(address + "/challenge")
+        await browser.confirm(address + "/challenge/review")
         await browser.wait(address, "The provider must show bytes on chain")
         balance = await served.site.chain.get_balance(devnet.accounts[2].address)
         await asyncio.to_thread(devnet.advance_time, 700)
         await browser.wait(address, "Challenge not answered")
         assert "Take the penalty" in await browser.see(address)
-        assert (await browser.send(address + "/fine")).status_code == 303
+        assert (await browser.confirm(address + "/fine/review")).status_code == 303
         await browser.wait(address, "Penalty taken")
         # Its folder is gone, and with it all that this node knows of the provider.
         assert "No account of this node offers storage" in await browser.see("/storage/provider")
@@ -124,19 +125,19 @@ async def test_quote__without_files_or_provider_or_term__then_one_sentence(
     browser: Browser,
 ) -> None:
     batch = secrets.token_hex(16)
-    answer = await browser.send("/storage/quote", {"batch": batch, "term": "30d"})
+    answer = await browser.send("/storage/put/review", {"batch": batch, "term": "30d"})
     assert answer.status_code == 400
     assert "No file was chosen" in answer.text
     await upload(browser, batch, "a.bin", b"bytes")
-    answer = await browser.send("/storage/quote", {"batch": batch, "term": "soon"})
+    answer = await browser.send("/storage/put/review", {"batch": batch, "term": "soon"})
     assert answer.status_code == 400
     assert "cannot be read" in answer.text
-    answer = await browser.send("/storage/quote", {"batch": batch, "term": "30d"})
+    answer = await browser.send("/storage/put/review", {"batch": batch, "term": "30d"})
     assert answer.status_code == 409
     answer = await browser.send("/storage/put", {"batch": batch})
     assert answer.status_code == 400
     assert (await browser.get("/storage/" + "ab" * 32)).status_code == 404
-    for act, status in (("verify", 400), ("burn", 404)):
+    for act, status in (("verify", 400), ("burn", 400)):
         assert (await browser.send(f"/storage/{'ab' * 32}/{act}")).status_code == status
 
 
@@ -150,8 +151,7 @@ async def test_put__broken_off_after_the_payment__then_a_button_goes_on_and_pays
     ):
         batch = secrets.token_hex(16)
         await upload(browser, batch, NAME, DATA)
-        await browser.send("/storage/quote", {"batch": batch, "term": "1d"})
-        await browser.send("/storage/put", {"batch": batch})
+        await confirm_put(browser, batch)
         run = site.storage.find_run(account, batch)
         assert run is not None
         while 9 not in run.steps:
@@ -161,7 +161,7 @@ async def test_put__broken_off_after_the_payment__then_a_button_goes_on_and_pays
         address = f"/storage/0x{stored.agreement_id.hex()}"
         page = await browser.wait(address, "Broken off")
         assert "Go on" in page
-        assert (await browser.send(address + "/resume")).status_code == 303
+        assert (await browser.confirm(address + "/resume/review")).status_code == 303
         page = await browser.wait(address, "file?path=")
         assert page.count('data-phase="done"') == 14
         (again,) = (await site.storage.open(account)).ls()
@@ -177,8 +177,7 @@ async def test_put__of_which_no_receipt_comes__then_the_payment_comes_back(
         async with open_depot(town, devnet.accounts[1]):
             batch = secrets.token_hex(16)
             await upload(browser, batch, NAME, DATA)
-            await browser.send("/storage/quote", {"batch": batch, "term": "1d"})
-            await browser.send("/storage/put", {"batch": batch})
+            await confirm_put(browser, batch)
             run = site.storage.find_run(account, batch)
             assert run is not None
             while 9 not in run.steps:
@@ -188,7 +187,7 @@ async def test_put__of_which_no_receipt_comes__then_the_payment_comes_back(
         address = f"/storage/0x{stored.agreement_id.hex()}"
         await asyncio.to_thread(devnet.advance_time, 700)
         assert "Go on" not in await browser.wait(address, "Take it back")
-        assert (await browser.send(address + "/reclaim")).status_code == 303
+        assert (await browser.confirm(address + "/reclaim/review")).status_code == 303
         terms = stored.quote.terms
         back = format_wei(Wei(terms.price - terms.reservation_fee))
         await browser.wait(address, f"No receipt came in time: {back} came back.")
@@ -240,16 +239,18 @@ async def test_hosted__then_one_sentence_and_no_file_is_taken(options: SiteOptio
             0
         ]
         batch = secrets.token_hex(16)
-        for path in (f"upload/{batch}?name=a", "quote", "put"):
+        for path in (f"upload/{batch}?name=a", "put/review"):
             answer = await client.post(f"{browser.url}/storage/{path}", data={"batch": batch})
             assert answer.status_code == 400
             assert "Storing needs" in answer.text
+        answer = await client.post(f"{browser.url}/storage/put", data={"review": "0" * 32})
+        assert answer.status_code == 400
         assert not (options.home / "site" / "storage").exists()
 
 
 async def test_put__without_the_pages_token__then_refused(browser: Browser) -> None:
     browser.csrf = "0"
-    for path in (f"upload/{secrets.token_hex(16)}?name=a", "quote", "put", "0xab/fine"):
+    for path in (f"upload/{secrets.token_hex(16)}?name=a", "put/review", "put", "0xab/fine"):
         assert (await browser.send(f"/storage/{path}", {"batch": "a"})).status_code == 403
 
 

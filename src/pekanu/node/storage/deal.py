@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Final
 
 from pekanu import contracts
-from pekanu.chain import Receipt
+from pekanu.chain import Call, Receipt
 from pekanu.chain.block import parse_receipt
 from pekanu.chain.storage_contract import StorageClientContract
 from pekanu.chain.storage_deploy import create_storage_client
@@ -62,6 +62,15 @@ class Admitted:
     steps: tuple[Step, ...]
 
 
+def build_registration(client: Address, secret: StorageSecret, *, now: float) -> Registration:
+    """Return the request with which a client asks to be let in."""
+    return Registration(
+        client=client,
+        sealing_key=secret.sealing_key,
+        valid_until=Seconds(int(now) + _REGISTRATION_SECONDS),
+    )
+
+
 async def register(
     desk: MarketDesk, provider: OpenProvider, secret: StorageSecret, *, now: float
 ) -> Admitted:
@@ -81,11 +90,7 @@ async def register(
         transaction=opened.log.transaction if opened else b"",
         code_hash=keccak256(code),
     )
-    registration = Registration(
-        client=desk.address,
-        sealing_key=secret.sealing_key,
-        valid_until=Seconds(int(now) + _REGISTRATION_SECONDS),
-    )
+    registration = build_registration(desk.address, secret, now=now)
     signature = desk.account.sign_typed_data(build_typed_data(domain, registration))
     second = Step.build(
         2,
@@ -258,10 +263,15 @@ async def check_funds(
     return value, step
 
 
+def build_payment(desk: MarketDesk, stored: StoredObject, value: Wei) -> Call:
+    """Return what pays an agreement out of its budget and what is sent along."""
+    contract = StorageClientContract(desk.chain, stored.client)
+    return contract.pay(stored.quote, stored.quote_signature, value=value)
+
+
 async def pay(desk: MarketDesk, stored: StoredObject, value: Wei) -> StoredObject:
     """Step 9: pay once, however often called; return the object with the payment noted."""
-    contract, receipt = StorageClientContract(desk.chain, stored.client), None
-    call = contract.pay(stored.quote, stored.quote_signature, value=value)
+    call, receipt = build_payment(desk, stored, value), None
     while receipt is None:
         # A payment that a reorganization undid, and whose nonce went to another transaction,
         # can never be mined again.

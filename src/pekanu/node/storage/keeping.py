@@ -17,7 +17,7 @@ from pekanu.chain.storage_contract import StorageClientContract, StorageServerCo
 from pekanu.chain.storage_events import AgreementEvent, Answered, Fined, decode_storage_event
 from pekanu.chain.storage_events import Stored as Shown
 from pekanu.errors import ProtocolError, Rejected, TransactionReverted, UsageError
-from pekanu.node.storage.deal import ask_quote, check_funds
+from pekanu.node.storage.deal import ask_quote
 from pekanu.node.storage.download import fetch_manifest
 from pekanu.node.storage.messages import UploadRequest
 from pekanu.node.storage.plan import restore_plan
@@ -65,21 +65,31 @@ def get_server(storer: Storer, stored: StoredObject) -> StorageServerContract:
     return StorageServerContract(storer.desk.chain, stored.server)
 
 
-async def challenge(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChallengePlan:
+    """A challenge that is not opened yet."""
+
+    chunk: int
+    leaf: int
+    count: int
+    #: What the challenger puts up.
+    fee: Wei
+    call: Call
+
+
+async def plan_challenge(
     storer: Storer,
     stored: StoredObject,
     *,
     chunk: int | None = None,
     leaf: int | None = None,
     count: int = 1,
-) -> ChallengeSeen:
-    """Make the provider show leaves on chain; by default one that chance names.
+) -> ChallengePlan:
+    """Return a challenge of leaves; by default of one that chance names.
 
     Raises:
         UsageError: There is no such leaf.
-        TransactionReverted: The agreement is not one that can be challenged now.
     """
-    desk, server = storer.desk, get_server(storer, stored)
     content = stored.quote.content
     chosen = secrets.randbelow(content.chunk_count) if chunk is None else chunk
     if not 0 <= chosen < content.chunk_count:
@@ -90,20 +100,44 @@ async def challenge(
         if leaf is None
         else leaf
     )
-    fee = await server.fetch_challenge_fee(count)
-    contract = StorageClientContract(desk.chain, stored.client)
+    fee = await get_server(storer, stored).fetch_challenge_fee(count)
+    contract = StorageClientContract(storer.desk.chain, stored.client)
     call = contract.challenge(
         stored.quote, chunk=chosen, leaf=first, count=count, fee=fee, is_sent=True
     )
-    receipt = await desk.sender.send(
-        call, key=f"{stored.agreement_id.hex()}:challenge:{secrets.token_hex(8)}"
+    return ChallengePlan(chunk=chosen, leaf=first, count=count, fee=fee, call=call)
+
+
+async def challenge(
+    storer: Storer,
+    stored: StoredObject,
+    *,
+    chunk: int | None = None,
+    leaf: int | None = None,
+    count: int = 1,
+) -> ChallengeSeen:
+    """Make the provider show leaves on chain; raises as its two parts."""
+    plan = await plan_challenge(storer, stored, chunk=chunk, leaf=leaf, count=count)
+    return await open_challenge(storer, stored, plan)
+
+
+async def open_challenge(
+    storer: Storer, stored: StoredObject, plan: ChallengePlan
+) -> ChallengeSeen:
+    """Open a challenge as it was planned.
+
+    Raises:
+        TransactionReverted: The agreement is not one that can be challenged now.
+    """
+    receipt = await storer.desk.sender.send(
+        plan.call, key=f"{stored.agreement_id.hex()}:challenge:{secrets.token_hex(8)}"
     )
-    state = await server.fetch_agreement(stored.agreement_id)
+    state = await fetch_state(storer, stored)
     return ChallengeSeen(
-        chunk=chosen,
-        leaf=first,
-        count=count,
-        fee=fee,
+        chunk=plan.chunk,
+        leaf=plan.leaf,
+        count=plan.count,
+        fee=plan.fee,
         deadline=state.deadline if state.status is Status.CHALLENGED else Seconds(0),
         transaction=receipt.transaction,
         is_answered=None,
@@ -162,10 +196,17 @@ async def _fetch_shown(storer: Storer, stored: StoredObject, transaction: Hash32
     return b""
 
 
-async def fine(storer: Storer, stored: StoredObject) -> Step:
+async def fine(
+    storer: Storer, stored: StoredObject, planned: tuple[str, Call] | None = None
+) -> Step:
     """Step 14: take the penalty, and return the evidence.
 
     For a challenge that was not answered, or a receipt on chain that contradicts the quote.
+
+    Args:
+        storer: Does it.
+        stored: What the provider failed at.
+        planned: As `build_fine` gave it; None finds out.
 
     Raises:
         Rejected: The deadline is not over, or there is nothing to be fined for.
@@ -175,7 +216,7 @@ async def fine(storer: Storer, stored: StoredObject) -> Step:
     if (await server.fetch_agreement(stored.agreement_id)).status is Status.FINED:
         name = "fine"
     else:
-        name, call = await _build_fine(storer, stored)
+        name, call = planned or await build_fine(storer, stored)
         await storer.desk.send(call, task_id=stored.agreement_id, name=name)
     fined = await _find_event(storer, stored, Fined)
     if fined is None:
@@ -194,8 +235,8 @@ async def fine(storer: Storer, stored: StoredObject) -> Step:
     return step
 
 
-async def _build_fine(storer: Storer, stored: StoredObject) -> tuple[str, Call]:
-    """Return the call that fines the provider, and its name."""
+async def build_fine(storer: Storer, stored: StoredObject) -> tuple[str, Call]:
+    """Return the call that fines the provider, and its name; raises as `fine`."""
     desk, server = storer.desk, get_server(storer, stored)
     state = await server.fetch_agreement(stored.agreement_id)
     lie = await _find_contradiction(storer, stored) if state.status.is_live else None
@@ -249,7 +290,7 @@ async def reclaim(storer: Storer, stored: StoredObject) -> Wei:
             raise Rejected(
                 "storage: too early", hint=f"the provider has {state.deadline - now} seconds left"
             )
-        call = server.reclaim(stored.quote)
+        call = build_reclaim(storer, stored)
         try:
             await desk.send(call, task_id=stored.agreement_id, name="reclaim")
         except TransactionReverted:
@@ -263,6 +304,16 @@ async def reclaim(storer: Storer, stored: StoredObject) -> Wei:
     return await take_back(storer, stored)
 
 
+def build_reclaim(storer: Storer, stored: StoredObject) -> Call:
+    """Return the call that ends an agreement whose receipt never came."""
+    return get_server(storer, stored).reclaim(stored.quote)
+
+
+def build_give_back(storer: Storer, stored: StoredObject) -> Call:
+    """Return the call that ends an agreement early."""
+    return StorageClientContract(storer.desk.chain, stored.client).give_back(stored.quote)
+
+
 async def give_back(storer: Storer, stored: StoredObject) -> Wei:
     """End an agreement early; return what came back of its price.
 
@@ -272,7 +323,7 @@ async def give_back(storer: Storer, stored: StoredObject) -> Wei:
     desk, server = storer.desk, get_server(storer, stored)
     state = await server.fetch_agreement(stored.agreement_id)
     if state.status is Status.STORED:
-        call = StorageClientContract(desk.chain, stored.client).give_back(stored.quote)
+        call = build_give_back(storer, stored)
         await desk.send(call, task_id=stored.agreement_id, name="give-back")
     elif state.status in {Status.PAID, Status.CHALLENGED}:
         raise Rejected(
@@ -296,14 +347,24 @@ async def take_back(storer: Storer, stored: StoredObject) -> Wei:
     return held
 
 
-async def renew(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Renewal:
+    """A quote for another term, and the transaction that pays it; nothing is sent."""
+
+    #: Not journaled yet.
+    stored: StoredObject
+    payment: Call
+
+
+async def plan_renewal(
     storer: Storer, stored: StoredObject, *, term: int, max_price: Wei | None = None
-) -> StoredObject:
-    """Agree on another term, which begins where the present one ends; return the new object.
+) -> Renewal:
+    """Return a signed quote for another term, which begins where the present one ends.
 
     Raises:
         Rejected: The agreement does not stand.
         ProtocolError: The provider's quote is not what was asked for.
+        UsageError: It costs more.
     """
     desk = storer.desk
     async with storer.open_provider(stored) as provider:
@@ -329,18 +390,34 @@ async def renew(
             memo=stored.memo,
         )
         signed, steps = await ask_quote(provider, plan, request, None)
-        if max_price is not None and signed.quote.terms.price > max_price:
-            raise UsageError(f"the renewal costs {signed.quote.terms.price} wei")
-        contract = StorageClientContract(desk.chain, stored.client)
-        _, eighth = await check_funds(desk, contract, signed.quote, signed.signature)
-        renewed = replace(
-            stored,
-            step=StoreStep.PAYING,
-            quote=signed.quote,
-            quote_signature=signed.signature,
-            blind=blind,
-            receipt_signature=b"",
-            created_at=now,
-        ).with_step(*steps, eighth)
-        storer.record(renewed)
-        return await storer.pay_renewal(renewed)
+    if max_price is not None and signed.quote.terms.price > max_price:
+        raise UsageError(f"the renewal costs {signed.quote.terms.price} wei")
+    renewed = replace(
+        stored,
+        step=StoreStep.PAYING,
+        quote=signed.quote,
+        quote_signature=signed.signature,
+        blind=blind,
+        receipt_signature=b"",
+        created_at=now,
+    ).with_step(*steps)
+    return Renewal(stored=renewed, payment=await storer.plan_payment(renewed))
+
+
+async def pay_renewal(storer: Storer, renewal: Renewal) -> StoredObject:
+    """Pay a renewal; return the new object.
+
+    Raises:
+        InsufficientFunds: The wallet does not have price and gas.
+        UsageError: Something else has to be sent along by now.
+    """
+    renewed = await storer.check_payment(renewal.stored, renewal.payment)
+    return await storer.pay_renewal(storer.record(renewed))
+
+
+async def renew(
+    storer: Storer, stored: StoredObject, *, term: int, max_price: Wei | None = None
+) -> StoredObject:
+    """Agree on another term and pay it; return the new object; raises as its two parts."""
+    renewal = await plan_renewal(storer, stored, term=term, max_price=max_price)
+    return await pay_renewal(storer, renewal)

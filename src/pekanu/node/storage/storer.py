@@ -18,14 +18,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pekanu.chain import AddressBook
+from pekanu.chain import AddressBook, Call
 from pekanu.chain.storage_contract import (
     Confirmation,
+    StorageClientContract,
     StorageFactoryContract,
     StorageServerContract,
 )
 from pekanu.chain.storage_events import Stored, decode_storage_event
-from pekanu.errors import InvalidInput, PekanuError, ProtocolError, TransactionReverted
+from pekanu.errors import (
+    InvalidInput,
+    PekanuError,
+    ProtocolError,
+    TransactionReverted,
+    UsageError,
+)
 from pekanu.market.typed_data import get_signable
 from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
@@ -34,6 +41,7 @@ from pekanu.node.storage.deal import (
     Admitted,
     ask_quote,
     await_admission,
+    build_payment,
     check_funds,
     pay,
     register,
@@ -72,6 +80,8 @@ _NONCE_SIZE: Final = 24
 #: Numbers of the steps in which the client finds what it must pay, and pays.
 _FUNDS: Final = 8
 _PAYMENT: Final = 9
+#: Those by which a provider lets a client in.
+_ADMISSION: Final = frozenset({1, 2, 3, 4, 7})
 
 Tell = Callable[[Step], None]
 
@@ -102,6 +112,16 @@ class Prepared:
     domain: EncryptionDomain
     request: PutRequest
     offer: ProviderOffer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Agreed:
+    """A quote that the provider has signed, and the transaction that pays it; nothing is sent."""
+
+    prepared: Prepared
+    #: Not journaled yet.
+    stored: StoredObject
+    payment: Call
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,55 +268,118 @@ class Storer:
         Raises:
             ProtocolError: The provider broke the protocol; the message says what is lost.
         """
-        ears, announced = ears or Ears(), prepared.offer.announced
-        server = Address(prepared.offer.info.server)
-        async with self._open(announced.account, server) as provider:
-            registered = await register(self.desk, provider, self.secret, now=time.time())
-            for step in registered.steps[:-1]:
+        ears = ears or Ears()
+        async with self._open_offered(prepared) as provider:
+            admitted = await register(self.desk, provider, self.secret, now=time.time())
+            early = admitted.steps[:-1]
+            for step in early:
                 ears.step(step)
-            plan, blind = prepared.plan, secrets.token_bytes(32)
-            request = UploadRequest(
-                client=registered.contract.address,
-                root=plan.root,
-                blind=Hash32(blind),
-                size=plan.size,
-                chunk_count=len(plan.names),
-                manifest_chunks=len(plan.parts),
-                term=prepared.request.term,
-                starts_at=0,
-                memo=self.secret.seal_memo(plan.manifest_key, secrets.token_bytes(_NONCE_SIZE)),
+            agreed = await self._agree(provider, prepared, admitted)
+            return await self._put_agreed(provider, agreed, ears, told=len(early))
+
+    def find_admitted(self, server: Address) -> Admitted | None:
+        """Return how a provider let this account in, as the journal has it; None if it has not."""
+        for stored in reversed(self.list()):
+            steps = tuple(step for step in stored.steps if step.number in _ADMISSION)
+            if stored.server == server and len(steps) == len(_ADMISSION):
+                contract = StorageClientContract(self.desk.chain, stored.client)
+                return Admitted(contract=contract, steps=steps)
+        return None
+
+    async def introduce(self, prepared: Prepared, *, now: float) -> Admitted:
+        """Take steps 1 to 4 and 7 with the provider of an offer, at a time that the request names.
+
+        Raises:
+            ProtocolError: What the provider answered does not hold.
+        """
+        async with self._open_offered(prepared) as provider:
+            return await register(self.desk, provider, self.secret, now=now)
+
+    async def agree(self, prepared: Prepared, admitted: Admitted) -> Agreed:
+        """Take steps 5 and 6: return the signed quote. Nothing is signed here, journaled or paid.
+
+        Raises:
+            ProtocolError: The quote is not what was offered.
+        """
+        async with self._open_offered(prepared) as provider:
+            return await self._agree(provider, prepared, admitted)
+
+    async def put_agreed(self, agreed: Agreed, ears: Ears | None = None) -> StoredObject:
+        """Take the steps from the 8th on; raises as `put`."""
+        async with self._open_offered(agreed.prepared) as provider:
+            return await self._put_agreed(provider, agreed, ears or Ears())
+
+    async def _agree(
+        self, provider: OpenProvider, prepared: Prepared, admitted: Admitted
+    ) -> Agreed:
+        plan, blind = prepared.plan, secrets.token_bytes(32)
+        request = UploadRequest(
+            client=admitted.contract.address,
+            root=plan.root,
+            blind=Hash32(blind),
+            size=plan.size,
+            chunk_count=len(plan.names),
+            manifest_chunks=len(plan.parts),
+            term=prepared.request.term,
+            starts_at=0,
+            memo=self.secret.seal_memo(plan.manifest_key, secrets.token_bytes(_NONCE_SIZE)),
+        )
+        signed, asked = await ask_quote(provider, plan, request, prepared.offer)
+        stored = StoredObject(
+            step=StoreStep.PAYING,
+            name=prepared.source.name,
+            chain_id=self.desk.chain.chain_id,
+            server=provider.server.address,
+            provider=provider.address,
+            client=admitted.contract.address,
+            quote=signed.quote,
+            quote_signature=signed.signature,
+            root=plan.root,
+            blind=blind,
+            manifest_key=plan.manifest_key,
+            manifest_chunks=len(plan.parts),
+            memo=request.memo,
+            file_bytes=prepared.source.size,
+            file_count=len(prepared.source.entries),
+            domain=prepared.domain.kind.value,
+            paths=tuple(str(path.absolute()) for path in prepared.request.paths),
+            created_at=self.desk.watch.now,
+        ).with_step(*admitted.steps, *asked)
+        return Agreed(prepared=prepared, stored=stored, payment=await self.plan_payment(stored))
+
+    async def _put_agreed(
+        self, provider: OpenProvider, agreed: Agreed, ears: Ears, *, told: int = 0
+    ) -> StoredObject:
+        """Take the steps from the 8th on; those before are told, but for the first of them."""
+        prepared, stored = agreed.prepared, agreed.stored
+        for step in stored.steps[told:]:
+            ears.step(step)
+        stored = await self.check_payment(stored, agreed.payment)
+        ears.step(next(one for one in stored.steps if one.number == _FUNDS))
+        self._save_manifest(stored.agreement_id, prepared.plan)
+        self.record(stored)
+        reader = ChunkReader(prepared.plan, prepared.source, prepared.domain)
+        return await self._carry_on(provider, stored, prepared.plan, reader, ears)
+
+    async def plan_payment(self, stored: StoredObject) -> Call:
+        """Return what would pay an object now that is not journaled yet."""
+        return build_payment(self.desk, stored, await self._fetch_due(stored))
+
+    async def check_payment(self, stored: StoredObject, payment: Call) -> StoredObject:
+        """Take step 8 for a payment that was agreed on; return the object with it.
+
+        Raises:
+            InsufficientFunds: The wallet does not have price and gas.
+            UsageError: Something else has to be sent along by now.
+        """
+        contract = StorageClientContract(self.desk.chain, stored.client)
+        value, eighth = await check_funds(self.desk, contract, stored.quote, stored.quote_signature)
+        if build_payment(self.desk, stored, value) != payment:
+            raise UsageError(
+                f"the budget in {stored.client} has changed since the payment was agreed on",
+                hint="ask for a quote again",
             )
-            signed, asked = await ask_quote(provider, plan, request, prepared.offer)
-            for step in (*asked, registered.steps[-1]):
-                ears.step(step)
-            _, eighth = await check_funds(
-                self.desk, registered.contract, signed.quote, signed.signature
-            )
-            ears.step(eighth)
-            stored = StoredObject(
-                step=StoreStep.PAYING,
-                name=prepared.source.name,
-                chain_id=self.desk.chain.chain_id,
-                server=server,
-                provider=provider.address,
-                client=registered.contract.address,
-                quote=signed.quote,
-                quote_signature=signed.signature,
-                root=plan.root,
-                blind=blind,
-                manifest_key=plan.manifest_key,
-                manifest_chunks=len(plan.parts),
-                memo=request.memo,
-                file_bytes=prepared.source.size,
-                file_count=len(prepared.source.entries),
-                domain=prepared.domain.kind.value,
-                paths=tuple(str(path.absolute()) for path in prepared.request.paths),
-                created_at=self.desk.watch.now,
-            ).with_step(*registered.steps, *asked, eighth)
-            self._save_manifest(stored.agreement_id, plan)
-            self.record(stored)
-            reader = ChunkReader(plan, prepared.source, prepared.domain)
-            return await self._carry_on(provider, stored, plan, reader, ears)
+        return stored.with_step(eighth)
 
     async def resume(self, stored: StoredObject, ears: Ears | None = None) -> StoredObject:
         """Go on with an object whose put was broken off, or whose payment the chain lost.
@@ -337,16 +420,22 @@ class Storer:
         stored = await self._pay(stored)
         return self.record(replace(stored, step=StoreStep.STORED))
 
+    def build_payment(self, stored: StoredObject) -> Call:
+        """Return what pays an object that is journaled."""
+        return build_payment(self.desk, stored, _get_due(stored))
+
+    async def _fetch_due(self, stored: StoredObject) -> Wei:
+        """Return what a payment needs now beside the budget."""
+        budget = await self.desk.chain.get_balance(stored.client)
+        return Wei(max(0, stored.quote.terms.price - budget))
+
     async def _pay(self, stored: StoredObject) -> StoredObject:
         """Pay what step 8 found due beside the budget, so that it is always the same payment."""
-        price = stored.quote.terms.price
-        checked = next((one.evidence for one in stored.steps if one.number == _FUNDS), {})
-        value = Wei(max(0, price - int(checked.get("budget_wei", 0))))
+        value = _get_due(stored)
         try:
             return await pay(self.desk, stored, value)
         except TransactionReverted as error:
-            budget = await self.desk.chain.get_balance(stored.client)
-            now_due = Wei(max(0, price - budget))
+            now_due = await self._fetch_due(stored)
             if error.transaction is not None or now_due == value:
                 raise
             # It was never sent, and the budget went elsewhere meanwhile.
@@ -498,6 +587,12 @@ class Storer:
 
     # --- within -------------------------------------------------------------------------------
 
+    def _open_offered(
+        self, prepared: Prepared
+    ) -> contextlib.AbstractAsyncContextManager[OpenProvider]:
+        offer = prepared.offer
+        return self._open(offer.announced.account, Address(offer.info.server))
+
     def _open(
         self, provider: Address, server: Address
     ) -> contextlib.AbstractAsyncContextManager[OpenProvider]:
@@ -534,6 +629,12 @@ class Storer:
 
     def _drop_manifest(self, agreement_id: Hash32) -> None:
         self._get_manifest_path(agreement_id).unlink(missing_ok=True)
+
+
+def _get_due(stored: StoredObject) -> Wei:
+    """Return what step 8 found due beside the budget."""
+    checked = next((one.evidence for one in stored.steps if one.number == _FUNDS), {})
+    return Wei(max(0, stored.quote.terms.price - int(checked.get("budget_wei", 0))))
 
 
 async def open_storer(desk: MarketDesk, home: Path) -> Storer:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from pekanu.errors import InvalidInput, PekanuError, UsageError
 from pekanu.node.storage.reading import find_file
 from pekanu.node.storage.stored import StoredObject
+from pekanu.node.storage.storer import Prepared
 from pekanu.web.keeping_pages import build_keeping
-from pekanu.web.requests import answer_fragment, answer_page, answer_seeing, pick, read_form
+from pekanu.web.requests import (
+    answer_fragment,
+    answer_page,
+    answer_seeing,
+    pick,
+    read_form,
+    take_reviewed,
+)
+from pekanu.web.reviews import review
 from pekanu.web.routes.market import Looking
-from pekanu.web.storage_acts import ACTS, build_renew_act
+from pekanu.web.storage_acts import VERIFY
 from pekanu.web.storage_archive import write_archive
 from pekanu.web.storage_offers import (
-    build_challenge,
-    build_end,
+    Introduction,
+    Put,
     build_held,
-    build_quote,
-    build_renewal,
+    plan_introduction,
+    plan_put,
     read_phrase,
 )
 from pekanu.web.storage_pages import (
@@ -34,6 +43,7 @@ from pekanu.web.storage_pages import (
     find_subject,
     open_viewers_store,
 )
+from pekanu.web.storage_plans import Asked, Resumption, find_payment, plan_act
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.shell import Tone
 from pekanu.web.views.storage import Outcome
@@ -73,27 +83,42 @@ async def drop(viewer: Looking, batch: str, name: Name) -> Response:
     return answer_fragment("storage_files.html", build_held(viewer.site, batch))
 
 
-@router.post("/quote")
-async def show_quote(request: Request, viewer: Looking) -> Response:
-    """Show what storing would cost, and what each side can lose."""
+@router.post("/put/review")
+async def review_put(request: Request, viewer: Looking) -> Response:
+    """Show what storing pays, or first what the provider needs to let the account in."""
     account, _ = await open_viewers_store(viewer)
     form = await read_form(request)
     batch = pick(form, "batch")
-    prepared, cost = await viewer.site.storage.prepare(
+    prepared = await viewer.site.storage.prepare(
         account,
         batch,
         term=pick(form, "term"),
         name=pick(form, "name"),
         phrase=read_phrase(form),
     )
-    return answer_fragment("storage_review.html", build_quote(batch, prepared, cost))
+    return await _show_put(viewer, batch, prepared)
+
+
+@router.post("/introduce")
+async def introduce(request: Request, viewer: Looking) -> Response:
+    """Be let in by a provider as it was reviewed; then show what storing pays."""
+    plan = await take_reviewed(request, viewer)
+    account, _ = await open_viewers_store(viewer, plan.account)
+    order = plan.order
+    if not isinstance(order, Introduction):
+        raise UsageError(NOT_HERE)
+    await viewer.site.storage.introduce(account, order.prepared, now=order.now)
+    return await _show_put(viewer, order.batch, order.prepared)
 
 
 @router.post("/put")
 async def put(request: Request, viewer: Looking) -> Response:
-    """Store what was shown."""
-    account, _ = await open_viewers_store(viewer)
-    run = await viewer.site.storage.put(account, pick(await read_form(request), "batch"))
+    """Store what was reviewed."""
+    plan = await take_reviewed(request, viewer)
+    account, _ = await open_viewers_store(viewer, plan.account)
+    if not isinstance(plan.order, Put):
+        raise UsageError(NOT_HERE)
+    run = await viewer.site.storage.put(account, plan.order.batch, plan.order.agreed)
     return answer_seeing(f"/storage/{run.id}")
 
 
@@ -170,58 +195,51 @@ async def fetch_all(viewer: Looking, subject: str) -> Response:
     )
 
 
-@router.post("/{subject}/resume")
-async def resume(viewer: Looking, subject: str) -> Response:
-    """Go on with a put that was broken off."""
-    found, stored = await _find(viewer, subject)
-    await viewer.site.storage.resume(found.account, stored)
-    return answer_seeing(f"/storage/0x{stored.agreement_id.hex()}")
-
-
-@router.post("/{subject}/challenge/review")
-async def review_challenge(viewer: Looking, subject: str) -> Response:
-    """Show what a challenge costs, and what comes of it."""
-    found, stored = await _find(viewer, subject)
-    review = await build_challenge(found.store, stored, f"/storage/{subject}/challenge")
-    return answer_fragment("storage_review.html", review)
-
-
-@router.post("/{subject}/renew/review")
-async def review_renewal(request: Request, viewer: Looking, subject: str) -> Response:
-    """Show what another term costs."""
-    found, stored = await _find(viewer, subject)
-    term = pick(await read_form(request), "term")
-    review = await build_renewal(found.store, stored, f"/storage/{subject}/renew", term)
-    return answer_fragment("storage_review.html", review)
-
-
-@router.post("/{subject}/renew")
-async def renew(request: Request, viewer: Looking, subject: str) -> Response:
-    """Agree on another term, for no more than was shown."""
+@router.post("/{subject}/{act}/review")
+async def show_review(request: Request, viewer: Looking, subject: str, act: str) -> Response:
+    """Show what is sent, what it costs, and what comes of it."""
     found, stored = await _find(viewer, subject)
     form = await read_form(request)
-    act = build_renew_act(pick(form, "term"), pick(form, "max_price"))
-    viewer.site.storage.begin(act, found.store, stored)
+    plan = await plan_act(found.store, stored, act, form, f"/storage/{subject}/{act}")
+    return answer_fragment("review.html", await review(viewer, plan))
+
+
+@router.post("/{subject}/verify")
+async def verify(viewer: Looking, subject: str) -> Response:
+    """Check that the provider holds every byte; nothing is sent to the chain."""
+    found, stored = await _find(viewer, subject)
+    viewer.site.storage.begin(VERIFY, found.store, stored)
     return answer_seeing(f"/storage/{subject}")
 
 
-@router.post("/{subject}/end/review")
-async def review_end(viewer: Looking, subject: str) -> Response:
-    """Show what comes back, and what is lost."""
-    found, stored = await _find(viewer, subject)
-    state = await viewer.site.storage.fetch_state(found.store, stored, viewer.site.feed.block)
-    review = build_end(stored, state, viewer.site.feed.now, f"/storage/{subject}/end")
-    return answer_fragment("storage_review.html", review)
-
-
-@router.post("/{subject}/{act}")
-async def ask(viewer: Looking, subject: str, act: str) -> Response:
-    """Ask the provider for something; what comes of it stands on the object's page."""
-    if act not in ACTS:
-        raise HTTPException(404)
-    found, stored = await _find(viewer, subject)
-    viewer.site.storage.begin(ACTS[act], found.store, stored)
+@router.post("/{subject}/{act}")  # noqa: FAST003 - the plan was made for this address
+async def ask(request: Request, viewer: Looking, subject: str) -> Response:
+    """Do what was reviewed; what comes of it stands on the object's page."""
+    plan = await take_reviewed(request, viewer)
+    account, store = await open_viewers_store(viewer, plan.account)
+    match plan.order:
+        case Asked(act=act, stored=stored):
+            viewer.site.storage.begin(act, store, stored)
+        case Resumption(stored=stored, payment=payment):
+            if await find_payment(store, stored) != payment:
+                raise UsageError(
+                    "the payment is not as the dialog has shown it", hint="press the button again"
+                )
+            await viewer.site.storage.resume(account, stored)
+        case _:
+            raise UsageError(NOT_HERE)
     return answer_seeing(f"/storage/{subject}")
+
+
+async def _show_put(viewer: Viewer, batch: str, prepared: Prepared) -> Response:
+    account, store = await open_viewers_store(viewer)
+    agreed = await viewer.site.storage.agree(account, prepared)
+    if agreed is None:
+        order = Introduction(batch=batch, prepared=prepared, now=time.time())
+        plan = await plan_introduction(store, order)
+    else:
+        plan = plan_put(store, Put(batch=batch, agreed=agreed))
+    return answer_fragment("review.html", await review(viewer, plan))
 
 
 async def _find(viewer: Viewer, subject: str) -> tuple[Found, StoredObject]:

@@ -36,7 +36,7 @@ class CallView:
     #: Limit, and what it costs at most; empty when the simulation failed.
     gas: str
     fee: str
-    #: Why it was not simulated; empty when it was.
+    #: Why it was not simulated, in a sentence; empty when it was.
     untried: str = ""
 
 

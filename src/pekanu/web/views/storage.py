@@ -72,21 +72,6 @@ class HeldFiles:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class StorageReview:
-    """`storage_review.html`: the dialog before anything is signed."""
-
-    title: str
-    sentences: tuple[str, ...]
-    #: What it costs, and what each side can lose.
-    facts: tuple[Fact, ...]
-    #: Why it cannot be; then there is nothing to confirm.
-    refusal: str
-    confirm: str
-    confirm_title: str
-    hidden: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class StepView:
     """One of the 14 steps."""
 
