@@ -1,5 +1,13 @@
+import random
 import subprocess
 import sys
+
+import pytest
+from eth_keys import KeyAPI
+from eth_keys.backends import CoinCurveECCBackend, NativeECCBackend
+from eth_keys.backends.coincurve import is_coincurve_available
+
+from pekanu.eth_signing import SECP256K1_ORDER
 
 PROGRAM = """
 import sys
@@ -35,3 +43,17 @@ def test_import__when_nothing_else_was_imported__then_no_curves_are_and_yet_all_
 
 def test_import__when_the_curves_are_there_already__then_they_stay() -> None:
     subprocess.run([sys.executable, "-c", AFTER_OTHERS], check=True, timeout=60)
+
+
+@pytest.mark.skipif(not is_coincurve_available(), reason="no wheel of coincurve here")
+def test_sign__when_by_either_library__then_the_same_signature() -> None:
+    # What a client stores is found again by a signature: it must not change with the library.
+    fast, slow = KeyAPI(CoinCurveECCBackend()), KeyAPI(NativeECCBackend())
+    draw = random.Random(7)
+    keys = [1, 2, SECP256K1_ORDER - 1, *(draw.randrange(1, SECP256K1_ORDER) for _ in range(20))]
+    for key in keys:
+        for message in (bytes(32), b"\xff" * 32, draw.randbytes(32)):
+            secret = key.to_bytes(32, "big")
+            signature = fast.PrivateKey(secret).sign_msg_hash(message)
+            assert signature == slow.PrivateKey(secret).sign_msg_hash(message)
+            assert slow.ecdsa_recover(message, signature) == fast.PrivateKey(secret).public_key
