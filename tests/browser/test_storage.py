@@ -29,7 +29,7 @@ async def store(page: Any, path: Path) -> list[str]:
     found = await check(page, "being let in")
     await dialog.get_by_role("button", name="Go on").click()
     await dialog.get_by_role("heading", name="StorageClient.pay").wait_for()
-    await dialog.get_by_role("cell", name="600", exact=True).first.wait_for()
+    await dialog.get_by_text("when the receipt is on chain").wait_for()
     await dialog.get_by_text("The provider can lose").wait_for()
     found += await check(page, "an offer")
     await dialog.get_by_role("button", name="Store for").click()
@@ -76,6 +76,39 @@ async def test_storage__of_a_file__then_14_steps_and_equal_bytes_back(
         await page.get_by_text("all that was asked for was shown").wait_for()
         found += await check(page, "what a provider keeps")
         assert found == []
+
+
+async def test_newcomer__offers_storage_from_the_page__then_it_keeps_a_file(
+    served: Served, visitors: Visitors, tmp_path: Path
+) -> None:
+    path = tmp_path / "kept.bin"
+    path.write_bytes(secrets.token_bytes(SIZE))
+    visitors.expected = ("400",)
+    page = await visitors.enter(served, "/storage/provider")
+    await page.get_by_text("No provider was started from here").wait_for()
+    found = await check(page, "before anything is kept")
+    await page.get_by_label("Room").fill("much")
+    await page.get_by_role("button", name="Review the start").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_text("Room:").wait_for()
+    await dialog.get_by_role("button", name="Close").click()
+    await page.get_by_label("Room").fill("1 GiB")
+    await page.get_by_role("button", name="Review the start").click()
+    for what in ("StorageServer.__init__", "Market.announce", "ChannelKey"):
+        await dialog.get_by_role("heading", name=what).wait_for()
+    found += await check(page, "the review of a provider's start")
+    await dialog.get_by_role("button", name="Offer storage").click()
+    await page.get_by_text("The provider runs").wait_for()
+    found += await check(page, "a provider at work")
+    buyer = await visitors.enter(served, "/storage")
+    found += await store(buyer, path)
+    await buyer.locator(".standing[data-tone=good]").wait_for()
+    # What is kept is seen as it comes.
+    await page.get_by_role("table", name="Agreements").get_by_text("Stored").wait_for()
+    await page.get_by_role("button", name="Stop").click()
+    await dialog.get_by_role("button", name="Stop the provider").click()
+    await page.get_by_text("No provider was started from here").wait_for()
+    assert found == []
 
 
 async def renew_and_end(page: Any) -> list[str]:

@@ -91,7 +91,8 @@ async def try_in_turn(
     """Return what calls would do one after the other, each on what those before it have changed.
 
     Nothing is sent. Where the chain's node tries one call alone, the first is tried, and where one
-    fails, none after it. Source: execution-apis, ``eth_simulateV1``.
+    fails, none after it. Source: execution-apis, ``eth_simulateV1``; Anvil makes no contracts in
+    it, so that each call beside one that does is tried alone.
 
     Args:
         chain: The chain.
@@ -99,6 +100,8 @@ async def try_in_turn(
     """
     if len(turns) == 1:
         return (await _try_alone(chain, *turns[0]),)
+    if any(call.to is None for _, call in turns):
+        return tuple([await _try_alone(chain, *turn) for turn in turns])
     calls = [build_fields(sender, call) for sender, call in turns]
     try:
         answer = await chain.request(

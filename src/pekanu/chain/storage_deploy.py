@@ -20,6 +20,18 @@ from pekanu.errors import ChainError, NotDeployed
 from pekanu.types import Address, Wei
 
 
+def build_server_deployment(provider: Address, factory: Address, deposit: Wei) -> Call:
+    """Return what makes a provider's contract.
+
+    Args:
+        provider: Who signs for it.
+        factory: The chain's StorageFactory.
+        deposit: Sent along: penalties are reserved out of it.
+    """
+    code = contracts.load("StorageServer").encode_deployment(provider, factory)
+    return Call(to=None, data=code, value=deposit, name="deploy StorageServer")
+
+
 async def deploy_storage_server(
     sender: Sender, factory: Address, deposit: Wei, *, provider: Address | None = None, key: str
 ) -> StorageServerContract:
@@ -35,9 +47,7 @@ async def deploy_storage_server(
     Raises:
         ChainError: The chain refuses, or other code came to stand than was sent.
     """
-    account = provider or sender.account.address
-    code = contracts.load("StorageServer").encode_deployment(account, factory)
-    call = Call(to=None, data=code, value=deposit, name="deploy StorageServer")
+    call = build_server_deployment(provider or sender.account.address, factory, deposit)
     receipt = await sender.send(call, key=key)
     if receipt.contract is None:
         raise ChainError("deploying StorageServer made no contract")

@@ -18,8 +18,8 @@ from pekanu.cli.commands import command
 from pekanu.cli.output import note, print_fields, print_json
 from pekanu.cli.session import Session
 from pekanu.cli.worker import until_signal
-from pekanu.node.storage.units import format_size, parse_size, parse_span
-from pekanu.types import Address, Seconds, Wei, format_wei, parse_wei
+from pekanu.node.storage.units import format_size, parse_span
+from pekanu.types import Address, Wei, format_wei, parse_wei
 
 if TYPE_CHECKING:
     from pekanu.node.provider.index import Usage
@@ -118,19 +118,21 @@ async def _start(  # noqa: PLR0913 - the options of a command
 ) -> None:
     """Announce, quote, keep, prove, collect, until interrupted."""
     from pekanu.node.provider.provider import ProviderOptions
-    from pekanu.node.provider.terms import ProviderTerms
+    from pekanu.node.provider.terms import parse_terms
 
-    terms = ProviderTerms(
-        base_price=parse_wei(base_price),
-        gib_month_price=parse_wei(price),
-        penalty_factor=penalty_factor,
-        least_penalty=parse_wei(least_penalty),
-        rebate_permille=rebate_permille,
-        least_term=Seconds(parse_span(least_term)),
-        confirm_window=Seconds(parse_span(confirm_window)),
-        response_window=Seconds(parse_span(response_window)),
-        capacity_bytes=parse_size(capacity),
-        most_bytes=parse_size(most),
+    terms = parse_terms(
+        {
+            "base-price": base_price,
+            "price": price,
+            "penalty-factor": str(penalty_factor),
+            "least-penalty": least_penalty,
+            "rebate-permille": str(rebate_permille),
+            "least-term": least_term,
+            "confirm-window": confirm_window,
+            "response-window": response_window,
+            "capacity": capacity,
+            "most": most,
+        }
     )
     options = ProviderOptions(
         terms=terms,

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from pekanu.cli.allocator import bound_memory
 from pekanu.cli.chain import BLOCK_SECONDS, find_or_fetch
 from pekanu.cli.commands import command
 from pekanu.cli.output import note
 from pekanu.cli.session import Session
 from pekanu.cli.worker import until_signal, work
-from pekanu.errors import NotDeployed, UsageError
+from pekanu.errors import NotDeployed, PekanuError, UsageError
 from pekanu.types import Wei
 
 if TYPE_CHECKING:
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 
 #: What the development chain's worker keeps in the market, in wei.
 _COLLATERAL: Final = Wei(10**18)
-#: The development chain's accounts: who deploys, who works, who buys on the site, and who can work
-#: from there. Number 0 is left to the user.
+#: What its storage provider pays penalties from.
+_PENALTIES: Final = Wei(10**18)
+#: The development chain's accounts: who deploys, who works, who buys on the site, who can work from
+#: there, and who keeps files. Number 0 is left to the user.
 _DEPLOYER: Final = 9
 _WORKER: Final = 1
 _BUYER: Final = 2
 _SPARE: Final = 3
+_KEEPER: Final = 4
 _PORT: Final = 8080
 
 
@@ -100,9 +104,41 @@ async def _run(session: Session, port: int | None, chain_port: int) -> None:
             others=(devnet.accounts[_SPARE].address,),
         )
         await _serve(stack, site, port)
+        await _keep_files(stack, here, devnet.accounts[_KEEPER])
         # The chain goes away with the worker: taking the announcement back is of no use.
         deposit = await _get_missing_collateral(here, account)
         await work(here, WorkerOptions(retracts=False), account=account, deposit=deposit)
+
+
+async def _keep_files(stack: AsyncExitStack, session: Session, account: Account) -> None:
+    """Run a storage provider beside the worker; where it cannot be, the market runs without one."""
+    from pekanu.node.account_desk import open_account_desk
+    from pekanu.node.provider.provider import (
+        ProviderOptions,
+        deploy_provider,
+        load_server_address,
+        open_provider,
+    )
+
+    bound_memory()
+    opening = AsyncExitStack()
+    async with opening:
+        try:
+            desk = await opening.enter_async_context(
+                open_account_desk(session.home, session.rpc, account, purpose="a storage provider")
+            )
+            try:
+                load_server_address(session.home, desk.address, desk.chain.chain_id)
+            except NotDeployed:
+                await deploy_provider(desk, session.home, _PENALTIES)
+            options = ProviderOptions(retracts=False)
+            node = await opening.enter_async_context(open_provider(desk, session.home, options))
+            await opening.enter_async_context(node.running())
+        except PekanuError as error:
+            note(f"nobody keeps files here: {error.message}")
+            return
+        note(f"{desk.address} keeps files at {node.endpoint}")
+        stack.push_async_exit(opening.pop_all())
 
 
 async def _join(session: Session, port: int | None) -> None:

@@ -162,6 +162,6 @@ def load_channel_secret(path: Path) -> PrivateKey:
         raise InvalidMessage(f"{path} holds no channel key") from error
 
 
-def get_worker_key_path(home: Path, worker: Address) -> Path:
-    """Return where a worker of a home keeps its channel key, which its announcement names."""
-    return home / "keystore" / "channels" / f"{worker.lower()}.key"
+def get_key_path(home: Path, account: Address) -> Path:
+    """Return where who announces itself keeps its channel key, which the announcement names."""
+    return home / "keystore" / "channels" / f"{account.lower()}.key"

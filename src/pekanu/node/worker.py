@@ -22,7 +22,7 @@ from pekanu.errors import InvalidMessage, UsageError
 from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
 from pekanu.node import worker_machine as machine
 from pekanu.node.blobs import BlobStore
-from pekanu.node.channel_keys import ChannelIdentity, get_worker_key_path
+from pekanu.node.channel_keys import ChannelIdentity, get_key_path
 from pekanu.node.executors import Executor
 from pekanu.node.input_facts import find_facts, find_program_facts
 from pekanu.node.market_desk import MarketDesk
@@ -134,7 +134,7 @@ class WorkerNode:
         self.endpoint = ""
         name = desk.address.lower()
         self.blobs = BlobStore(home / "cache" / name / ROLE, clock=time.time)
-        self._key_file = get_worker_key_path(home, desk.address)
+        self._key_file = get_key_path(home, desk.address)
         self._shop = Workshop(
             desk=desk,
             blobs=self.blobs,

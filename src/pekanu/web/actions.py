@@ -87,7 +87,7 @@ async def carry_out(viewer: Viewer, plan: Plan) -> None:
     """
     site, (call,) = viewer.site, plan.calls
     account = plan.account or require_account(viewer)
-    if viewer.is_wallet:
+    if viewer.is_wallet and account == viewer.account:
         raise KeystoreError("the browser's wallet sends this", hint="press the button again")
     client = await site.accounts.open_client(account)
     store = client.node.desk.journal.build_sends(site.chain.chain_id)

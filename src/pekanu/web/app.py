@@ -44,6 +44,7 @@ from pekanu.web.routes import (
     compute,
     disputes,
     explorer,
+    keeping,
     launch,
     market,
     settings,
@@ -75,6 +76,7 @@ STATUSES: Final[tuple[tuple[type[PekanuError], int, str], ...]] = (
 _PARTS: Final = (
     market,
     compute,
+    keeping,
     storage,
     challenges,
     tasks,

@@ -45,6 +45,8 @@ _FORMATS: Final[dict[str, Callable[[int], str]]] = {
     "size": format_size,
     "role": lambda value: _ROLES.get(value, ""),
 }
+#: Contracts that accounts make from here.
+_DEPLOYED: Final = ("StorageServer",)
 #: What 0 and the empty text mean.
 _NOTHING: Final = {"starts_at": "when the receipt is on chain", "endpoint": "takes it back"}
 #: Where a word begins in a message's names.
@@ -74,6 +76,27 @@ def decode_call(data: bytes, contract: str = "Market") -> tuple[str, tuple[Argum
             _add(arguments, part, value, 0)
         return function.name, tuple(arguments)
     return "", ()
+
+
+def decode_deployment(data: bytes) -> tuple[str, str, tuple[Argument, ...]]:
+    """Return the contract, its constructor and the arguments in bytes that make a contract.
+
+    Bytes that make none of those that accounts deploy from here are empty.
+    """
+    for contract in _DEPLOYED:
+        artifact = contracts.load(contract)
+        if not data.startswith(artifact.bytecode):
+            continue
+        entry = next(one for one in artifact.abi if one["type"] == "constructor")
+        try:
+            values = decode(artifact.constructor_inputs, data[len(artifact.bytecode) :])
+        except DecodingError:
+            break
+        arguments: list[Argument] = []
+        for part, value in zip(entry["inputs"], values, strict=True):
+            _add(arguments, part, value, 0)
+        return contract, "__init__", tuple(arguments)
+    return "", "", ()
 
 
 def detail_event(event: MarketEvent) -> EventDetail:

@@ -6,6 +6,7 @@ What is not here: the events (`keeping`), what a client stores (`storage_pages`)
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import chain
 from typing import Final
 
@@ -22,6 +23,7 @@ from pekanu.errors import PekanuError, UsageError
 from pekanu.node.provider.keeper import get_due
 from pekanu.storage.state import AgreementState
 from pekanu.types import Address, Hash32, format_wei, parse_address
+from pekanu.web.offering_pages import build_offer
 from pekanu.web.site import Site
 from pekanu.web.storage_pages import STATES, build_until
 from pekanu.web.viewer import Viewer
@@ -48,6 +50,11 @@ async def build_keeping(viewer: Viewer, wanted: str = "") -> KeepingPage:
     Raises:
         UsageError: It is none of this node's.
     """
+    page = await _build_kept(viewer, wanted)
+    return replace(page, offer=await build_offer(viewer))
+
+
+async def _build_kept(viewer: Viewer, wanted: str) -> KeepingPage:
     site = viewer.site
     if site.options.is_hosted:
         return _build_empty("A provider is shown on its own node.")
@@ -57,12 +64,10 @@ async def build_keeping(viewer: Viewer, wanted: str = "") -> KeepingPage:
         if provider not in providers:
             raise UsageError(f"{provider} is no provider of this node")
     elif not providers:
-        return _build_empty(
-            "No account of this node offers storage; `pekanu provider deploy` makes it one."
-        )
+        return _build_empty("No account of this node offers storage yet.")
     else:
-        mine = viewer.account
-        provider = mine if mine is not None and mine in providers else providers[0]
+        likely = (site.provider.address, viewer.account, *providers)
+        provider = next(one for one in likely if one is not None and one in providers)
     others = tuple(one for one in providers if one != provider)
     return await _build_page(site, provider, others)
 
@@ -95,6 +100,7 @@ async def _build_page(site: Site, provider: Address, others: tuple[Address, ...]
             :_SHOWN
         ],
         problem="",
+        offer=None,
     )
 
 
@@ -192,4 +198,5 @@ def _build_empty(problem: str) -> KeepingPage:
         rows=(),
         challenges=(),
         problem=problem,
+        offer=None,
     )

@@ -107,7 +107,7 @@ LIVE_PAGES: Final[dict[str, LivePage]] = {
     "address": LivePage(build=_build_place, regions=("address-content",)),
     "transaction": LivePage(build=_build_transaction, regions=("transaction-content",)),
     "storage": LivePage(build=build_storage, regions=("storage-list",)),
-    "keeping": LivePage(build=build_keeping, regions=("keeping-content",)),
+    "keeping": LivePage(build=build_keeping, regions=("keeping-status", "keeping-content")),
     "stored": LivePage(
         build=build_stored,
         regions=("stored-status", "stored-actions", "stored-files", "stored-steps", "stored-facts"),

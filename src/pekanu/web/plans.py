@@ -1,6 +1,6 @@
 """What somebody wants to do, ready to be shown in a dialog and to be done exactly so.
 
-What is not here: showing it (`reviews`), doing it (`actions`, `storage_desk`, `worker_process`).
+What is not here: showing it (`reviews`), doing it (`actions`, `storage_desk`, `node_process`).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pekanu.chain import AddressBook, Call, Connection
 from pekanu.chain.simulation import build_insufficient_funds, fetch_fees, try_in_turn
 from pekanu.errors import ChainError
 from pekanu.types import Address, Wei, format_wei
-from pekanu.web.decoding import decode_call, decode_typed_data
+from pekanu.web.decoding import decode_call, decode_deployment, decode_typed_data
 from pekanu.web.plans import Message, Plan
 from pekanu.web.viewer import Viewer, require_account
 from pekanu.web.views.review import CallView, MessageView, Review
@@ -48,8 +48,11 @@ def view_call(
         contracts: Names of further ones, by address.
     """
     known = {one.address: name for name, one in book.contracts.items()} | dict(contracts or {})
-    contract = "" if call.to is None else known.get(call.to, "")
-    name, arguments = decode_call(call.data, contract) if contract else ("", ())
+    if call.to is None:
+        contract, name, arguments = decode_deployment(call.data)
+    else:
+        contract = known.get(call.to, "")
+        name, arguments = decode_call(call.data, contract) if contract else ("", ())
     return CallView(
         contract=contract or "another contract",
         to=link_address(call.to or Address("0x")),

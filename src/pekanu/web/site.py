@@ -24,6 +24,7 @@ from pekanu.web.dispute_feed import DisputeFeed
 from pekanu.web.feed import ChainFeed
 from pekanu.web.index import SiteIndex
 from pekanu.web.keeping import Keeping
+from pekanu.web.node_process import PROVIDER, WORKER, NodeProcess
 from pekanu.web.plans import ReviewedPlans
 from pekanu.web.pulse import Pulse
 from pekanu.web.quoting import Quoting
@@ -35,7 +36,6 @@ from pekanu.web.summary import Summaries
 from pekanu.web.transaction_states import Transactions
 from pekanu.web.uploads import Uploads
 from pekanu.web.wallet_requests import WalletRequests
-from pekanu.web.worker_process import WorkerProcess
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,7 +96,8 @@ class Site:
         self.quoting = Quoting(index, self.domain)
         self.results = Results()
         self.broadcast = Broadcast()
-        self.worker = WorkerProcess(options.home, options.rpc, pulse.beat)
+        self.worker = NodeProcess(WORKER, options.home, options.rpc, pulse.beat)
+        self.provider = NodeProcess(PROVIDER, options.home, options.rpc, pulse.beat)
         self.contract_events = ContractEvents(chain, book)
         self.disputes = DisputeFeed(chain, book["BisectionReferee"], pulse)
         self.summaries = Summaries(index, feed, self.balances)
@@ -133,8 +134,9 @@ class Site:
         return "" if self.options.is_hosted else self.accounts.get_name(address)
 
     async def close(self) -> None:
-        """Close what was opened since; the worker goes with the site."""
+        """Close what was opened since; worker and provider go with the site."""
         await self.worker.stop()
+        await self.provider.stop()
         await self.storage.close()
         await self.challenges.close()
         await self.keeping.close()

@@ -1,6 +1,6 @@
 """The work page: a worker's terms, its process, queue and earnings.
 
-What is not here: the process (`worker_process`).
+What is not here: the process (`node_process`).
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pekanu.node.market_index import Record
 from pekanu.types import Address, parse_address, parse_wei
 from pekanu.web.index import TaskEntry, TaskFilter
 from pekanu.web.market_pages import build_row, get_kept_percent
+from pekanu.web.node_process import ProcessState
 from pekanu.web.site import Site
 from pekanu.web.viewer import Viewer
 from pekanu.web.views.shell import Figure, Series
 from pekanu.web.views.work import AccountChoice, TermField, WorkPage
 from pekanu.web.wording import build_amount, build_money, link_address
-from pekanu.web.worker_process import WorkerState
 
 _TITLES: Final = {
-    WorkerState.STOPPED: "No worker runs",
-    WorkerState.STARTING: "The worker starts",
-    WorkerState.RUNNING: "The worker runs",
-    WorkerState.STOPPING: "The worker stops",
-    WorkerState.FAILED: "The worker failed",
+    ProcessState.STOPPED: "No worker runs",
+    ProcessState.STARTING: "The worker starts",
+    ProcessState.RUNNING: "The worker runs",
+    ProcessState.STOPPING: "The worker stops",
+    ProcessState.FAILED: "The worker failed",
 }
 _SHOWN: Final = 25
 _MOST_LIVE: Final = 1000

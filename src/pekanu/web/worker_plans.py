@@ -1,13 +1,12 @@
 """Starting and stopping a worker as plans: what its process sends at once, to the byte.
 
 The process is told port and terms, and its channel key lies in this home, so that its announcement
-is known before. What is not here: the process (`worker_process`), the page (`work_pages`).
+is known before. What is not here: the process (`node_process`), the page (`work_pages`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from dataclasses import replace
 
@@ -16,23 +15,21 @@ from pekanu.errors import UsageError
 from pekanu.node.channel_keys import (
     BINDING_LIFETIME,
     build_channel_key,
-    get_worker_key_path,
+    get_key_path,
     load_channel_secret,
 )
 from pekanu.node.worker import build_announcement, build_retraction
 from pekanu.node.worker_terms import parse_terms
 from pekanu.types import Wei, format_wei, parse_wei
+from pekanu.web.node_process import NodeOrder, ProcessState, find_endpoint
 from pekanu.web.plans import Message, Plan
 from pekanu.web.site import Site
 from pekanu.web.views.task import Fact
 from pekanu.web.wording import build_money
 from pekanu.web.work_pages import list_bound
-from pekanu.web.worker_process import WorkerOrder, WorkerState
-
-_HOST = "127.0.0.1"
 
 
-async def plan_start(site: Site, order: WorkerOrder) -> Plan:
+async def plan_start(site: Site, order: NodeOrder) -> Plan:
     """Return what starting a worker sends and signs; the order that it carries names the port.
 
     Args:
@@ -42,17 +39,16 @@ async def plan_start(site: Site, order: WorkerOrder) -> Plan:
     Raises:
         UsageError: One runs already.
     """
-    if site.worker.is_up:
-        raise UsageError("a worker runs already", hint="stop it first")
+    site.worker.require_down()
     deposit = parse_wei(order.options.get("deposit", "0"))
-    port = _find_port()
-    path = get_worker_key_path(site.options.home, order.address)
+    endpoint, port = find_endpoint()
+    path = get_key_path(site.options.home, order.address)
     secret = await asyncio.to_thread(load_channel_secret, path)
     key, expiry = bytes(secret.public_key), int(time.time()) + BINDING_LIFETIME
     terms = parse_terms(order.options)
     announced = terms.under(site.referee, site.ringer_referee)
     calls = [site.market.deposit(deposit)] if deposit else []
-    calls.append(build_announcement(site.market, announced, f"http://{_HOST}:{port}", key))
+    calls.append(build_announcement(site.market, announced, endpoint, key))
     _, ledger = await site.balances.fetch(order.address)
     free = Wei(ledger + deposit)
     refusal = hint = ""
@@ -102,7 +98,7 @@ def plan_stop(site: Site) -> Plan:
         raise UsageError("no worker runs")
     bound = sum(one.stake for one in list_bound(site, worker.address))
     calls: tuple[Call, ...] = ()
-    if worker.state is WorkerState.RUNNING:
+    if worker.state is ProcessState.RUNNING:
         calls = (build_retraction(site.market),)
     return Plan(
         title="Stop the worker",
@@ -120,10 +116,3 @@ def plan_stop(site: Site) -> Plan:
         # Without money for gas it stops all the same, and stays announced.
         is_always_possible=True,
     )
-
-
-def _find_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])

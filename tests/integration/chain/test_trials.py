@@ -8,6 +8,7 @@ import pytest
 
 from pekanu.chain import Account, Connection, MarketContract, RpcError
 from pekanu.chain.simulation import try_in_turn
+from pekanu.chain.storage_deploy import build_server_deployment
 from pekanu.errors import InsufficientFunds, TransactionReverted
 from pekanu.types import Wei
 
@@ -61,6 +62,18 @@ async def test_try__of_more_than_the_account_has__then_that_is_the_reason(
         found = await try_in_turn(chain, turns)
         assert isinstance(found[0].failure, InsufficientFunds)
         assert all(one.is_untried for one in found[1:])
+
+
+async def test_try__beside_a_contract_that_is_made__then_each_alone(
+    chain: Connection, accounts: tuple[Account, ...], market: MarketContract
+) -> None:
+    me = accounts[0].address
+    made = me, build_server_deployment(me, accounts[1].address, Wei(1))
+
+    found = await try_in_turn(chain, [made, (me, market.deposit(Wei(1)))])
+
+    assert found[0].gas > 1_000_000
+    assert found[1].gas > 20_000
 
 
 @pytest.mark.parametrize("code", [-32601, -32004])

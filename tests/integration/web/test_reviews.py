@@ -29,6 +29,10 @@ SENDING: Final = {
     ),
     "/storage/introduce": ("/storage/put/review", "/storage/introduce"),
     "/storage/put": ("/storage/put/review", "/storage/put"),
+    **{
+        f"/storage/provider/{act}": ("/storage/provider/{kind}/review", f"/storage/provider/{act}")
+        for act in ("start", "stop", "deposit", "withdraw")
+    },
     "/storage/{subject}/{act}": ("/storage/{subject}/{act}/review", "/storage/0xab/fine"),
     "/work/start": ("/work/{kind}/review", "/work/start"),
     "/work/stop": ("/work/{kind}/review", "/work/stop"),
@@ -73,12 +77,15 @@ SIGNING: Final = {
     "guard.decorated: send": "answers a browser",
     "quoting.__init__: from_wallet": "a fresh key of nobody, for asking prices",
     "routes.challenges.challenge: challenge": "the plan that its route took from a dialog",
+    "routes.keeping.start: start": "the plan that its route took from a dialog",
+    "routes.keeping.start: deploy_provider": "the plan that its route took from a dialog",
+    "routes.keeping.stop: stop": "the plan that its route took from a dialog",
     "routes.storage.ask: resume": "the plan that its route took from a dialog",
     "routes.storage.introduce: introduce": "the plan that its route took from a dialog",
     "routes.storage.put: put": "the plan that its route took from a dialog",
     "routes.work.start: start": "the plan that its route took from a dialog",
     "routes.work.stop: stop": "the plan that its route took from a dialog",
-    "site.close: stop": "the worker goes with the node, and takes back its announcement",
+    "site.close: stop": "worker and provider go with the node, and take back what they announced",
     "storage_acts._end: rm": "an act of a plan",
     "storage_acts._reclaim: reclaim": "an act of a plan",
     "storage_acts.do: fine": "an act of a plan",
@@ -97,6 +104,7 @@ SIGNING: Final = {
 ACTS: Final = frozenset(
     {
         "challenge",
+        "deploy_provider",
         "fine",
         "fine_equivocation",
         "from_wallet",
@@ -257,6 +265,56 @@ async def test_work__without_a_stake__then_the_dialog_says_why_and_nothing_start
     assert "has 0 ether" in dialog.text
     assert '<form method="post"' not in dialog.text
     assert not served.site.worker.is_up
+
+
+async def test_provider__started_from_the_page__then_it_keeps_a_file_and_its_deposit_comes_back(
+    served: Served, browser: Browser, devnet: Devnet, market_book: AddressBook
+) -> None:
+    provider = devnet.accounts[3].address
+    form = {"account": provider, "deposit": "0.0001 ether"}
+    poor = await browser.send("/storage/provider/start/review", form)
+    assert "covers not one penalty" in poor.text
+    assert '<form method="post"' not in poor.text
+    wrong = await browser.send("/storage/provider/start/review", {**form, "capacity": "much"})
+    assert wrong.status_code == 400
+    assert "Room: " in wrong.text
+    dialog = await browser.send("/storage/provider/start/review", {**form, "deposit": "1 ether"})
+    shown = read_bytes(dialog.text)
+    for text in ("StorageServer.__init__", "makes a new contract", "Market.announce", "ChannelKey"):
+        assert text in dialog.text
+    assert (await browser.send(*read_dialog(dialog.text))).status_code == 303
+    await browser.wait("/storage/provider", "The provider runs")
+    sent = list_sent(devnet, provider)
+    assert [data for _, data, _ in sent] == shown
+    assert [value for _, _, value in sent] == [10**18, 0]
+    served.site.accounts.take_development(devnet.accounts[2].address)
+    address = await store(browser, await be_let_in(browser, await ask_to_store(browser, "a.bin")))
+    assert "14" in await browser.see(address)
+    page = await browser.wait("/storage/provider", "Nobody has challenged this provider.")
+    assert f'value="{provider}"' in page
+    amount = {"provider": provider, "amount": "0.5 ether"}
+    busy = await browser.send("/storage/provider/withdraw/review", amount)
+    assert "alone sends for this account" in busy.text
+    assert (await browser.confirm("/storage/provider/deposit/review", amount)).status_code == 303
+    assert (await browser.confirm("/storage/provider/stop/review")).status_code == 303
+    await browser.wait("/storage/provider", "No provider was started from here")
+    assert (await browser.confirm("/storage/provider/withdraw/review", amount)).status_code == 303
+    market = market_book.market.address.lower()
+    last = list_sent(devnet, provider)[-2:]
+    assert last[0][0] == market
+    assert name_functions("StorageServer")[last[1][1][:10]] == "withdraw"
+    too_much = await browser.send(
+        "/storage/provider/withdraw/review", {**amount, "amount": "5 ether"}
+    )
+    assert "storage: balance too low" in too_much.text
+    assert '<form method="post"' not in too_much.text
+
+
+async def be_let_in(browser: Browser, dialog: str) -> str:
+    """Return the dialog that comes after the one of a provider's first time."""
+    answer = await browser.send(*read_dialog(dialog))
+    assert "StorageClient.pay" in answer.text, answer.text
+    return answer.text
 
 
 async def test_storage__from_first_to_last__then_what_was_shown_is_sent_to_the_byte(

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pekanu.chain import AddressBook
+from pekanu.chain import AddressBook, Call, MarketContract
 from pekanu.chain.storage_contract import StorageFactoryContract, StorageServerContract
 from pekanu.chain.storage_deploy import deploy_storage_server, open_storage_server
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import NotDeployed, UsageError
-from pekanu.node.channel_keys import ChannelIdentity
+from pekanu.node.channel_keys import ChannelIdentity, get_key_path
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.market_index import PROVIDER_ROLE
 from pekanu.node.peer_listener import PeerListener
@@ -35,7 +35,7 @@ from pekanu.node.provider.terms import ProviderTerms
 from pekanu.node.provider.vault import Vault
 from pekanu.node.storage.server_watch import ServerWatch
 from pekanu.storage.stores import open_store
-from pekanu.types import Address, Wei, parse_address
+from pekanu.types import Address, Hash32, Wei, parse_address
 
 _LOG: Final = logging.getLogger(__name__)
 _UPKEEP_SECONDS: Final = 3600.0
@@ -114,6 +114,22 @@ async def deploy_provider(desk: MarketDesk, home: Path, deposit: Wei) -> Storage
     return server
 
 
+def build_announcement(
+    market: MarketContract, terms: ProviderTerms, endpoint: str, key: bytes
+) -> Call:
+    """Build: say where a provider can be reached, by which channel key, and on which terms."""
+    return market.announce(PROVIDER_ROLE, endpoint, key, _hash_terms(terms))
+
+
+def build_retraction(market: MarketContract) -> Call:
+    """Build: take a provider's announcement back."""
+    return market.announce(PROVIDER_ROLE, "", bytes(32), bytes(32))
+
+
+def _hash_terms(terms: ProviderTerms) -> Hash32:
+    return keccak256(repr(terms).encode())
+
+
 class ProviderNode:
     """A provider at work; made by `open_provider`.
 
@@ -127,8 +143,7 @@ class ProviderNode:
         self.shop, self.options, self.endpoint = shop, options, ""
         self.counter = ProviderCounter(shop)
         self.keeper = Keeper(shop, collect_seconds=options.collect_seconds)
-        name = shop.desk.address.lower()
-        self._key_file = home / "keystore" / "channels" / f"{name}.key"
+        self._key_file = get_key_path(home, shop.desk.address)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -171,17 +186,16 @@ class ProviderNode:
 
     async def _announce(self, key: bytes) -> None:
         desk = self.shop.desk
-        digest = keccak256(repr(self.options.terms).encode())
         found = desk.watch.index.find_provider(desk.address)
-        wanted = (self.endpoint, key, digest)
+        wanted = (self.endpoint, key, _hash_terms(self.options.terms))
         if found and (found.endpoint, found.channel_key, found.terms_hash) == wanted:
             return
-        call = desk.market.announce(PROVIDER_ROLE, self.endpoint, key, digest)
+        call = build_announcement(desk.market, self.options.terms, self.endpoint, key)
         await desk.sender.send(call, key=f"announce:{secrets.token_hex(16)}")
 
     async def _retract(self) -> None:
         desk = self.shop.desk
-        call = desk.market.announce(PROVIDER_ROLE, "", bytes(32), bytes(32))
+        call = build_retraction(desk.market)
         await desk.sender.send(call, key=f"retract:{secrets.token_hex(16)}")
 
 

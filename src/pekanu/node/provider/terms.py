@@ -6,16 +6,18 @@ tell anyone who asks. Not here: signing (`provider`), the rules of the contract 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.provider.index import Usage
 from pekanu.node.storage.messages import UploadRequest
+from pekanu.node.storage.units import parse_size, parse_span
 from pekanu.storage.agreement import Content, Quote, Terms
 from pekanu.storage.lifecycle import FEE_DIVISOR
 from pekanu.storage.trees import commit_root
-from pekanu.types import Address, Seconds, Wei
+from pekanu.types import Address, Seconds, Wei, parse_wei
 
 _GIB: Final = 1 << 30
 _MONTH: Final = 30 * 86400
@@ -66,6 +68,35 @@ class ProviderTerms:
         """Return what is burned when nothing comes."""
         fee = price * self.reservation_permille // _THOUSAND
         return Wei(min(fee, price // FEE_DIVISOR))
+
+
+def parse_terms(options: Mapping[str, str]) -> ProviderTerms:
+    """Return terms as the options of `pekanu provider start` give them.
+
+    Args:
+        options: By name, without dashes; those that are missing keep their defaults.
+
+    Raises:
+        UsageError: An amount, a size or a span cannot be read.
+    """
+    usual = ProviderTerms()
+
+    def read(name: str, default: int, parse: Callable[[str], int]) -> int:
+        text = options.get(name, "")
+        return parse(text) if text else default
+
+    return ProviderTerms(
+        base_price=Wei(read("base-price", usual.base_price, parse_wei)),
+        gib_month_price=Wei(read("price", usual.gib_month_price, parse_wei)),
+        penalty_factor=read("penalty-factor", usual.penalty_factor, int),
+        least_penalty=Wei(read("least-penalty", usual.least_penalty, parse_wei)),
+        rebate_permille=read("rebate-permille", usual.rebate_permille, int),
+        least_term=Seconds(read("least-term", usual.least_term, parse_span)),
+        confirm_window=Seconds(read("confirm-window", usual.confirm_window, parse_span)),
+        response_window=Seconds(read("response-window", usual.response_window, parse_span)),
+        capacity_bytes=read("capacity", usual.capacity_bytes, parse_size),
+        most_bytes=read("most", usual.most_bytes, parse_size),
+    )
 
 
 def build_quote(

@@ -14,7 +14,6 @@ from pekanu.errors import InvalidInput, PekanuError, UsageError
 from pekanu.node.storage.reading import find_file
 from pekanu.node.storage.stored import StoredObject
 from pekanu.node.storage.storer import Prepared
-from pekanu.web.keeping_pages import build_keeping
 from pekanu.web.requests import (
     answer_fragment,
     answer_page,
@@ -120,20 +119,6 @@ async def put(request: Request, viewer: Looking) -> Response:
         raise UsageError(NOT_HERE)
     run = await viewer.site.storage.put(account, plan.order.batch, plan.order.agreed)
     return answer_seeing(f"/storage/{run.id}")
-
-
-@router.get("/provider")
-async def show_keeping(viewer: Looking, of: Annotated[str, Query(max_length=100)] = "") -> Response:
-    """Show what a provider of this node keeps, owes and earns."""
-    page = await build_keeping(viewer, of)
-    return await answer_page(
-        viewer,
-        "keeping.html",
-        page,
-        title="Provider",
-        path="/storage",
-        live_page=f"keeping:{page.provider.full if page.provider else ''}",
-    )
 
 
 @router.get("/{subject}")

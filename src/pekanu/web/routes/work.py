@@ -8,10 +8,11 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from pekanu.errors import KeystoreError, UsageError
-from pekanu.types import Address, Wei, parse_address, parse_wei
-from pekanu.web.accounts import DEVELOPMENT_PASSWORD, KnownAccount
+from pekanu.errors import UsageError
+from pekanu.types import Wei, parse_address, parse_wei
 from pekanu.web.actions import carry_out, plan_deposit, plan_withdrawal
+from pekanu.web.node_keys import find_account, find_key
+from pekanu.web.node_process import NodeOrder
 from pekanu.web.requests import (
     answer_fragment,
     answer_page,
@@ -25,7 +26,6 @@ from pekanu.web.routes.market import Looking
 from pekanu.web.viewer import Viewer
 from pekanu.web.work_pages import build_work, read_terms
 from pekanu.web.worker_plans import plan_start, plan_stop
-from pekanu.web.worker_process import WorkerOrder
 
 router = APIRouter(prefix="/work")
 
@@ -61,10 +61,10 @@ async def start(request: Request, viewer: Looking) -> Response:
     """Start a worker as it was reviewed: a process of its own, under an account of its own."""
     site = viewer.site
     order = (await take_reviewed(request, viewer)).order
-    if not isinstance(order, WorkerOrder):
+    if not isinstance(order, NodeOrder):
         raise UsageError("this is no worker")
     password = (await read_form(request)).get("password", "")
-    name, password = await asyncio.to_thread(_find_key, viewer, order.address, password)
+    name, password = await asyncio.to_thread(find_key, site.accounts, order.address, password)
     await site.accounts.close_client(order.address)
     await site.worker.start(replace(order, name=name, password=password))
     return answer_seeing("/work")
@@ -93,7 +93,7 @@ async def _read_amount(request: Request) -> Wei:
     return wei
 
 
-async def _read_order(request: Request, viewer: Viewer) -> WorkerOrder:
+async def _read_order(request: Request, viewer: Viewer) -> NodeOrder:
     """Return how a worker is to run; its password is not asked for before it starts.
 
     Raises:
@@ -106,25 +106,5 @@ async def _read_order(request: Request, viewer: Viewer) -> WorkerOrder:
     functions = [str(one) for one in (await request.form()).getlist("functions")]
     options = read_terms(form, functions)
     address = parse_address(pick(form, "account"))
-    _find_account(viewer, address)
-    return WorkerOrder(address=address, options=options)
-
-
-def _find_account(viewer: Viewer, address: Address) -> KnownAccount:
-    known = {one.address: one for one in viewer.site.accounts.list_accounts()}
-    found = known.get(address)
-    if found is None or not found.is_unlocked:
-        raise KeystoreError("this account is locked", hint="unlock it under Settings")
-    return found
-
-
-def _find_key(viewer: Viewer, address: Address, password: str) -> tuple[str, str]:
-    """Return the keyfile's name and password with which a worker's process unlocks it."""
-    accounts, found = viewer.site.accounts, _find_account(viewer, address)
-    if found.kind == "development":
-        name = accounts.export(found.address, DEVELOPMENT_PASSWORD)
-        return name, DEVELOPMENT_PASSWORD
-    if not password and accounts.is_development_keyfile(found.address):
-        password = DEVELOPMENT_PASSWORD
-    accounts.keystore.unlock(found.address, password)
-    return found.name, password
+    find_account(viewer.site.accounts, address)
+    return NodeOrder(address=address, options=options)

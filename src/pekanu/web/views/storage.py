@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pekanu.web.views.shell import Figure, Link, Moment, Money, Tone
 from pekanu.web.views.task import Fact
+from pekanu.web.views.work import AccountChoice, TermField
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +170,23 @@ class ChallengeRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OfferView:
+    """A provider of this node as a process, and the form that starts one."""
+
+    #: ``stopped``, ``starting``, ``running``, ``stopping`` or ``failed``.
+    state: str
+    state_title: str
+    #: Its last words when it failed; empty otherwise.
+    problem: str
+    provider: Link | None
+    endpoint: str
+    accounts: tuple[AccountChoice, ...]
+    terms: tuple[TermField, ...]
+    #: Why none can be started; empty when one can.
+    obstacle: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class KeepingPage:
     """`keeping.html`: what a provider of this node keeps, owes and earns."""
 
@@ -182,3 +200,5 @@ class KeepingPage:
     challenges: tuple[ChallengeRow, ...]
     #: Why nothing is shown; empty when something is.
     problem: str
+    #: None on a site that holds no keys.
+    offer: OfferView | None

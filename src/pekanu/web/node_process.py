@@ -1,8 +1,8 @@
-"""A worker of this node as a process of its own: started, watched and stopped from the Work page.
+"""A worker or a provider of this node as a process of its own: started, watched, stopped here.
 
-It runs `pekanu worker start` under another account than the one that buys; its password goes
-through a pipe, never through arguments, environment or disk. What is not here: what a worker does
-(`pekanu.node.worker`).
+It runs `pekanu worker start` or `pekanu provider start` under another account than the one that
+buys; its password goes through a pipe, never through arguments, environment or disk. What is not
+here: what it does (`pekanu.node`), what it sends at once (`worker_plans`, `provider_plans`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -26,11 +27,11 @@ from pekanu.types import Address
 _STOP_SECONDS: Final = 10.0
 #: The command line, whatever else is called `pekanu` on the path.
 _PROGRAM: Final = "from pekanu.cli import main; main()"
-_WORKS: Final = re.compile(r"works at (\S+);")
+_HOST: Final = "127.0.0.1"
 
 
-class WorkerState(StrEnum):
-    """How a worker's process is."""
+class ProcessState(StrEnum):
+    """How a process is."""
 
     STOPPED = "stopped"
     STARTING = "starting"
@@ -40,32 +41,54 @@ class WorkerState(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WorkerOrder:
-    """How a worker is to run."""
+class NodeKind:
+    """What a process is."""
+
+    #: As people call it.
+    name: str
+    #: Of `pekanu`.
+    command: tuple[str, ...]
+    #: What it says once it works, with its endpoint.
+    word: re.Pattern[str]
+
+
+WORKER: Final = NodeKind(
+    name="worker", command=("worker", "start"), word=re.compile(r"works at (\S+);")
+)
+PROVIDER: Final = NodeKind(
+    name="provider", command=("provider", "start"), word=re.compile(r"keeps files at (\S+);")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeOrder:
+    """How a process is to run."""
 
     address: Address
-    #: Options of `pekanu worker start` by name, without dashes.
+    #: Options of its command by name, without dashes.
     options: Mapping[str, str]
     #: Of its keyfile; empty before it is to start.
     name: str = ""
     password: str = field(default="", repr=False)
 
 
-class WorkerProcess:
-    """At most one worker at a time.
+class NodeProcess:
+    """At most one process of a kind at a time.
 
     Args:
+        kind: What it is.
         home: The node's folder.
         rpc: JSON-RPC URL of the chain.
         beat: Called when anything changes.
     """
 
-    def __init__(self, home: Path, rpc: str, beat: Callable[[], None]) -> None:
+    def __init__(self, kind: NodeKind, home: Path, rpc: str, beat: Callable[[], None]) -> None:
+        self.kind = kind
         self._home, self._rpc, self._beat = home, rpc, beat
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._words: deque[str] = deque(maxlen=20)
-        self.state = WorkerState.STOPPED
+        self.state = ProcessState.STOPPED
         self.address: Address | None = None
         self.endpoint = ""
         #: Its last words when it failed.
@@ -75,20 +98,24 @@ class WorkerProcess:
     @property
     def is_up(self) -> bool:
         """Whether there is a process."""
-        return self.state in {WorkerState.STARTING, WorkerState.RUNNING, WorkerState.STOPPING}
+        return self.state in {ProcessState.STARTING, ProcessState.RUNNING, ProcessState.STOPPING}
 
-    async def start(self, order: WorkerOrder) -> None:
-        """Start a worker; it announces itself within seconds.
+    def require_down(self) -> None:
+        """Raise UsageError while there is a process."""
+        if self.is_up:
+            raise UsageError(f"a {self.kind.name} runs already", hint="stop it first")
+
+    async def start(self, order: NodeOrder) -> None:
+        """Start one; it announces itself within seconds.
 
         Raises:
             UsageError: One runs already.
         """
-        if self.is_up:
-            raise UsageError("a worker runs already", hint="stop it first")
+        self.require_down()
         self._words.clear()
         self.problem, self.endpoint = "", ""
         self.address, self.options = order.address, order.options
-        self._set(WorkerState.STARTING)
+        self._set(ProcessState.STARTING)
         reader, writer = os.pipe()
         try:
             os.write(writer, order.password.encode())
@@ -99,8 +126,7 @@ class WorkerProcess:
                 sys.executable,
                 "-c",
                 _PROGRAM,
-                "worker",
-                "start",
+                *self.kind.command,
                 *(part for name, value in order.options.items() for part in (f"--{name}", value)),
                 "--home",
                 str(self._home),
@@ -122,11 +148,11 @@ class WorkerProcess:
         self._reading = asyncio.create_task(self._read(self._process))
 
     async def stop(self) -> None:
-        """Stop the worker: it takes back its announcement; tasks go on when it starts again."""
+        """Stop it: it takes back its announcement; what it has agreed on waits for its return."""
         process = self._process
         if process is None or process.returncode is not None:
             return
-        self._set(WorkerState.STOPPING)
+        self._set(ProcessState.STOPPING)
         process.send_signal(signal.SIGTERM)
         try:
             await asyncio.wait_for(process.wait(), _STOP_SECONDS)
@@ -144,20 +170,28 @@ class WorkerProcess:
                 text = line.decode(errors="replace").strip()
                 if text:
                     self._words.append(text)
-                found = _WORKS.search(text)
-                if found and self.state is WorkerState.STARTING:
+                found = self.kind.word.search(text)
+                if found and self.state is ProcessState.STARTING:
                     self.endpoint = found.group(1)
-                    self._set(WorkerState.RUNNING)
+                    self._set(ProcessState.RUNNING)
         code = await process.wait()
-        if code == 0 or self.state is WorkerState.STOPPING:
-            self._set(WorkerState.STOPPED)
+        if code == 0 or self.state is ProcessState.STOPPING:
+            self._set(ProcessState.STOPPED)
             return
         self.problem = " ".join(list(self._words)[-3:]) or f"it ended with code {code}"
-        self._set(WorkerState.FAILED)
+        self._set(ProcessState.FAILED)
 
-    def _set(self, state: WorkerState) -> None:
+    def _set(self, state: ProcessState) -> None:
         self.state = state
         self._beat()
+
+
+def find_endpoint() -> tuple[str, int]:
+    """Return a URL of this machine at which nobody listens now, and its port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((_HOST, 0))
+        port = int(probe.getsockname()[1])
+    return f"http://{_HOST}:{port}", port
 
 
 def _is_secret(name: str) -> bool:
