@@ -18,7 +18,7 @@ _M_ARENA_MAX: Final = -8
 _LARGE: Final = 16 << 20
 #: Free bytes at an arena's end that are kept: to fetch each page anew from the kernel took longer
 #: than to encrypt what it held.
-_KEPT: Final = 32 << 20
+_KEPT: Final = 16 << 20
 _ARENAS: Final = 2
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from pekanu.node.peer_messages import Message
@@ -26,6 +27,8 @@ from pekanu.storage.link import Link
 from pekanu.types import ZERO_HASH, Address, Hash32
 
 _NO_SIGNATURE: Final = bytes(65)
+#: Agreements that are remembered decoded.
+_REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +92,12 @@ class Agreement(Message):
 
 def read_agreement(row: AgreementRow) -> Agreement:
     """Return what a row of the index keeps."""
-    return decode_message(Agreement, row.state.encode())
+    return _decode(row.state)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _decode(state: str) -> Agreement:
+    return decode_message(Agreement, state.encode())
 
 
 def get_agreed_bytes(rows: Iterable[AgreementRow]) -> int:

@@ -108,10 +108,16 @@ class ProviderCounter:
         self._registering = asyncio.Lock()
         self._signing = asyncio.Lock()
         self._names: dict[Hash32, ChunkList] = {}
+        self._customers: set[Address] = set()
 
     def is_customer(self, peer: Address) -> bool:
         """Return whether a wallet was registered here."""
-        return self._index.get_client(peer, self._shop.server.address) is not None
+        if peer not in self._customers:
+            if self._index.get_client(peer, self._shop.server.address) is None:
+                return False
+            # Who is registered stays so.
+            self._customers.add(peer)
+        return True
 
     async def fetch_info(self) -> ProviderInfo:
         """Return what is offered."""

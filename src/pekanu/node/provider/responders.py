@@ -29,7 +29,7 @@ from pekanu.types import Hash32
 
 _HASH_SIZE: Final = 32
 #: Uploads and downloads in memory at once.
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 3
 
 
 class StorageResponders:
