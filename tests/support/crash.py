@@ -15,7 +15,7 @@ import signal
 import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from multiprocessing import forkserver
@@ -39,9 +39,12 @@ from pekanu.types import Address
 from support.cheats import build_cheat
 from support.inline_executor import InlineExecutor
 from support.moody import MOODY_ELF
-from support.nodes import TERMS, build_request
+from support.nodes import TERMS, Town, build_request
 
 PartyT = TypeVar("PartyT")
+
+#: After which a process that was started again has done what was due.
+_SETTLING_SECONDS: Final = 1.5
 
 #: Forked from a process that has imported everything, so that each start takes milliseconds.
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -235,6 +238,29 @@ async def wait_until(holds: Callable[[], object], *, timeout_seconds: float = 60
         await asyncio.sleep(0.02)
 
 
+def build_row(town: Town, role: str, places: Iterable[str], **changes: Any) -> Row:
+    """Return a client, or a worker, of a town that dies at some places.
+
+    Args:
+        town: Where.
+        role: Which of them.
+        places: What the places' names begin with.
+        changes: Other fields of the party.
+    """
+    return Row(
+        Party(
+            role=role,
+            rpc=town.devnet.rpc,
+            chain_id=town.devnet.chain_id,
+            home=town.home,
+            account={"client": 0, "worker": 1}[role],
+            deaths=town.home / "deaths",
+            places=tuple(places),
+            **changes,
+        )
+    )
+
+
 class Row:
     """Children that play one party, one after the other, until one of them comes to the end.
 
@@ -244,8 +270,8 @@ class Row:
 
     def __init__(self, party: Party) -> None:
         self.party = party
-        #: One is alive, and has said that it is ready.
-        self.is_up = False
+        #: When the one that lives said that it is ready.
+        self._up_since: float | None = None
         self._process: BaseProcess | None = None
         self._run: asyncio.Task[int] | None = None
 
@@ -269,8 +295,9 @@ class Row:
 
     @property
     def is_away(self) -> bool:
-        """Whether one has died and the next is not ready."""
-        return not self.is_up and not self.is_over
+        """Whether one has died and the next is not at work yet."""
+        is_up = self._up_since is not None and time.monotonic() > self._up_since + _SETTLING_SECONDS
+        return not is_up and not self.is_over
 
     async def wait_over(self) -> None:
         """Return once one has come to the end, and check that it is a good one."""
@@ -285,10 +312,10 @@ class Row:
     async def _play(self) -> int:
         while True:
             self._process = process = await start_process(run, self.party)
-            self.is_up = True
+            self._up_since = time.monotonic()
             while process.exitcode is None:  # noqa: ASYNC110 - a process's end
                 await asyncio.sleep(0.02)
-            self.is_up = False
+            self._up_since = None
             process.join()
             if process.exitcode != -signal.SIGKILL:
                 return process.exitcode

@@ -38,6 +38,8 @@ ETHER = 10**18
 QUIET_SECONDS = 0.9
 DISPUTED_QUIET_SECONDS = 4.0
 _PATIENCE_SECONDS = 120.0
+#: Where a task stands when no time is its own.
+_UNBOUND = frozenset({Status.NONE} | {one for one in Status if one.is_terminal})
 TERMS = WorkerTerms(base_price=Wei(ETHER // 100), stake=Wei(ETHER // 20))
 LEFT = np.arange(6, dtype=np.int64).reshape(2, 3)
 RIGHT = np.arange(12, dtype=np.int64).reshape(3, 4) - 5
@@ -146,7 +148,7 @@ async def pass_time(
     find_task: Callable[[], Hash32 | None],
     *,
     lapses: bool = False,
-    is_busy: Callable[[], bool] = lambda: False,
+    is_busy: Callable[[Status], bool] = lambda _: False,
 ) -> None:
     """Turn the chain's clock from one time at which somebody must move to the next.
 
@@ -155,7 +157,7 @@ async def pass_time(
         is_over: When to stop.
         find_task: Whose times they are.
         lapses: An acceptance is to run out.
-        is_busy: Says that somebody who is to move is not there yet.
+        is_busy: Says that somebody will move while the task stands so, however long it takes.
     """
     async with Connection.open(town.devnet.rpc) as chain:
         market = MarketContract(chain, town.book.market.address)
@@ -164,7 +166,7 @@ async def pass_time(
             if is_over():
                 return
             task_id = find_task()
-            if task_id is None or is_busy():
+            if task_id is None:
                 await asyncio.sleep(0.1)
                 continue
             # Whoever is honest moves within moments; then everything is quiet.
@@ -172,7 +174,8 @@ async def pass_time(
             end = time.monotonic() + get_quiet_seconds(seen)
             while time.monotonic() < end and not is_over():
                 found = await fetch_standing(chain, town.book, market, task_id)
-                if found != seen or is_busy() or is_computing(town.home, found[0].status):
+                status = found[0].status
+                if found != seen or is_busy(status) or is_computing(town.home, status):
                     seen, end = found, time.monotonic() + get_quiet_seconds(found)
                 await asyncio.sleep(0.05)
             state, disputes = seen
@@ -181,7 +184,7 @@ async def pass_time(
             coming = [when for when in moves if when > now]
             if coming and not is_over():
                 town.devnet.advance_time(min(coming) - now)
-            elif lapses and state.status is Status.NONE and not is_over():
+            elif lapses and state.status in _UNBOUND and not is_over():
                 town.devnet.advance_time(TERMS.acceptance_seconds)
     raise AssertionError("it does not end")
 

@@ -167,6 +167,21 @@ class MarketDesk:
         self.journal.record_cost(task_id, cost, attempts=attempts)
 
 
+def build_watch(
+    chain: Connection, journal: Journal, book: AddressBook, confirmations: int
+) -> ChainWatch:
+    """Return what follows a book's contracts, and keeps the events of what the journal holds."""
+    return ChainWatch(
+        chain,
+        book.market.address,
+        first_block=book.market.block_number,
+        confirmations=confirmations,
+        referee=book["BisectionReferee"],
+        ringers=book["RingerReferee"],
+        kept=journal.list_live(chain.chain_id),
+    )
+
+
 @asynccontextmanager
 async def open_desk(
     chain: Connection,
@@ -183,18 +198,9 @@ async def open_desk(
     """
     await book.verify(chain)
     market = MarketContract(chain, book.market.address)
-    judge, searches = book["BisectionReferee"], book["RingerReferee"]
-    watch = ChainWatch(
-        chain,
-        market.address,
-        first_block=book.market.block_number,
-        confirmations=confirmations,
-        referee=judge,
-        ringers=searches,
-        kept=journal.list_live(chain.chain_id),
-    )
-    referee = RefereeContract(chain, judge.address)
-    ringers = RingerContract(chain, searches.address)
+    watch = build_watch(chain, journal, book, confirmations)
+    referee = RefereeContract(chain, book["BisectionReferee"].address)
+    ringers = RingerContract(chain, book["RingerReferee"].address)
     desk = MarketDesk(chain, account, journal, market, watch, referee=referee, ringers=ringers)
     left = [asyncio.create_task(desk.conclude(one)) for one in await desk.sender.recover()]
     try:

@@ -33,7 +33,7 @@ from pekanu.node.channel_keys import (
     build_channel_key,
 )
 from pekanu.node.journal import Journal, open_journal
-from pekanu.node.market_desk import MarketDesk
+from pekanu.node.market_desk import MarketDesk, build_watch
 from pekanu.node.watch import ChainWatch
 from pekanu.types import Address, Hash32
 from pekanu.web.wallet_requests import WalletRequests
@@ -149,19 +149,10 @@ async def open_wallet_desk(
         book = AddressBook.load(home, chain.chain_id)
         await book.verify(chain)
         market = MarketContract(chain, book.market.address)
-        judge, searches = book["BisectionReferee"], book["RingerReferee"]
-        referee = RefereeContract(chain, judge.address)
-        ringers = RingerContract(chain, searches.address)
+        referee = RefereeContract(chain, book["BisectionReferee"].address)
+        ringers = RingerContract(chain, book["RingerReferee"].address)
         with open_journal(home / "journal.db", address, purpose="the site") as journal:
-            watch = ChainWatch(
-                chain,
-                market.address,
-                first_block=book.market.block_number,
-                confirmations=confirmations,
-                referee=judge,
-                ringers=searches,
-                kept=journal.list_live(chain.chain_id),
-            )
+            watch = build_watch(chain, journal, book, confirmations)
             async with watch.running():
                 account = WalletAccount(address)
                 yield WalletDesk(

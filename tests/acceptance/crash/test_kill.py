@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pekanu.chain import Account, AddressBook, Devnet
+from pekanu.market.state import Status
 from pekanu.node.client_events import Ask, ClientCall
 from pekanu.node.client_task import ClientStep
 from pekanu.node.worker_machine import WorkerCall, WorkerStep
@@ -25,7 +26,7 @@ from support.cheats import (
     break_block,
     build_cheat,
 )
-from support.crash import DISPUTED_STEPS, Party, Row, wait_until
+from support.crash import DISPUTED_STEPS, build_row, wait_until
 from support.nodes import ETHER, TERMS, Town, build_request, open_town, pass_time
 
 PRICE, STAKE, FEE = TERMS.base_price, TERMS.stake, TERMS.chunk_fee
@@ -38,7 +39,7 @@ class Scenario:
     client_gain: int
     worker_gain: int
     #: At which steps, and before the sending of which transactions, the party dies.
-    steps: tuple[StrEnum, ...]
+    steps: tuple[StrEnum, ...] = ()
     calls: tuple[str, ...] = ()
     #: How the worker cheats.
     cheat: dict[str, Any] = field(default_factory=dict)
@@ -49,6 +50,8 @@ class Scenario:
     #: The client's ledger at the beginning.
     deposit: int = ETHER
     is_broken: bool = False
+    #: Where the task stands while somebody waits for the clock; else everything comes by itself.
+    waits: frozenset[Status] = frozenset()
     #: The acceptance is to run out unused.
     lapses: bool = False
     #: The client may as well give up before anything is bound; then nobody gains.
@@ -56,6 +59,9 @@ class Scenario:
 
 
 STARTED = frozenset({*Ask, *ClientCall}) - {Ask.ACCEPTANCE, ClientCall.POST_ACCEPTED}
+#: Until the worker must deliver, and until the client loses its patience or the audit is over.
+DELIVERING = frozenset({Status.ACCEPTED})
+AUDITING = frozenset({Status.ACCEPTED, Status.DELIVERED})
 CLIENT_SCENARIOS = {
     "honest": Scenario(
         -PRICE,
@@ -72,11 +78,13 @@ CLIENT_SCENARIOS = {
         ),
         calls=("post_accepted",),
     ),
+    "honest, killed once": Scenario(-PRICE, PRICE, calls=("post_accepted",)),
     "funded": Scenario(0, PRICE, deposit=0, steps=(ClientStep.FUNDING,), calls=("deposit",)),
     "silent": Scenario(
         STAKE,
         -STAKE,
         cheat={"withholds": {"claim"}, "drops": set(WorkerCall)},
+        waits=DELIVERING,
         steps=(ClientStep.EXPIRING,),
         calls=("expire",),
     ),
@@ -84,6 +92,7 @@ CLIENT_SCENARIOS = {
         -PRICE,
         PRICE + FEE,
         cheat={"withholds": {"ciphertext"}},
+        waits=AUDITING,
         steps=(ClientStep.DEMANDING_CHUNKS,),
         calls=("demand_chunks",),
     ),
@@ -91,6 +100,7 @@ CLIENT_SCENARIOS = {
         -PRICE,
         PRICE,
         cheat={"withholds": {"key"}},
+        waits=AUDITING,
         steps=(ClientStep.DEMANDING_KEY,),
         calls=("demand_key",),
     ),
@@ -98,6 +108,7 @@ CLIENT_SCENARIOS = {
         STAKE,
         -STAKE,
         cheat={"withholds": {"key"}, "drops": {WorkerCall.REVEAL_KEY}},
+        waits=AUDITING | {Status.DEMANDED},
         steps=(ClientStep.FORFEITING,),
         calls=("forfeit",),
     ),
@@ -105,6 +116,7 @@ CLIENT_SCENARIOS = {
         STAKE,
         -STAKE,
         cheat={"spoil_seal": break_block},
+        waits=DELIVERING,
         steps=(ClientStep.COMPLAINING,),
         calls=("complain",),
     ),
@@ -123,13 +135,20 @@ WORKER_SCENARIOS = {
         ),
         calls=("settle",),
     ),
+    "honest, killed once": Scenario(-PRICE, PRICE, calls=("settle",)),
     "unanswered": Scenario(
-        -PRICE, PRICE, lapses=True, or_nothing=True, steps=(WorkerStep.ACCEPTING,)
+        -PRICE,
+        PRICE,
+        lapses=True,
+        waits=frozenset(Status),
+        or_nothing=True,
+        steps=(WorkerStep.ACCEPTING,),
     ),
     "vanished": Scenario(
         -PRICE,
         PRICE,
         client_drops=STARTED,
+        waits=AUDITING,
         steps=(WorkerStep.DELIVERING, WorkerStep.AUDITED, WorkerStep.FINALIZING),
         calls=("deliver", "finalize"),
     ),
@@ -137,15 +156,19 @@ WORKER_SCENARIOS = {
         -PRICE,
         PRICE + FEE,
         denies=True,
+        waits=AUDITING,
         steps=(WorkerStep.SUPPLYING, WorkerStep.REVEALING),
         calls=("supply_chunks", "reveal_key"),
     ),
-    "failing": Scenario(STAKE, -STAKE, is_broken=True, steps=(WorkerStep.FAILED,)),
+    "failing": Scenario(
+        STAKE, -STAKE, is_broken=True, waits=DELIVERING, steps=(WorkerStep.FAILED,)
+    ),
     "unposted": Scenario(
         0,
         0,
         client_drops=frozenset({ClientCall.POST_ACCEPTED}),
         lapses=True,
+        waits=frozenset({Status.NONE}),
         steps=(WorkerStep.LAPSED,),
     ),
 }
@@ -165,23 +188,6 @@ async def town(devnet: Devnet, market_book: AddressBook, tmp_path: Path) -> Asyn
     market_book.save(tmp_path)
     async with open_town(devnet, market_book, tmp_path) as opened:
         yield opened
-
-
-def build_row(town: Town, role: str, scenario: Scenario) -> Row:
-    """Return a party whose processes die at each place of a scenario."""
-    account = {"client": 0, "worker": 1}[role]
-    return Row(
-        Party(
-            role=role,
-            rpc=town.devnet.rpc,
-            chain_id=town.devnet.chain_id,
-            home=town.home,
-            account=account,
-            is_broken=scenario.is_broken,
-            deaths=town.home / "deaths",
-            places=tuple(name_places(role, scenario)),
-        )
-    )
 
 
 def name_places(role: str, scenario: Scenario) -> set[str]:
@@ -216,13 +222,15 @@ async def test_client__when_killed_at_each_step__then_it_ends_fairly(
     scenario = CLIENT_SCENARIOS[name]
     worker = await town.open_worker(accounts[1], kind=build_cheat(**scenario.cheat))
     await deposit(town, accounts[0], scenario.deposit)
-    row = build_row(town, "client", scenario)
-
-    def is_over() -> bool:
-        return row.is_over and not worker.list_tasks()
+    row = build_row(town, "client", name_places("client", scenario))
 
     async with row.playing():
-        await pass_time(town, is_over, lambda: get_task_id(worker), is_busy=lambda: row.is_away)
+        await pass_time(
+            town,
+            lambda: row.is_over and not worker.list_tasks(),
+            lambda: get_task_id(worker),
+            is_busy=lambda status: row.is_away or status not in scenario.waits,
+        )
         await row.wait_over()
     assert row.read_deaths() == name_places("client", scenario)
     await check_money(town, accounts, scenario)
@@ -235,7 +243,8 @@ async def test_worker__when_killed_at_each_step__then_it_ends_fairly(
     scenario = WORKER_SCENARIOS[name]
     await deposit(town, accounts[1], ETHER)
     await deposit(town, accounts[0], scenario.deposit)
-    row = build_row(town, "worker", scenario)
+    places = name_places("worker", scenario)
+    row = build_row(town, "worker", places, is_broken=scenario.is_broken)
     async with row.playing():
         client = await town.open_client(accounts[0], kind=CheatingClient)
         client.drops, client.denies = scenario.client_drops, scenario.denies
@@ -251,10 +260,10 @@ async def test_worker__when_killed_at_each_step__then_it_ends_fairly(
             lambda: row.is_over,
             find_task,
             lapses=scenario.lapses,
-            is_busy=lambda: row.is_away,
+            is_busy=lambda status: row.is_away or status not in scenario.waits,
         )
         await row.wait_over()
-    assert row.read_deaths() == name_places("worker", scenario)
+    assert row.read_deaths() == places
     await check_money(town, accounts, scenario)
 
 
