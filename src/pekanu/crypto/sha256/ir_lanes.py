@@ -41,15 +41,16 @@ class _Writer(Writer):
         )
         for index, word in enumerate(INITIAL):
             self._put("%state", index, self._constant(word))
-        high = self._splat(self.set("shl i32 %prefix, 24"))
-        self._put_word(0, self._or(self._shift(self._gather(rows, 0), 8), high))
-        for index in range(1, _WORDS):
-            self._put_word(index, self._gather(rows, 4 * index - 1))
+        # Nothing before a row's first byte may be read: its words are put behind the prefix here.
+        before = self._splat("%prefix")
+        for index, words in enumerate(self._load_block(rows)):
+            self._put_word(index, self._funnel(before, words, 24))
+            before = words
         self._compress()
         self.open_blocks()
-        blocks = [self.at(row, "%offset") for row in rows]
-        for index in range(_WORDS):
-            self._put_word(index, self._gather(blocks, 4 * index - 1))
+        place = self.set("sub i64 %offset, 1")
+        for index, words in enumerate(self._load_block([self.at(row, place) for row in rows])):
+            self._put_word(index, words)
         self._compress()
         self.open_last()
         self._put_word(0, self._load_end(rows))
@@ -97,8 +98,12 @@ class _Writer(Writer):
         return self._two("lshr", value, self._constant(count))
 
     def _rotate(self, value: str, count: int) -> str:
-        amount = self._constant(32 - count)
-        arguments = f"{self.type} {value}, {self.type} {value}, {self.type} {amount}"
+        return self._funnel(value, value, 32 - count)
+
+    def _funnel(self, high: str, low: str, count: int) -> str:
+        """Write the upper half of two words, one behind the other, shifted to the left."""
+        amount = self._constant(count)
+        arguments = f"{self.type} {high}, {self.type} {low}, {self.type} {amount}"
         return self.set(f"call {self.type} @llvm.fshl.{self.suffix}({arguments})")
 
     def _swap(self, value: str) -> str:
@@ -118,13 +123,36 @@ class _Writer(Writer):
     def _compress(self) -> None:
         self.lines.append("  call void @compress(ptr %state, ptr %block_words)")
 
-    def _gather(self, rows: list[str], offset: int) -> str:
-        """Write the loads of one big-endian word of each row."""
-        value = "poison"
-        for lane, row in enumerate(rows):
-            word = self.set(f"load i32, ptr {self.at(row, offset)}, align 1")
-            value = self.set(f"insertelement {self.type} {value}, i32 {word}, i64 {lane}")
-        return self._swap(value)
+    def _load_block(self, rows: list[str]) -> list[str]:
+        """Write the loads of 64 bytes of each row; return their big-endian words, lane by lane."""
+        words = []
+        for first in range(0, _WORDS, self.group):
+            addresses = [self.at(row, 4 * first) for row in rows]
+            loads = [f"load {self.type}, ptr {address}, align 1" for address in addresses]
+            words += self._transpose([self.set(load) for load in loads])
+        return [self._swap(word) for word in words]
+
+    def _transpose(self, vectors: list[str]) -> list[str]:
+        """Write the exchange of rows and lanes: of blocks half as large in each step."""
+        width, step = self.group, self.group // 2
+        vectors = list(vectors)
+        while step:
+            uppers = [lane + (width - step if lane & step else 0) for lane in range(width)]
+            lowers = [lane + (width if lane & step else step) for lane in range(width)]
+            for place in range(width):
+                if not place & step:
+                    pair = vectors[place], vectors[place + step]
+                    vectors[place] = self._shuffle(*pair, uppers)
+                    vectors[place + step] = self._shuffle(*pair, lowers)
+            step //= 2
+        return vectors
+
+    def _shuffle(self, one: str, other: str, lanes: list[int]) -> str:
+        mask = ", ".join(f"i32 {lane}" for lane in lanes)
+        kind = self.type
+        return self.set(
+            f"shufflevector {kind} {one}, {kind} {other}, <{self.group} x i32> <{mask}>"
+        )
 
     def _load_end(self, rows: list[str]) -> str:
         value = "poison"
