@@ -1,13 +1,56 @@
-"""The account and the keyfile with which a process of this node signs.
+"""What a process of this node signs with, and what it announces: known before it starts.
 
 What is not here: the process (`node_process`), unlocking for browsers (`accounts`).
 """
 
 from __future__ import annotations
 
+import asyncio
+import time
+from dataclasses import dataclass, replace
+
 from pekanu.errors import KeystoreError
+from pekanu.node.channel_keys import (
+    BINDING_LIFETIME,
+    build_channel_key,
+    get_key_path,
+    load_channel_secret,
+)
 from pekanu.types import Address
 from pekanu.web.accounts import DEVELOPMENT_PASSWORD, Accounts, KnownAccount
+from pekanu.web.node_process import NodeOrder, find_endpoint
+from pekanu.web.plans import Message
+from pekanu.web.site import Site
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where a process will be reached, and by which key."""
+
+    #: That is told the port.
+    order: NodeOrder
+    endpoint: str
+    #: The public channel key.
+    key: bytes
+    #: By which its account binds the key.
+    message: Message
+
+
+async def choose_place(site: Site, order: NodeOrder) -> Place:
+    """Return a free port of this machine and the channel key of an order's account."""
+    endpoint, port = find_endpoint()
+    path = get_key_path(site.options.home, order.address)
+    secret = await asyncio.to_thread(load_channel_secret, path)
+    key, expiry = bytes(secret.public_key), int(time.time()) + BINDING_LIFETIME
+    return Place(
+        order=replace(order, options={**order.options, "port": str(port)}),
+        endpoint=endpoint,
+        key=key,
+        message=Message(
+            document=build_channel_key(site.domain, order.address, key, expiry),
+            note="Signed as the process starts: its year is counted from then.",
+        ),
+    )
 
 
 def find_account(accounts: Accounts, address: Address) -> KnownAccount:

@@ -6,7 +6,6 @@ What is not here: what a provider keeps (`keeping_pages`), starting one (`provid
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from pekanu.errors import PekanuError, UsageError
@@ -18,6 +17,7 @@ from pekanu.web.viewer import Viewer
 from pekanu.web.views.storage import OfferView
 from pekanu.web.views.work import AccountChoice, TermField
 from pekanu.web.wording import build_money, link_address
+from pekanu.web.work_pages import Term
 
 _TITLES: Final = {
     ProcessState.STOPPED: "No provider was started from here",
@@ -26,18 +26,6 @@ _TITLES: Final = {
     ProcessState.STOPPING: "The provider stops",
     ProcessState.FAILED: "The provider failed",
 }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Term:
-    """A term as `pekanu provider start` takes it."""
-
-    option: str
-    title: str
-    description: str
-    #: ``amount``, ``size`` or ``span``.
-    widget: str
-    default: str
 
 
 _DEPOSIT: Final = "deposit"

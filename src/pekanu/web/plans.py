@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -76,9 +76,14 @@ class _Kept:
 
 
 class ReviewedPlans:
-    """Plans that a dialog has shown: whatever is sent or signed comes from here, and once."""
+    """Plans that a dialog has shown: whatever is sent or signed comes from here, and once.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Seconds of any beginning.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._kept: dict[str, _Kept] = {}
 
     def keep(self, session: str, plan: Plan) -> str:
@@ -86,7 +91,7 @@ class ReviewedPlans:
         while len(self._kept) >= _MAX_KEPT:
             self._kept.pop(next(iter(self._kept)))
         token = secrets.token_hex(16)
-        until = time.monotonic() + _KEEP_SECONDS
+        until = self._clock() + _KEEP_SECONDS
         self._kept[token] = _Kept(plan=plan, session=session, until=until)
         return token
 
@@ -102,7 +107,7 @@ class ReviewedPlans:
                 "nothing is signed that no dialog has shown", hint="press the button again"
             )
         del self._kept[token]
-        if time.monotonic() > kept.until:
+        if self._clock() > kept.until:
             raise UsageError(
                 "what the dialog has shown is too old to be signed", hint="press the button again"
             )

@@ -6,22 +6,14 @@ What is not here: the process (`node_process`), the page (`keeping_pages`), what
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from pekanu.chain import Call
 from pekanu.chain.storage_contract import StorageServerContract
 from pekanu.chain.storage_deploy import build_server_deployment
 from pekanu.errors import NotDeployed, UsageError
-from pekanu.node.channel_keys import (
-    BINDING_LIFETIME,
-    build_channel_key,
-    get_key_path,
-    load_channel_secret,
-)
 from pekanu.node.provider.provider import (
     build_announcement,
     build_retraction,
@@ -29,8 +21,9 @@ from pekanu.node.provider.provider import (
 )
 from pekanu.node.provider.terms import parse_terms
 from pekanu.types import Address, Wei, format_wei
-from pekanu.web.node_process import NodeOrder, ProcessState, find_endpoint
-from pekanu.web.plans import Message, Plan
+from pekanu.web.node_keys import choose_place
+from pekanu.web.node_process import NodeOrder, ProcessState
+from pekanu.web.plans import Plan
 from pekanu.web.site import Site
 from pekanu.web.views.task import Fact
 from pekanu.web.wording import build_money, format_size, format_span, link_address
@@ -68,12 +61,9 @@ async def plan_start(site: Site, order: NodeOrder, deposit: Wei) -> Plan:
     """
     site.provider.require_down()
     terms = parse_terms(order.options)
-    endpoint, port = find_endpoint()
-    path = get_key_path(site.options.home, order.address)
-    secret = await asyncio.to_thread(load_channel_secret, path)
-    key, expiry = bytes(secret.public_key), int(time.time()) + BINDING_LIFETIME
+    place = await choose_place(site, order)
     server = find_server(site, order.address)
-    calls = [build_announcement(site.market, terms, endpoint, key)]
+    calls = [build_announcement(site.market, terms, place.endpoint, place.key)]
     refusal, free = "", deposit
     if server is None:
         factory = site.book["StorageFactory"].address
@@ -96,12 +86,7 @@ async def plan_start(site: Site, order: NodeOrder, deposit: Wei) -> Plan:
         path=f"{_PATH}/start",
         account=order.address,
         calls=tuple(calls),
-        messages=(
-            Message(
-                document=build_channel_key(site.domain, order.address, key, expiry),
-                note="Signed as the process starts: its year is counted from then.",
-            ),
-        ),
+        messages=(place.message,),
         facts=(
             Fact(name="Price of a GiB for 30 d", value=build_money(terms.gib_month_price).short),
             Fact(name="Price at least", value=build_money(terms.base_price).short),
@@ -117,7 +102,7 @@ async def plan_start(site: Site, order: NodeOrder, deposit: Wei) -> Plan:
         refusal_hint="deposit more" if refusal else "",
         confirm_title="Offer storage",
         order=Opening(
-            process=replace(order, options={**order.options, "port": str(port)}),
+            process=place.order,
             deposit=None if server else deposit,
         ),
     )

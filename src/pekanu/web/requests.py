@@ -12,7 +12,8 @@ from typing import Final, cast
 from fastapi import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from pekanu.errors import PekanuError
+from pekanu.errors import PekanuError, UsageError
+from pekanu.types import Wei, parse_wei
 from pekanu.web.plans import Plan
 from pekanu.web.rendering import render
 from pekanu.web.sessions import BrowserSession
@@ -140,6 +141,18 @@ def set_cookie(response: Response, site: Site, cookie: str) -> None:
         secure=any(origin.startswith("https:") for origin in site.options.origins),
         path="/",
     )
+
+
+def pick_amount(form: Mapping[str, str]) -> Wei:
+    """Return what the field ``amount`` says.
+
+    Raises:
+        UsageError: It is none, or nothing.
+    """
+    wei = parse_wei(pick(form, "amount"))
+    if not wei:
+        raise UsageError("the amount is 0")
+    return wei
 
 
 def pick(form: Mapping[str, str], name: str) -> str:

@@ -189,7 +189,7 @@ async def _plan_fine(store: Store, stored: StoredObject, path: str) -> Plan:
         path=path,
         account=store.storer.desk.address,
         calls=(planned[1],) if planned else (),
-        later=await _plan_take_back(store, stored, Wei(terms.penalty + left)),
+        later=await _plan_take_back(store, stored, Wei(terms.penalty + left if planned else 0)),
         contracts=_name_contracts(stored),
         facts=(Fact(name="Penalty", value=format_wei(terms.penalty)),),
         confirm_title="Take the penalty",
@@ -200,6 +200,8 @@ async def _plan_fine(store: Store, stored: StoredObject, path: str) -> Plan:
 async def _plan_reclaim(store: Store, stored: StoredObject, path: str) -> Plan:
     terms, state = stored.quote.terms, await store.fetch_state(stored)
     back = Wei(terms.price - terms.reservation_fee)
+    # Anyone may have ended it meanwhile; then its money is only brought back.
+    calls = (keeping.build_reclaim(store.storer, stored),) if state.status is Status.PAID else ()
     return Plan(
         title=f"Take back the payment for {stored.name}",
         sentences=(
@@ -209,9 +211,8 @@ async def _plan_reclaim(store: Store, stored: StoredObject, path: str) -> Plan:
         at_most="nothing but gas",
         path=path,
         account=store.storer.desk.address,
-        # Anyone may have ended it meanwhile; then its money is brought back.
-        calls=(keeping.build_reclaim(store.storer, stored),) if state.status is Status.PAID else (),
-        later=await _plan_take_back(store, stored, back),
+        calls=calls,
+        later=await _plan_take_back(store, stored, back if calls else Wei(0)),
         contracts=_name_contracts(stored),
         facts=(Fact(name="Comes back", value=format_wei(back)),),
         confirm_title="Take it back",

@@ -37,11 +37,12 @@ _MOST_LIVE: Final = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Term:
-    """A term as `pekanu worker start` takes it."""
+    """A term as a command takes it that starts a worker or a provider."""
 
     option: str
     title: str
     description: str
+    #: ``amount`` or ``integer``; of a provider ``size`` or ``span`` too.
     widget: str
     default: str
     least: int = 0

@@ -6,23 +6,14 @@ is known before. What is not here: the process (`node_process`), the page (`work
 
 from __future__ import annotations
 
-import asyncio
-import time
-from dataclasses import replace
-
 from pekanu.chain import Call
 from pekanu.errors import UsageError
-from pekanu.node.channel_keys import (
-    BINDING_LIFETIME,
-    build_channel_key,
-    get_key_path,
-    load_channel_secret,
-)
 from pekanu.node.worker import build_announcement, build_retraction
 from pekanu.node.worker_terms import parse_terms
 from pekanu.types import Wei, format_wei, parse_wei
-from pekanu.web.node_process import NodeOrder, ProcessState, find_endpoint
-from pekanu.web.plans import Message, Plan
+from pekanu.web.node_keys import choose_place
+from pekanu.web.node_process import NodeOrder, ProcessState
+from pekanu.web.plans import Plan
 from pekanu.web.site import Site
 from pekanu.web.views.task import Fact
 from pekanu.web.wording import build_money
@@ -41,14 +32,11 @@ async def plan_start(site: Site, order: NodeOrder) -> Plan:
     """
     site.worker.require_down()
     deposit = parse_wei(order.options.get("deposit", "0"))
-    endpoint, port = find_endpoint()
-    path = get_key_path(site.options.home, order.address)
-    secret = await asyncio.to_thread(load_channel_secret, path)
-    key, expiry = bytes(secret.public_key), int(time.time()) + BINDING_LIFETIME
+    place = await choose_place(site, order)
     terms = parse_terms(order.options)
     announced = terms.under(site.referee, site.ringer_referee)
     calls = [site.market.deposit(deposit)] if deposit else []
-    calls.append(build_announcement(site.market, announced, endpoint, key))
+    calls.append(build_announcement(site.market, announced, place.endpoint, place.key))
     _, ledger = await site.balances.fetch(order.address)
     free = Wei(ledger + deposit)
     refusal = hint = ""
@@ -69,12 +57,7 @@ async def plan_start(site: Site, order: NodeOrder) -> Plan:
         path="/work/start",
         account=order.address,
         calls=tuple(calls),
-        messages=(
-            Message(
-                document=build_channel_key(site.domain, order.address, key, expiry),
-                note="Signed as the process starts: its year is counted from then.",
-            ),
-        ),
+        messages=(place.message,),
         facts=(
             Fact(name="Price of a task", value=build_money(terms.base_price).short),
             Fact(name="Price of a billion steps", value=build_money(terms.gigastep_price).short),
@@ -83,7 +66,7 @@ async def plan_start(site: Site, order: NodeOrder) -> Plan:
         ),
         refusal=refusal,
         refusal_hint=hint,
-        order=replace(order, options={**order.options, "port": str(port)}),
+        order=place.order,
     )
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from pekanu.errors import UsageError
 from pekanu.node.provider.provider import deploy_provider
-from pekanu.types import Address, Wei, parse_address, parse_wei
+from pekanu.types import Address, parse_address, parse_wei
 from pekanu.web.actions import carry_out
 from pekanu.web.keeping_pages import build_keeping
 from pekanu.web.node_keys import find_account, find_key
@@ -31,6 +31,7 @@ from pekanu.web.requests import (
     answer_page,
     answer_seeing,
     pick,
+    pick_amount,
     read_form,
     take_reviewed,
 )
@@ -111,22 +112,15 @@ async def _plan(request: Request, viewer: Viewer, kind: str) -> Plan:
         case "stop":
             return plan_stop(site)
         case "deposit":
-            return plan_deposit(site, _read_provider(form), _read_amount(form))
+            return plan_deposit(site, _read_provider(form), pick_amount(form))
         case "withdraw":
-            return plan_withdrawal(site, _read_provider(form), _read_amount(form))
+            return plan_withdrawal(site, _read_provider(form), pick_amount(form))
         case _:
             raise UsageError(f"{kind[:20]!r} is nothing to do here")
 
 
 def _read_provider(form: dict[str, str]) -> Address:
     return parse_address(pick(form, "provider"))
-
-
-def _read_amount(form: dict[str, str]) -> Wei:
-    wei = parse_wei(pick(form, "amount"))
-    if not wei:
-        raise UsageError("the amount is 0")
-    return wei
 
 
 def _link(provider: Address) -> str:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from pekanu.errors import UsageError
-from pekanu.types import Wei, parse_address, parse_wei
+from pekanu.types import parse_address
 from pekanu.web.actions import carry_out, plan_deposit, plan_withdrawal
 from pekanu.web.node_keys import find_account, find_key
 from pekanu.web.node_process import NodeOrder
@@ -18,6 +18,7 @@ from pekanu.web.requests import (
     answer_page,
     answer_seeing,
     pick,
+    pick_amount,
     read_form,
     take_reviewed,
 )
@@ -48,9 +49,9 @@ async def show_review(request: Request, viewer: Looking, kind: str) -> Response:
         case "stop":
             plan = plan_stop(viewer.site)
         case "deposit":
-            plan = plan_deposit(viewer.site, await _read_amount(request))
+            plan = plan_deposit(viewer.site, pick_amount(await read_form(request)))
         case "withdraw":
-            plan = plan_withdrawal(viewer.site, await _read_amount(request))
+            plan = plan_withdrawal(viewer.site, pick_amount(await read_form(request)))
         case _:
             raise UsageError(f"{kind[:20]!r} is nothing to do here")
     return answer_fragment("review.html", await review(viewer, plan))
@@ -84,13 +85,6 @@ async def move_money(request: Request, viewer: Looking) -> Response:
     """Put money into the market or take it out, as it was reviewed."""
     await carry_out(viewer, await take_reviewed(request, viewer))
     return answer_seeing("/work")
-
-
-async def _read_amount(request: Request) -> Wei:
-    wei = parse_wei(pick(await read_form(request), "amount"))
-    if not wei:
-        raise UsageError("the amount is 0")
-    return wei
 
 
 async def _read_order(request: Request, viewer: Viewer) -> NodeOrder:
