@@ -206,8 +206,11 @@ def _build_page(site: Site, found: Found, state: AgreementState, problem: str) -
     now = site.feed.now
     is_late = state.status is Status.CHALLENGED and now > state.deadline
     is_overdue = state.status is Status.PAID and now > state.deadline
+    is_lost = is_kept and state.status is Status.NONE and not problem
     if is_overdue:
         sentence = "The provider showed no receipt in time."
+    elif is_lost:
+        sentence = "The chain lost its payment in a reorganization; it can be paid again."
     done, whole = run.uploaded if run is not None else (0, 0)
     return StoredPage(
         id=found.subject,
@@ -222,7 +225,7 @@ def _build_page(site: Site, found: Found, state: AgreementState, problem: str) -
         files=files,
         files_problem=files_problem,
         outcomes=() if stored is None else site.storage.list_outcomes(stored),
-        can_resume=is_open and not is_running and not is_overdue,
+        can_resume=(is_open or is_lost) and not is_running and not is_overdue,
         can_reclaim=is_overdue and not is_running,
         can_check=is_kept and state.status is Status.STORED,
         can_fine=is_late,

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from pekanu.chain import AddressBook, Devnet
+from pekanu.node.provider import keeper
 from pekanu.node.provider.provider import get_provider_folder
 from pekanu.node.storage.receipts import check_exported
 from pekanu.types import Wei, format_wei
@@ -167,6 +168,29 @@ async def test_put__broken_off_after_the_payment__then_a_button_goes_on_and_pays
         (again,) = (await site.storage.open(account)).ls()
         assert again.agreement_id == stored.agreement_id
         assert not any((site.options.home / "site" / "storage").iterdir())
+
+
+async def test_put__whose_payment_the_chain_lost__then_a_button_pays_it_again(
+    served: Served,
+    browser: Browser,
+    devnet: Devnet,
+    market_book: AddressBook,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(keeper, "_ACKNOWLEDGE_SECONDS", 0.5)
+    async with (
+        open_town(devnet, market_book, served.site.options.home) as town,
+        open_depot(town, devnet.accounts[1]),
+    ):
+        address = await put(browser)
+        await asyncio.to_thread(devnet.reorganize, 2)
+        await asyncio.to_thread(devnet.mine, 1)
+        assert "Go on" in await browser.wait(address, "The chain lost its payment")
+        dialog = await browser.send(address + "/resume/review")
+        assert "StorageClient.pay" in dialog.text
+        assert "It is paid now, as it was agreed." in dialog.text
+        assert (await browser.confirm(address + "/resume/review")).status_code == 303
+        assert "Go on" not in await browser.wait(address, "is paid by the second")
 
 
 async def test_put__of_which_no_receipt_comes__then_the_payment_comes_back(
