@@ -67,7 +67,6 @@ def test_store__when_used_as_documented__then_every_command_does_its_part(
     assert int(status["reserved_wei"]) >= int(stored["penalty_wei"])
     back = owner("store", "rm", "mine", "--json").json
     assert 0 < int(back["returned_wei"]) <= int(stored["price_wei"])
-    owner("store", "fine", "piped").assert_refused(1, "not challenged")
 
 
 @pytest.mark.usefixtures("keeper")
@@ -96,9 +95,6 @@ def test_put__when_another_client_has_the_file__then_only_a_shared_domain_spares
     assert uploaded["uploaded_bytes"] == theirs["stored_bytes"] - file.stat().st_size
     assert uploaded["shown_chunks"] == uploaded["chunk_count"] - 1
     assert ours["price_wei"] == theirs["price_wei"] == second["price_wei"]
-    back = tmp_path / "back"
-    assert other("store", "get", theirs["agreement_id"], "--out", back).code == 0
-    assert hash_file(back) == hash_file(file)
 
 
 @pytest.mark.usefixtures("keeper")
@@ -112,9 +108,7 @@ def test_run__when_input_and_program_are_links__then_bought_and_the_output_is_st
             owner("store", "put", tmp_path / name, "--json").json["link"]
             for name in ("words.txt", "moody.elf")
         )
-        word_count = ("run", "wordcount", "--input", f"text={words}", "--json")
-        assert owner(*word_count, "--local").json["output"] == {"one": 1, "two": 2}
-        count = owner(*word_count).json
+        count = owner("run", "wordcount", "--input", f"text={words}", "--json").json
         assert (count["output"], count["state"]) == ({"one": 1, "two": 2}, "settled")
         run = owner(
             *("run", "--program", program, "--input", words),

@@ -8,9 +8,14 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pekanu.chain import Account
+from pekanu.chain.transactions import SenderOptions
+from pekanu.node import market_desk
+from pekanu.node.provider import keeper
 from pekanu.node.provider.provider import (
     ProviderNode,
     ProviderOptions,
@@ -66,6 +71,12 @@ async def put(
 ) -> StoredObject:
     request = PutRequest(paths=paths, term=term, shared_domain=shared)
     return await storer.put(await storer.prepare(request), ears)
+
+
+def hurry(patch: Callable[[Any, str, Any], None]) -> None:
+    """Let nodes look again, and send again what was lost, after a tenth of a second."""
+    patch(keeper, "_LOOK_SECONDS", 0.1)
+    patch(market_desk, "SenderOptions", partial(SenderOptions, rebroadcast_seconds=0.1))
 
 
 def lose_leaf(provider: ProviderNode, place: int = 1000) -> None:

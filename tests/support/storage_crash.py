@@ -36,7 +36,7 @@ from pekanu.node.storage.reading import get_object
 from pekanu.node.storage.storer import ROLE, Storer, StoreStep, open_storer
 from pekanu.storage.stores import FolderStore
 from support.crash import die_once, start_process
-from support.storage import DAY, TERMS, put
+from support.storage import DAY, TERMS, hurry, put
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +72,7 @@ async def start(party: StorageParty) -> BaseProcess:
 
 def run(party: StorageParty, ready: Event) -> None:
     """Be a party until its act is done, or until it dies."""
+    hurry(setattr)
     if party.is_mortal:
         _patch(lambda place: die_once(party.deaths, party.prefix + place))
     asyncio.run(_run(party, ready))

@@ -36,6 +36,7 @@ from support.storage import (
     DAY,
     ETHER,
     TERMS,
+    hurry,
     lose_leaf,
     open_depot,
     pay_only,
@@ -91,6 +92,12 @@ def get_party(town: Town, act: str, account: int, **changes: object) -> StorageP
         deaths=deaths,
         **changes,  # type: ignore[arg-type]
     )
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for long before it looks again, or sends again; so do the children."""
+    hurry(monkeypatch.setattr)
 
 
 @pytest.fixture

@@ -9,7 +9,13 @@ import pytest
 
 from pekanu.chain import Account, AddressBook, Devnet
 from support.nodes import open_town
-from support.storage import Depot, open_depot
+from support.storage import Depot, hurry, open_depot
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait for long before it looks again, or sends again."""
+    hurry(monkeypatch.setattr)
 
 
 @pytest.fixture

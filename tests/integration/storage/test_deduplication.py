@@ -16,7 +16,7 @@ from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.storage.state import Status
 from support.storage import DAY, TERMS, Depot, put, wait_for
 
-SIZE = 24_000_000
+SIZE = 12_000_000
 
 
 def get_uploaded(stored: StoredObject) -> int:
@@ -47,8 +47,8 @@ async def test_put__when_domains_are_own_or_shared__then_only_the_shared_one_spa
     # Three bytes in the middle, one at the end: few chunks differ.
     file.write_bytes(data[: SIZE // 2] + b"new" + data[SIZE // 2 :] + b"!")
     again = await put(one, file)
-    assert get_uploaded(again) < 0.15 * SIZE
-    assert get_shown(again) > 20
+    assert get_uploaded(again) < 0.3 * SIZE
+    assert get_shown(again) > 10
     assert again.quote.terms.price >= first.quote.terms.price
 
     other = await put(two, file)

@@ -149,6 +149,31 @@ async def test_give_back__then_the_rest_of_the_price_returns_and_the_bytes_go(
         await get_object(storer, stored.shared_link, file.parent / "gone")
 
 
+async def test_give_back__before_the_provider_saw_its_receipt_on_chain__then_the_bytes_go_too(
+    depot: Depot, storer: Storer, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = depot.provider.shop.vault.index
+
+    async def look_away(*_: object) -> None:
+        return
+
+    with monkeypatch.context() as patch:
+        stored = await put(storer, file)
+        patch.setattr(keeper.Keeper, "_attend", look_away)
+        await wait_for(storer, stored, lambda one: one.status is Status.STORED)
+        (row,) = index.list_agreements()
+        index.set_state(
+            row.agreement_id, stage="stored", state=row.state, is_live=True, expected=row.stage
+        )
+        await give_back(storer, stored)
+        assert [one.stage for one in index.list_agreements(live_only=True)] == ["stored"]
+    until = time.monotonic() + 60
+    while index.list_agreements(live_only=True):
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)
+    assert not get_packs(depot.town.home)
+
+
 async def test_provider_leaves__after_its_terms_with_all_its_money(
     depot: Depot, storer: Storer, file: Path
 ) -> None:

@@ -188,8 +188,8 @@ class Keeper:
         """Before the point of availability: look whether it came, or came too late."""
         agreement, now = read_agreement(row), self._shop.desk.watch.now
         seen = self._see_payment(row, agreement)
-        if state.status in {Status.STORED, Status.CHALLENGED}:
-            await self._set(row, agreement, Stage.CONFIRMED)
+        if state.status is Status.RECLAIMED:
+            await self._end(row, agreement)
         elif state.status is Status.NONE:
             # A reorganization undid the payment: what came is kept as long as it can be paid.
             await self._set(row, agreement, Stage.QUOTED)
@@ -199,8 +199,9 @@ class Keeper:
             call = self._shop.server.reclaim(agreement.quote)
             await self._send(call, row, f"reclaim:{state.deadline}")
             await self._end(row, agreement)
-        elif state.status in {Status.RECLAIMED, Status.FINED}:
-            await self._end(row, agreement)
+        elif state.status is not Status.PAID:
+            # It came; what became of the agreement since, if anything, is for `_serve`.
+            await self._set(row, agreement, Stage.CONFIRMED)
 
     async def _serve(self, row: AgreementRow, state: AgreementState) -> None:
         """During the term: answer challenges; after it: take what is left and let go."""

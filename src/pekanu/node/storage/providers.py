@@ -27,6 +27,7 @@ from pekanu.types import Address, Hash32, Wei
 
 _GIB: Final = 1 << 30
 _MONTH: Final = 30 * 86400
+_REREAD_SECONDS: Final = 2.0
 _ASKING: Final = PeerPatience(connect_seconds=2, read_seconds=5, patience_seconds=3)
 
 
@@ -164,13 +165,18 @@ def _find_reason(
     return None
 
 
-def find_announced(desk: MarketDesk, provider: Address) -> Announced:
+async def find_announced(desk: MarketDesk, provider: Address) -> Announced:
     """Return a provider's announcement.
+
+    After a reorganization all announcements are read again, which takes moments.
 
     Raises:
         NoProvider: It has none now.
     """
-    found = desk.watch.index.find_provider(provider)
+    until = time.monotonic() + _REREAD_SECONDS
+    find = desk.watch.index.find_provider
+    while (found := find(provider)) is None and time.monotonic() < until:  # noqa: ASYNC110 - untold
+        await asyncio.sleep(_REREAD_SECONDS / 20)
     if found is None:
         raise NoProvider(
             f"the provider {provider} does not announce itself now",

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -593,10 +593,11 @@ class Storer:
         offer = prepared.offer
         return self._open(offer.announced.account, Address(offer.info.server))
 
-    def _open(
-        self, provider: Address, server: Address
-    ) -> contextlib.AbstractAsyncContextManager[OpenProvider]:
-        return open_provider_line(self.desk, self.book, find_announced(self.desk, provider), server)
+    @contextlib.asynccontextmanager
+    async def _open(self, provider: Address, server: Address) -> AsyncIterator[OpenProvider]:
+        announced = await find_announced(self.desk, provider)
+        async with open_provider_line(self.desk, self.book, announced, server) as found:
+            yield found
 
     def open_provider(
         self, stored: StoredObject | Link
