@@ -7,7 +7,6 @@ client are processes, and each is killed in the midst of it.
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 
 from support.postgres import open_postgres
 from support.shell import RunningChain, Shell
-from support.storage import read_tree, write_tree
+from support.storage import find_port, read_tree, write_tree
 from support.storage_shell import (
     Homes,
     finish,
@@ -50,12 +49,6 @@ def write_large(path: Path, news: bytes = b"") -> None:
             if place == GIB // 2:
                 file.write(news)
             file.write(draw.bytes(PIECE))
-
-
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_store__when_it_is_a_gibibyte_and_both_sides_are_killed__then_nothing_is_lost(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -71,6 +72,13 @@ async def put(
 ) -> StoredObject:
     request = PutRequest(paths=paths, term=term, shared_domain=shared)
     return await storer.put(await storer.prepare(request), ears)
+
+
+def find_port() -> int:
+    """Return a port at which a provider can listen again after a kill."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def hurry(patch: Callable[[Any, str, Any], None]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -36,6 +35,7 @@ from support.storage import (
     DAY,
     ETHER,
     TERMS,
+    find_port,
     hurry,
     lose_leaf,
     open_depot,
@@ -122,12 +122,7 @@ async def test_client__when_killed_behind_each_write__then_each_act_is_done_once
     async with open_depot(town, accounts[1]) as depot:
         for act in ("put", "get", "challenge", "renew", "rm"):
             party = get_party(town, act, 0, file=file)
-            exitcode: int | None = -signal.SIGKILL
-            while exitcode == -signal.SIGKILL:
-                child = await start(party)
-                await asyncio.to_thread(child.join, 90)
-                exitcode = child.exitcode
-            assert exitcode == 0, act
+            await finish(party)
         assert read_deaths(party) == CLIENT_PLACES
         storer = await depot.open_storer(accounts[0])
         await check_over(storer, depot.provider.shop.server)
@@ -176,12 +171,7 @@ async def test_client__when_killed_while_it_takes_back__then_it_gets_all_once(
     town.devnet.advance_time(max(TERMS.response_window, TERMS.confirm_window) + 60)
     for act in ("fine", "reclaim"):
         party = get_party(town, act, 0)
-        exitcode: int | None = -signal.SIGKILL
-        while exitcode == -signal.SIGKILL:
-            child = await start(party)
-            await asyncio.to_thread(child.join, 90)
-            exitcode = child.exitcode
-        assert exitcode == 0, act
+        await finish(party)
     assert read_deaths(party) == RECOVERY_PLACES
     # Once each: what was not vested, the challenge's fee and the penalty; and the price of what
     # never came, less what is burned.
@@ -259,10 +249,14 @@ async def test_provider__when_killed_while_it_ends_agreements__then_each_ends_on
         assert seen.fee > 0
 
 
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+async def finish(party: StorageParty) -> None:
+    """Do an act by a row of processes, of which the last lives to its end."""
+    exitcode: int | None = -signal.SIGKILL
+    while exitcode == -signal.SIGKILL:
+        child = await start(party)
+        await asyncio.to_thread(child.join, 90)
+        exitcode = child.exitcode
+    assert exitcode == 0, party.act
 
 
 @asynccontextmanager

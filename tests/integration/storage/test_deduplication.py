@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from pekanu.chain import Account
+from pekanu.node.provider import keeper
+from pekanu.node.provider.agreements import Agreement
+from pekanu.node.provider.index import AgreementRow
 from pekanu.node.provider.vault import Vault
 from pekanu.node.storage import storer
 from pekanu.node.storage.keeping import fetch_state, give_back, renew
 from pekanu.node.storage.reading import get_object
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.storage.state import Status
+from pekanu.types import Hash32, Wei
 from support.storage import DAY, TERMS, Depot, put, wait_for
 
 SIZE = 12_000_000
@@ -125,10 +130,23 @@ async def test_renew__when_killed_before_the_payment__then_resumed_and_paid_once
 
 
 async def test_term__when_others_shared_the_bytes__then_part_of_the_price_comes_back_to_each(
-    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: set[Hash32] = set()
+    find_rebate = keeper.find_rebate
+
+    def note(row: AgreementRow, of: Agreement, others: Iterable[AgreementRow], most: int) -> Wei:
+        found = list(others)
+        asked.update(other.agreement_id for other in found)
+        return find_rebate(row, of, found, most)
+
+    monkeypatch.setattr(keeper, "find_rebate", note)
     one, two, alone = [await depot.open_storer(accounts[number]) for number in (0, 2, 3)]
     (tmp_path / "file").write_bytes(random.Random(6).randbytes(2_000_000))
+    ended = await put(alone, tmp_path / "file", shared="phrase")
+    await give_back(alone, ended)
+    await wait_for(lambda: not is_held(depot.provider.shop.vault, ended))
+    before = await depot.provider.shop.server.fetch_free()
     stored = [
         await put(one, tmp_path / "file", shared="phrase"),
         await put(two, tmp_path / "file", shared="phrase"),
@@ -147,14 +165,16 @@ async def test_term__when_others_shared_the_bytes__then_part_of_the_price_comes_
     for price, rebate in zip(prices[:2], rebates, strict=False):
         # All but the manifest is shared, for all of the term but what passed between the puts.
         assert 0.95 * price * permille < 1000 * rebate <= price * permille
-    assert await shop.server.fetch_free() == depot.deposit + sum(prices) - sum(rebates)
+    # What had ended before is not even looked at.
+    assert asked == {each.agreement_id for each in stored}
+    assert await shop.server.fetch_free() == before + sum(prices) - sum(rebates)
     held = await one.desk.chain.get_balance(shop.server.address)
-    assert held == depot.deposit + sum(prices)
+    assert held == before + sum(prices)
     # Each was given once, however many look after the end of a term; the clients take it.
     tally = depot.provider.keeper.tally
-    assert (tally.ended, tally.rebates_wei) == (len(stored), sum(rebates))
+    assert (tally.ended, tally.rebates_wei) == (1 + len(stored), sum(rebates))
     assert [
         await give_back(each, what) for each, what in zip((one, two), stored, strict=False)
     ] == (rebates[:2])
     left = await one.desk.chain.get_balance(shop.server.address)
-    assert left == depot.deposit + sum(prices) - sum(rebates)
+    assert left == before + sum(prices) - sum(rebates)
