@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from pekanu.node.provider import provider
 from pekanu.node.provider.counter import ProviderCounter
 from pekanu.node.provider.provider import ProviderOptions
 from pekanu.node.provider.vault import Vault
+from pekanu.node.storage import writing
 from pekanu.node.storage.keeping import (
     await_answer,
     challenge,
@@ -276,6 +279,31 @@ async def test_get__when_broken_off__then_goes_on_with_what_was_written(
     assert not (tmp_path / "back").exists()
     got = await get_object(storer, stored.shared_link, tmp_path / "back")
     assert got.fetched_bytes < 20_000_000
+    assert (tmp_path / "back").read_bytes() == path.read_bytes()
+
+
+async def test_get__when_the_disk_fails_behind_it__then_told_and_not_called_done(
+    depot: Depot,
+    accounts: tuple[Account, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    path = write_file(tmp_path, 9_000_000)
+    stored = await put(storer, path)
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writing, "_SYNC_BYTES", 1 << 20)
+        patched.setattr(writing.os, "fdatasync", fail)
+        with pytest.raises(InvalidInput, match="cannot be written"):
+            await get_object(storer, stored.shared_link, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+    # What the disk lost nobody knows: nothing of it is believed.
+    again = await get_object(storer, stored.shared_link, tmp_path / "back")
+    assert again.fetched_bytes == 9_000_000
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
 

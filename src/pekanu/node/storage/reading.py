@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from pekanu.errors import InvalidInput, PekanuError
 from pekanu.node.storage.download import (
-    choose_target,
     download,
     fetch_manifest,
     iterate_runs,
@@ -29,6 +28,7 @@ from pekanu.node.storage.download import (
 from pekanu.node.storage.plan import Progress
 from pekanu.node.storage.provider_client import ProviderClient
 from pekanu.node.storage.storer import Storer
+from pekanu.node.storage.writing import choose_target
 from pekanu.storage.link import Link, SharedLink
 from pekanu.storage.manifest import ChunkRef, FileKind, Manifest
 from pekanu.storage.trees import LEAF_SIZE, MAX_ANSWER, get_leaf_count
