@@ -283,3 +283,41 @@ async def test_nodes__when_they_wait_for_depth__then_rely_on_nothing_that_is_los
         assert await depot.provider.shop.server.fetch_free() == earned
         assert index.measure().pack_bytes == 0
         mining.hold_up()
+
+
+async def test_challenge__when_the_provider_waits_for_depth_elsewhere__then_answered_meanwhile(
+    devnet: Devnet,
+    market_book: AddressBook,
+    accounts: tuple[Account, ...],
+    tmp_path: Path,
+    file: Path,
+) -> None:
+    """A receipt that is shown waits for blocks that do not come; the challenge's window runs."""
+    mining = Mining(devnet)
+    mining.go_on()
+    async with (
+        open_town(devnet, market_book, tmp_path / "home", confirmations=5) as town,
+        open_depot(town, accounts[1]) as depot,
+    ):
+        storer = await depot.open_storer(accounts[0])
+        keeper = depot.provider.keeper
+        first = await put(storer, file)
+        await wait_status(storer, first, Status.STORED)
+        await wait_for(lambda: not keeper._busy)
+
+        other = tmp_path / "other"
+        other.write_bytes(DATA[:200_000])
+        held = Ears(step=lambda step: mining.hold_up() if step.number == _FUNDS + 4 else None)
+        putting = asyncio.ensure_future(put(storer, other, ears=held))
+        await wait_for(lambda: "confirm" in keeper._busy)
+        challenging = asyncio.ensure_future(challenge(storer, first))
+        await wait_status(storer, first, Status.CHALLENGED)
+        await wait_status(storer, first, Status.STORED)
+        assert "confirm" in keeper._busy
+        assert not challenging.done()
+
+        mining.go_on()
+        await challenging
+        assert (await putting).step is StoreStep.STORED
+        await wait_for(lambda: keeper.tally.answers == 1)
+        mining.hold_up()

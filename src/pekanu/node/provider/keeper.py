@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -41,7 +41,7 @@ _LOOK_SECONDS: Final = 2.0
 _ACKNOWLEDGE_SECONDS: Final = 10.0
 #: What ends an agreement for good.
 _OVER: Final = frozenset({Status.ENDED, Status.FINED, Status.RECLAIMED, Status.GIVEN_BACK})
-#: Agreements that are looked after at once.
+#: Agreements that are looked at, and that something is done for, at once; challenges do not count.
 _AT_ONCE: Final = 8
 
 
@@ -69,8 +69,9 @@ class Keeper:
     def __init__(self, shop: Shop, *, collect_seconds: int = 86400) -> None:
         self._shop, self._collect_seconds = shop, collect_seconds
         self._index = shop.vault.index
-        self._limit = asyncio.Semaphore(_AT_ONCE)
-        self._busy: dict[Hash32, asyncio.Task[None]] = {}
+        self._looks, self._acts = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AT_ONCE)
+        #: What is under way, by agreement or by name: one of each at a time.
+        self._busy: dict[Hash32 | str, asyncio.Task[None]] = {}
         self._collected_at = 0
         self._signed_at: dict[Hash32, float] = {}
         self.tally = Tally()
@@ -101,43 +102,57 @@ class Keeper:
         now = await self._shop.desk.watch.refresh()
         rows = await asyncio.to_thread(self._index.list_agreements, live_only=True)
         for row in rows:
-            if row.agreement_id not in self._busy:
-                task = asyncio.create_task(self._attend(row.agreement_id))
-                self._busy[row.agreement_id] = task
-                task.add_done_callback(partial(self._forget, row.agreement_id))
-        await self._confirm([row for row in rows if read_stage(row) is Stage.STORED])
+            name = f"agreement {row.agreement_id.hex()[:8]}"
+            self._begin(row.agreement_id, name, partial(self._attend, row.agreement_id))
+        # Neither may keep a challenge waiting: each waits for its transactions' confirmations.
+        stored = [row for row in rows if read_stage(row) is Stage.STORED]
+        if stored:
+            self._begin("confirm", "showing receipts", partial(self._confirm, stored))
         if now >= self._collected_at + self._collect_seconds:
-            await self._collect([row for row in rows if read_stage(row) is Stage.CONFIRMED])
-            self._collected_at = now
+            served = [row for row in rows if read_stage(row) is Stage.CONFIRMED]
+            self._begin("collect", "collecting", partial(self._collect_all, served, now))
 
-    def _forget(self, agreement_id: Hash32, _: object) -> None:
-        self._busy.pop(agreement_id, None)
+    def _begin(self, key: Hash32 | str, name: str, act: Callable[[], Awaitable[None]]) -> None:
+        """Begin something unless it is under way."""
+        if key not in self._busy:
+            self._busy[key] = asyncio.create_task(self._do(name, act))
+            self._busy[key].add_done_callback(lambda _: self._busy.pop(key, None))
+
+    async def _do(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await act()
+        except PekanuError as error:
+            _LOG.warning("%s waits: %s", name, error)
+        except Exception:  # noqa: BLE001 - as above
+            _LOG.exception("%s is stuck", name)
 
     async def _attend(self, agreement_id: Hash32) -> None:
-        """Do for one agreement what is due now."""
-        async with self._limit:
-            try:
-                row = await asyncio.to_thread(self._index.get_agreement, agreement_id)
-                if row is None or not row.is_live:
-                    return
-                state = await self._shop.server.fetch_agreement(agreement_id)
-                if state.status in _OVER and not await self._is_deep(row, state.status):
-                    return
-                match read_stage(row):
-                    case Stage.QUOTED:
-                        await self._await_payment(row, state)
-                    case Stage.PAID:
-                        await self._await_depth(row, state)
-                    case Stage.UPLOADING | Stage.STORED:
-                        await self._await_receipt(row, state)
-                    case Stage.CONFIRMED:
-                        await self._serve(row, state)
-                    case Stage.ENDED:
-                        return
-            except PekanuError as error:
-                _LOG.warning("agreement %s waits: %s", agreement_id.hex()[:8], error)
-            except Exception:  # noqa: BLE001 - as above
-                _LOG.exception("agreement %s is stuck", agreement_id.hex()[:8])
+        """Do for one agreement what is due now; a challenge waits for nothing else."""
+        async with self._looks:
+            row = await asyncio.to_thread(self._index.get_agreement, agreement_id)
+            if row is None or not row.is_live:
+                return
+            state = await self._shop.server.fetch_agreement(agreement_id)
+            if state.status in _OVER and not await self._is_deep(row, state.status):
+                return
+        if state.status is Status.CHALLENGED:
+            await self._act(row, state)
+            return
+        async with self._acts:
+            await self._act(row, state)
+
+    async def _act(self, row: AgreementRow, state: AgreementState) -> None:
+        match read_stage(row):
+            case Stage.QUOTED:
+                await self._await_payment(row, state)
+            case Stage.PAID:
+                await self._await_depth(row, state)
+            case Stage.UPLOADING | Stage.STORED:
+                await self._await_receipt(row, state)
+            case Stage.CONFIRMED:
+                await self._serve(row, state)
+            case Stage.ENDED:
+                return
 
     # --- one stage each -----------------------------------------------------------------------
 
@@ -307,6 +322,10 @@ class Keeper:
             for one in ids:
                 self._signed_at.pop(one, None)
         shop.watch.wake()
+
+    async def _collect_all(self, rows: list[AgreementRow], now: Seconds) -> None:
+        await self._collect(rows)
+        self._collected_at = now
 
     async def _collect(self, rows: list[AgreementRow]) -> None:
         """Collect what has vested, where it is worth a transaction, and end what is over."""
