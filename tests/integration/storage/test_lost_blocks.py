@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -230,6 +230,23 @@ class Mining:
         return await acting
 
 
+@asynccontextmanager
+async def open_patient(
+    devnet: Devnet,
+    market_book: AddressBook,
+    accounts: tuple[Account, ...],
+    folder: Path,
+    *,
+    confirmations: int,
+) -> AsyncIterator[Depot]:
+    """Give a provider and its town, in which all wait for confirmations."""
+    async with (
+        open_town(devnet, market_book, folder / "home", confirmations=confirmations) as town,
+        open_depot(town, accounts[1]) as depot,
+    ):
+        yield depot
+
+
 async def test_nodes__when_they_wait_for_depth__then_rely_on_nothing_that_is_lost(
     devnet: Devnet,
     market_book: AddressBook,
@@ -240,10 +257,7 @@ async def test_nodes__when_they_wait_for_depth__then_rely_on_nothing_that_is_los
     """Lost are the blocks of the payment, of the agreement's end, and of the last collection."""
     mining = Mining(devnet)
     mining.go_on()
-    async with (
-        open_town(devnet, market_book, tmp_path / "home", confirmations=3) as town,
-        open_depot(town, accounts[1]) as depot,
-    ):
+    async with open_patient(devnet, market_book, accounts, tmp_path, confirmations=3) as depot:
         storer = await depot.open_storer(accounts[0])
         keeper, index = depot.provider.keeper, depot.provider.shop.vault.index
         stop = Ears(step=lambda step: mining.hold_up() if step.number == _FUNDS else None)
@@ -295,10 +309,7 @@ async def test_challenge__when_the_provider_waits_for_depth_elsewhere__then_answ
     """A receipt that is shown waits for blocks that do not come; the challenge's window runs."""
     mining = Mining(devnet)
     mining.go_on()
-    async with (
-        open_town(devnet, market_book, tmp_path / "home", confirmations=5) as town,
-        open_depot(town, accounts[1]) as depot,
-    ):
+    async with open_patient(devnet, market_book, accounts, tmp_path, confirmations=5) as depot:
         storer = await depot.open_storer(accounts[0])
         keeper = depot.provider.keeper
         first = await put(storer, file)
