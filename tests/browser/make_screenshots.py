@@ -37,6 +37,7 @@ DOCUMENTED = (
     ("site-order", "order", "light", 1280, 860),
     ("site-task", "task", "dark", 1280, 900),
     ("site-storage", "stored", "light", 1280, 900),
+    ("site-review", "payment", "light", 1280, 1000),
     ("site-dispute", "dispute", "light", 1280, 1000),
     ("site-phone", "task", "light", 390, 844),
 )
@@ -165,6 +166,15 @@ async def take(page: Any, served: Served, path: str, paths: dict[str, str]) -> N
         if path == "review":
             await page.get_by_role("button", name="Review the order").click()
             await page.get_by_role("button", name="Buy for").wait_for()
+        return
+    if path == "payment":
+        await page.goto(f"{served.url}/storage")
+        await settle(page)
+        holiday = served.site.options.home / "holiday"
+        await page.get_by_label("Files to store").set_input_files(holiday / "notes.txt")
+        await page.locator(".held", has_text="notes.txt").wait_for()
+        await page.get_by_role("button", name="Ask for a quote").click()
+        await page.get_by_role("button", name="Store for").wait_for()
         return
     await page.goto(served.url + paths.get(path, path))
     await settle(page)
