@@ -139,15 +139,13 @@ class PeerClient:
         query = TaskQuery(task_id=task_id)
 
         async def ask() -> Delivered:
-            body = bytearray()
             async with self._line.call(routes.CLAIM, query) as call:
                 if call.head.count != count:
                     raise InvalidMessage(f"the worker claims {call.head.count} items, not {count}")
-                async for part in call.read_body(call.head.count * RESULT_SIZE):
-                    body += part
+                body = bytes(await call.read_whole(count * RESULT_SIZE))
                 return Delivered(
                     claim=call.head.claim,
-                    results=unpack_results(bytes(body), count),
+                    results=unpack_results(body, count),
                     ciphertext_size=call.head.ciphertext_size,
                 )
 

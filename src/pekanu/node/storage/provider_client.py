@@ -50,13 +50,12 @@ class ProviderClient(PeerClient):
 
         async def ask() -> tuple[AdmissionHead, bytes, bytes]:
             async with self._line.call(routes.REGISTER, request) as call:
-                head, body = call.head, bytearray()
+                head = call.head
                 size = head.abi_bytes + head.code_bytes
                 if size > routes.REGISTER.download_bytes:
                     raise InvalidMessage("the provider's ABI and code are too long")
-                async for part in call.read_body(size):
-                    body += part
-                return head, bytes(body[: head.abi_bytes]), bytes(body[head.abi_bytes :])
+                body = bytes(await call.read_whole(size))
+                return head, body[: head.abi_bytes], body[head.abi_bytes :]
 
         return await self._insist(ask)
 
@@ -76,13 +75,11 @@ class ProviderClient(PeerClient):
         async def ask() -> Missing:
             query = AgreementQuery(agreement_id=agreement_id)
             async with self._line.call(routes.MISSING, query) as call:
-                head, body = call.head, bytearray()
+                head = call.head
                 total = head.absent + head.unshown
                 if total > chunk_count:
                     raise InvalidMessage("the provider misses more chunks than there are")
-                async for part in call.read_body(total * NUMBER_SIZE):
-                    body += part
-                numbers = unpack_numbers(bytes(body), total)
+                numbers = unpack_numbers(bytes(await call.read_whole(total * NUMBER_SIZE)), total)
                 if any(number >= chunk_count for number in numbers):
                     raise InvalidMessage("the provider misses chunks that there are not")
                 return Missing(
@@ -150,12 +147,10 @@ class ProviderClient(PeerClient):
 
         async def ask() -> bytes:
             async with self._line.call(routes.CHUNKS, query) as call:
-                head, body = call.head, bytearray()
+                head = call.head
                 if head.count != 1 or head.size > most_bytes:
                     raise InvalidMessage("the provider sent another chunk than asked for")
-                async for part in call.read_body(NUMBER_SIZE + head.size):
-                    body += part
-                return bytes(body[NUMBER_SIZE:])
+                return bytes((await call.read_whole(NUMBER_SIZE + head.size))[NUMBER_SIZE:])
 
         return await self._insist(ask)
 
@@ -171,17 +166,16 @@ class ProviderClient(PeerClient):
 
         async def ask() -> LeafProof:
             async with self._line.call(routes.LEAVES, query) as call:
-                head, body = call.head, bytearray()
+                head = call.head
                 if not 1 <= head.size <= count * LEAF_SIZE:
                     raise InvalidMessage("the provider sent other leaves than asked for")
-                async for part in call.read_body(head.size):
-                    body += part
+                data = bytes(await call.read_whole(head.size))
             siblings = tuple(Hash32(node) for node in head.siblings)
             return LeafProof(
                 chunk=chunk,
                 first=first,
                 leaf_count=head.leaf_count,
-                data=bytes(body),
+                data=data,
                 siblings=siblings,
             )
 
