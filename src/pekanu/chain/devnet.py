@@ -251,6 +251,8 @@ class Devnet:
         self.stop()
 
     def _start_once(self, binary: Path, port: int) -> None:
+        import httpx  # noqa: PLC0415 - as in `request`
+
         self.rpc = f"http://127.0.0.1:{port}"
         with tempfile.TemporaryFile() as errors:
             process = subprocess.Popen(  # noqa: S603 - anvil, with our own arguments
@@ -261,8 +263,6 @@ class Devnet:
                 preexec_fn=_build_death_pact(),  # noqa: PLW1509 - two system calls, no lock
             )
             self._process = process
-            import httpx  # noqa: PLC0415 - as in `request`
-
             # A stranger on the port may take the connection and never answer.
             self._http = httpx.Client(timeout=0.5, trust_env=False)
             try:

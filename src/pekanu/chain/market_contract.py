@@ -225,3 +225,8 @@ def _unpack_demand(packed: int) -> ChunkDemand | None:
         count=count,
         supplied=packed >> 96 & 0xFFFFFFFF,
     )
+
+
+def build_retraction(market: MarketContract, role: int) -> Call:
+    """Return the call that takes the sender's announcement in a role back."""
+    return market.announce(role, "", bytes(32), bytes(32))

@@ -18,6 +18,7 @@ from typing import Final
 
 from pekanu.catalog import get, names
 from pekanu.chain import Call, MarketContract
+from pekanu.chain.market_contract import build_retraction
 from pekanu.errors import InvalidMessage, UsageError
 from pekanu.market.typed_data import build_acceptance, build_approval, get_signable
 from pekanu.node import worker_machine as machine
@@ -102,11 +103,6 @@ def build_announcement(
 ) -> Call:
     """Build: say where a worker can be reached, by which channel key, and on which terms."""
     return market.announce(WORKER_ROLE, endpoint, key, terms.hash())
-
-
-def build_retraction(market: MarketContract) -> Call:
-    """Build: take a worker's announcement back."""
-    return market.announce(WORKER_ROLE, "", bytes(32), bytes(32))
 
 
 class WorkerNode:
@@ -382,7 +378,7 @@ class WorkerNode:
         await self.desk.sender.send(call, key=f"announce:{secrets.token_hex(16)}")
 
     async def _retract(self) -> None:
-        call = build_retraction(self.desk.market)
+        call = build_retraction(self.desk.market, WORKER_ROLE)
         await self.desk.sender.send(call, key=f"retract:{secrets.token_hex(16)}")
 
     async def _fetch_load(self, client: Address) -> Load:

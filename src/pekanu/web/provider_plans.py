@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from pekanu.chain import Call
+from pekanu.chain.market_contract import build_retraction
 from pekanu.chain.storage_contract import StorageServerContract
 from pekanu.chain.storage_deploy import build_server_deployment
 from pekanu.errors import NotDeployed, UsageError
+from pekanu.node.market_index import PROVIDER_ROLE
 from pekanu.node.provider.provider import (
     build_announcement,
-    build_retraction,
     load_server_address,
 )
 from pekanu.node.provider.terms import parse_terms
@@ -119,7 +120,7 @@ def plan_stop(site: Site) -> Plan:
         raise UsageError("no provider runs")
     calls: tuple[Call, ...] = ()
     if process.state is ProcessState.RUNNING:
-        calls = (build_retraction(site.market),)
+        calls = (build_retraction(site.market, PROVIDER_ROLE),)
     return Plan(
         title="Stop the provider",
         sentences=(

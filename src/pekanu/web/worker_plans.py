@@ -7,8 +7,10 @@ is known before. What is not here: the process (`node_process`), the page (`work
 from __future__ import annotations
 
 from pekanu.chain import Call
+from pekanu.chain.market_contract import build_retraction
 from pekanu.errors import UsageError
-from pekanu.node.worker import build_announcement, build_retraction
+from pekanu.node.market_index import WORKER_ROLE
+from pekanu.node.worker import build_announcement
 from pekanu.node.worker_terms import parse_terms
 from pekanu.types import Wei, format_wei, parse_wei
 from pekanu.web.node_keys import choose_place
@@ -82,7 +84,7 @@ def plan_stop(site: Site) -> Plan:
     bound = sum(one.stake for one in list_bound(site, worker.address))
     calls: tuple[Call, ...] = ()
     if worker.state is ProcessState.RUNNING:
-        calls = (build_retraction(site.market),)
+        calls = (build_retraction(site.market, WORKER_ROLE),)
     return Plan(
         title="Stop the worker",
         sentences=(

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from pekanu.chain import AddressBook, Call, MarketContract
+from pekanu.chain.market_contract import build_retraction
 from pekanu.chain.storage_contract import StorageFactoryContract, StorageServerContract
 from pekanu.chain.storage_deploy import deploy_storage_server, open_storage_server
 from pekanu.crypto.keccak import keccak256
@@ -121,11 +122,6 @@ def build_announcement(
     return market.announce(PROVIDER_ROLE, endpoint, key, _hash_terms(terms))
 
 
-def build_retraction(market: MarketContract) -> Call:
-    """Build: take a provider's announcement back."""
-    return market.announce(PROVIDER_ROLE, "", bytes(32), bytes(32))
-
-
 def _hash_terms(terms: ProviderTerms) -> Hash32:
     return keccak256(repr(terms).encode())
 
@@ -195,7 +191,7 @@ class ProviderNode:
 
     async def _retract(self) -> None:
         desk = self.shop.desk
-        call = build_retraction(desk.market)
+        call = build_retraction(desk.market, PROVIDER_ROLE)
         await desk.sender.send(call, key=f"retract:{secrets.token_hex(16)}")
 
 
