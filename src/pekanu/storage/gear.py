@@ -24,37 +24,87 @@ _KERNEL: Final = "find_cut"
 _C = ctypes.c_uint64
 _FIND = ctypes.CFUNCTYPE(_C, ctypes.c_void_p, _C, _C, ctypes.c_void_p, _C, ctypes.c_void_p)
 
+#: Bytes that one turn of the loop takes, and how many of them hang on the chain together.
+_TURN: Final = 8
+_LINK: Final = 4
+
 #: `find_cut(data, start, end, table, mask, hash)` returns the place behind the first byte at which
 #: the masked hash is zero, or 0 for none, and then leaves in `hash` what it has become.
-_MODULE: Final = """
-define i64 @find_cut(ptr %data, i64 %start, i64 %end, ptr %table, i64 %mask, ptr %hash) {
+#: A hash waits for the one before it. So the words of a link's bytes are added up first, and the
+#: next link waits for two instructions instead of eight: two thirds of the time.
+_HEAD: Final = f"""
+define i64 @find_cut(ptr %data, i64 %start, i64 %end, ptr %table, i64 %mask, ptr %hash) {{
 entry:
   %first = load i64, ptr %hash
-  br label %check
-check:
-  %place = phi i64 [%start, %entry], [%next, %body]
-  %value = phi i64 [%first, %entry], [%mixed, %body]
-  %over = icmp eq i64 %place, %end
-  br i1 %over, label %none, label %body
+  %count = sub i64 %end, %start
+  %rest = urem i64 %count, {_TURN}
+  %turns_end = sub i64 %end, %rest
+  br label %turn
+turn:
+  %place = phi i64 [%start, %entry], [%next, %try{_TURN - 1}]
+  %value = phi i64 [%first, %entry], [%hash{_TURN - 1}, %try{_TURN - 1}]
+  %is_over = icmp eq i64 %place, %turns_end
+  br i1 %is_over, label %check, label %body
 body:
-  %next = add i64 %place, 1
-  %address = getelementptr i8, ptr %data, i64 %place
+  %next = add i64 %place, {_TURN}
+"""
+#: The bytes that make no whole turn.
+_TAIL: Final = """
+check:
+  %last_place = phi i64 [%place, %turn], [%last_next, %last]
+  %last_value = phi i64 [%value, %turn], [%mixed, %last]
+  %over = icmp eq i64 %last_place, %end
+  br i1 %over, label %none, label %last
+last:
+  %last_next = add i64 %last_place, 1
+  %address = getelementptr i8, ptr %data, i64 %last_place
   %byte = load i8, ptr %address
   %index = zext i8 %byte to i64
   %entry_address = getelementptr i64, ptr %table, i64 %index
   %word = load i64, ptr %entry_address
-  %twice = shl i64 %value, 1
+  %twice = shl i64 %last_value, 1
   %mixed = add i64 %twice, %word
   %masked = and i64 %mixed, %mask
   %is_cut = icmp eq i64 %masked, 0
   br i1 %is_cut, label %found, label %check
 none:
-  store i64 %value, ptr %hash
+  store i64 %last_value, ptr %hash
   ret i64 0
 found:
-  ret i64 %next
+  ret i64 %last_next
 }
 """
+
+
+def _build_module() -> str:
+    lines = [_HEAD]
+    for byte in range(_TURN):
+        link, depth = divmod(byte, _LINK)
+        before = f"%hash{link * _LINK - 1}" if link else "%value"
+        added = f"shl i64 %sum{byte - 1}, 1" if depth else "add i64 0, 0"
+        lines.append(f"""
+  %place{byte} = add i64 %place, {byte}
+  %address{byte} = getelementptr i8, ptr %data, i64 %place{byte}
+  %byte{byte} = load i8, ptr %address{byte}
+  %index{byte} = zext i8 %byte{byte} to i64
+  %entry{byte} = getelementptr i64, ptr %table, i64 %index{byte}
+  %word{byte} = load i64, ptr %entry{byte}
+  %added{byte} = {added}
+  %sum{byte} = add i64 %added{byte}, %word{byte}
+  %moved{byte} = shl i64 {before}, {depth + 1}
+  %hash{byte} = add i64 %moved{byte}, %sum{byte}
+  %masked{byte} = and i64 %hash{byte}, %mask
+  %is_cut{byte} = icmp eq i64 %masked{byte}, 0""")
+    lines.append("  br label %try0")
+    for byte in range(_TURN):
+        following = f"try{byte + 1}" if byte + 1 < _TURN else "turn"
+        lines.append(f"""
+try{byte}:
+  br i1 %is_cut{byte}, label %found{byte}, label %{following}
+found{byte}:
+  %behind{byte} = add i64 %place, {byte + 1}
+  ret i64 %behind{byte}""")
+    return "\n".join([*lines, _TAIL])
 
 
 class CutFinder(Protocol):
@@ -144,4 +194,4 @@ def build_finder(key: bytes) -> CutFinder:
 
 @cache
 def _compile() -> Kernels:
-    return Kernels(_MODULE)
+    return Kernels(_build_module())

@@ -82,6 +82,27 @@ def test_find__when_compiled__then_equals_the_plain_twin() -> None:
     )
 
 
+@pytest.mark.parametrize("start", [0, 3])
+def test_find__when_ranges_end_anywhere__then_equals_the_plain_twin(start: int) -> None:
+    # Eight bytes are taken at once, and the rest one by one: each place of a cut, and none.
+    table, data = build_table(KEY), bytearray(make_bytes(4000, seed=5))
+    plain, compiled = PlainFinder(table), CompiledFinder(table)
+    masks = (0, 1 << 63, 7 << 61, 63 << 58, (1 << 64) - 1)
+    found = set()
+    for size in range(40):
+        for begin in range(start, 2000, 97):
+            for mask in masks:
+                plain.reset()
+                compiled.reset()
+                for first, end in ((begin, begin + size), (begin + size, begin + 2 * size + 1)):
+                    place = plain.find(data, first, end, mask)
+                    assert compiled.find(data, first, end, mask) == place
+                    found.add((place - first) % 8 if place else None)
+                    if place:
+                        break
+    assert found == {None, *range(8)}
+
+
 def test_split__when_constant__then_the_longest_chunks() -> None:
     chunks = split(bytes(20_000))
     assert {len(chunk) for chunk in chunks[:-1]} <= {SMALL.most, SMALL.least + 64, SMALL.least + 1}
