@@ -11,16 +11,14 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pekanu.chain.block import Block, Log, parse_block, parse_log
+from pekanu.chain.rpc_session import NoAnswer, RpcSession
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import ChainError, UsageError, WrongChain
 from pekanu.types import Address, Hash32, Seconds, Wei
-
-if TYPE_CHECKING:
-    from pekanu.chain.rpc_session import RpcSession
 
 _LOOPBACK: Final = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
 
@@ -90,12 +88,11 @@ class Connection:
             Unreachable: Nothing answers there.
             WrongChain: Another chain answers.
         """
-        if urlsplit(rpc).scheme not in {"http", "https"}:
-            raise UsageError(f"{rpc!r} is not a URL of http or https")
-        from pekanu.chain.rpc_session import RpcSession  # noqa: PLC0415 - loads aiohttp
-
         chosen = options or ConnectionOptions()
-        session = RpcSession(rpc, chosen.timeout_seconds)
+        try:
+            session = RpcSession(rpc, chosen.timeout_seconds)
+        except ValueError as error:
+            raise UsageError(f"{rpc!r} is not a URL of http or https") from error
         chain = cls(rpc, session, chosen, chain_id=0)
         try:
             chain.chain_id = int(await chain.request("eth_chainId"), 16)
@@ -106,7 +103,7 @@ class Connection:
                 )
             yield chain
         finally:
-            await session.close()
+            session.close()
 
     @property
     def name(self) -> str:
@@ -143,11 +140,9 @@ class Connection:
             Unreachable: Nothing answers; whether the request arrived is not known.
             RpcError: The node answers with an error.
         """
-        from aiohttp import ClientError  # noqa: PLC0415 - loaded by `open`
-
         try:
             response = await self._session.request(method, list(params))
-        except (ClientError, TimeoutError, OSError) as error:
+        except NoAnswer as error:
             raise Unreachable(
                 f"the chain at {self.name} does not answer",
                 hint="check --rpc and that its node runs",

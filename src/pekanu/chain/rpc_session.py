@@ -1,4 +1,4 @@
-"""JSON-RPC over one HTTP session that stays open between requests.
+"""JSON-RPC over HTTP connections that stay open between requests.
 
 Not here: what is asked, repeating, and what errors mean (`connection`).
 Source: the JSON-RPC 2.0 specification; EIP-1474.
@@ -6,17 +6,26 @@ Source: the JSON-RPC 2.0 specification; EIP-1474.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from http import HTTPStatus
+from http.client import HTTPException
 from itertools import count
-from typing import Any
-
-from aiohttp import ClientSession, ClientTimeout, TCPConnector
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pekanu.json_text import parse_json
+from pekanu.lines.http_line import BROKEN, HttpExchange, HttpLine
+from pekanu.version import __version__
 
-_MAX_CONNECTIONS = 16
+_MAX_CONNECTIONS: Final = 16
 #: The largest answer that is read: a bounded range of full logs is far below.
-MAX_ANSWER_BYTES = 64 << 20
+MAX_ANSWER_BYTES: Final = 64 << 20
+_READ_BYTES: Final = 1 << 16
+
+
+class NoAnswer(Exception):
+    """A node gave no answer: the line failed, it took too long, or HTTP refused."""
 
 
 class RpcSession:
@@ -25,37 +34,55 @@ class RpcSession:
     Args:
         rpc: The node's URL.
         timeout_seconds: Longest wait for one answer.
+
+    Raises:
+        ValueError: It is no URL of http or https.
     """
 
     def __init__(self, rpc: str, timeout_seconds: float) -> None:
-        self._rpc = rpc
-        self._numbers = count(1)
-        self._session = ClientSession(
-            timeout=ClientTimeout(total=timeout_seconds),
-            connector=TCPConnector(limit=_MAX_CONNECTIONS),
-            headers={"Content-Type": "application/json"},
-            raise_for_status=True,
+        self._line = HttpLine(
+            rpc,
+            connect_seconds=timeout_seconds,
+            read_seconds=timeout_seconds,
+            most=_MAX_CONNECTIONS,
         )
+        # Some public nodes turn down who does not say what it is.
+        self._line.headers |= {
+            "Content-Type": "application/json",
+            "User-Agent": f"pekanu/{__version__}",
+        }
+        parts = urlsplit(rpc)
+        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        self._timeout, self._numbers = timeout_seconds, count(1)
 
     async def request(self, method: str, params: list[object]) -> Any:
         """Return the JSON document that the node answers with, whatever it is.
 
         Raises:
-            aiohttp.ClientError: The exchange fails.
-            TimeoutError: It takes too long.
+            NoAnswer: There is none.
             ValueError: The answer is no JSON, or too large.
         """
         number = next(self._numbers)
         question = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        async with self._session.post(self._rpc, data=json.dumps(question).encode()) as response:
-            parts, size = [], 0
-            async for part in response.content.iter_chunked(1 << 16):
-                parts.append(part)
-                size += len(part)
-                if size > MAX_ANSWER_BYTES:
-                    raise ValueError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
-        return parse_json(b"".join(parts))
+        data = json.dumps(question).encode()
+        try:
+            async with asyncio.timeout(self._timeout), self._line.open() as line:
+                return parse_json(await self._line.run(_ask, line, self._path, data))
+        except BROKEN as error:
+            raise NoAnswer(str(error)) from error
 
-    async def close(self) -> None:
-        """Close the session."""
-        await self._session.close()
+    def close(self) -> None:
+        """Close the connections."""
+        self._line.close()
+
+
+def _ask(line: HttpExchange, path: str, question: bytes) -> bytes:
+    status = line.ask("POST", path, len(question), [question])
+    if status != HTTPStatus.OK:
+        raise HTTPException(f"HTTP status {status}")
+    answer, room = bytearray(), memoryview(bytearray(_READ_BYTES))
+    while filled := line.receive(room):
+        answer += room[:filled]
+        if len(answer) > MAX_ANSWER_BYTES:
+            raise ValueError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+    return bytes(answer)

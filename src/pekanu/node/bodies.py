@@ -5,10 +5,14 @@ Not here: how parts are protected (`channel_stream`), how they travel (`peer_lin
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Final
 
 from pekanu.node.channel_stream import StreamOpener
 from pekanu.node.pieces import Buffer, make_room
+
+#: Parts taken at once, at most: they may be empty.
+_PARTS: Final = 64
 
 
 class Body:
@@ -26,10 +30,40 @@ class Body:
     def __aiter__(self) -> AsyncIterator[Buffer]:
         return self._parts
 
-    async def read_whole(self) -> memoryview:
-        """Return all bytes, each opened where it stays; raises as the parts do."""
-        room, size = make_room(self._most), 0
-        self._opener.target = room
+    async def read_whole(self, room: memoryview | None = None) -> memoryview:
+        """Return all bytes, each opened where it stays; raises as the parts do.
+
+        Args:
+            room: For as many as may come; else it is made.
+        """
+        room, size = room or make_room(self._most), 0
+        self._opener.target = room[: self._most]
         async for part in self._parts:
             size += len(part)
         return room[:size]
+
+
+def pull_parts(opener: StreamOpener, receive: Callable[[memoryview], int]) -> list[memoryview]:
+    """Return a stream's next parts, as many as its target has room for; for threads.
+
+    Args:
+        opener: Opens them.
+        receive: Puts the stream's next bytes into some room and returns how many; 0 at its end.
+
+    Returns:
+        Nothing at the stream's end.
+
+    Raises:
+        InvalidMessage: A part is too large, forged, or follows the last.
+    """
+    parts: list[memoryview] = []
+    while len(parts) < _PARTS and (opener.target or not parts):
+        count = receive(opener.get_gap())
+        if not count:
+            break
+        part = opener.advance(count)
+        if part is not None:
+            parts.append(part)
+            if opener.is_finished:
+                break
+    return parts

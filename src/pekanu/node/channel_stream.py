@@ -98,15 +98,16 @@ class StreamOpener:
             raise InvalidMessage("the peer's stream has no valid header")
         self._most = first_size + OVERHEAD
         self._cipher, self._number = _build_cipher(key, header), 0
-        #: The length of the part that comes in, then its bytes: so many of them are there.
-        self._length, self._room, self._filled = bytearray(), memoryview(b""), 0
+        #: The part that comes in, or before it its length; so many bytes of that are there.
+        self._length = memoryview(bytearray(_LENGTH_SIZE))
+        self._room, self._filled, self._is_length = self._length, 0, True
         #: Room for one part, which the next one takes when it is opened.
         self._spare = memoryview(b"")
         #: Where the next parts are opened to, one behind the other; beyond it each gets room.
         self.target = memoryview(b"")
         self.is_finished = False
 
-    def feed(self, data: bytes) -> Iterator[memoryview]:
+    def feed(self, data: Buffer) -> Iterator[memoryview]:
         """Yield the parts that are complete with this data, each opened when it is asked for.
 
         Holds at most one part back.
@@ -116,33 +117,40 @@ class StreamOpener:
         """
         view = memoryview(data)
         while view:
-            if self.is_finished:
-                raise InvalidMessage("the peer's stream goes on after its end")
-            if not self._room:
-                view = self._read_length(view)
-                continue
-            some = view[: len(self._room) - self._filled]
-            self._room[self._filled : self._filled + len(some)] = some
-            self._filled += len(some)
+            gap = self.get_gap()
+            some = view[: len(gap)]
+            gap[: len(some)] = some
             view = view[len(some) :]
-            if self._filled == len(self._room):
-                part = self._open(self._room)
-                self._room, self._filled = memoryview(b""), 0
+            part = self.advance(len(some))
+            if part is not None:
                 yield part
 
-    def _read_length(self, view: memoryview) -> memoryview:
-        """Take what is missing of a part's length, make room for the part, return what is left."""
-        missing = _LENGTH_SIZE - len(self._length)
-        self._length += view[:missing]
-        if len(self._length) == _LENGTH_SIZE:
+    def get_gap(self) -> memoryview:
+        """Return where the stream's next bytes belong; `advance` says how many were put there."""
+        return self._room[self._filled :]
+
+    def advance(self, count: int) -> memoryview | None:
+        """Take the bytes that were put into the gap; return the part that they complete, opened.
+
+        Raises:
+            InvalidMessage: The part is too large, forged, or follows the last.
+        """
+        if self.is_finished:
+            raise InvalidMessage("the peer's stream goes on after its end")
+        self._filled += count
+        if self._filled < len(self._room):
+            return None
+        if self._is_length:
             size = int.from_bytes(self._length, "little")
             if not OVERHEAD <= size <= self._most:
                 raise InvalidMessage(f"the peer sent a part of {size} bytes")
             if len(self._spare) < size:
                 self._spare = make_room(size)
-            self._room = self._spare[:size]
-            self._length.clear()
-        return view[missing:]
+            self._room, self._filled, self._is_length = self._spare[:size], 0, False
+            return None
+        part = self._open(self._room)
+        self._room, self._filled, self._is_length = self._length, 0, True
+        return part
 
     def finish(self) -> None:
         """Check that the stream came to its marked end.

@@ -7,7 +7,7 @@ What is not here: bytes and their protection (`peer_server`), the worker's decis
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -44,8 +44,8 @@ class Answer:
     head: Message
     #: Bytes of bulk data.
     size: int = 0
-    #: Gives parts of at most `PART_SIZE`, all but the last of exactly that.
-    parts: AsyncIterator[Buffer] | None = None
+    #: Gives parts of at most `PART_SIZE`, all but the last of exactly that; called in threads.
+    parts: Iterator[Buffer] = iter(())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,12 +154,12 @@ class Responders:
         return Answer(head=await self._handler.approve(request.peer, message))
 
 
-async def _split(data: bytes) -> AsyncIterator[bytes]:
+def _split(data: bytes) -> Iterator[bytes]:
     for start in range(0, len(data), PART_SIZE):
         yield data[start : start + PART_SIZE]
 
 
-async def _read(path: Path, offset: int, length: int) -> AsyncIterator[bytes]:
+def _read(path: Path, offset: int, length: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(offset)
         while length > 0:

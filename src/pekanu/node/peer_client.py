@@ -92,6 +92,7 @@ class PeerClient:
         limits = LineLimits(
             connect_seconds=self._patience.connect_seconds,
             read_seconds=self._patience.read_seconds,
+            most_requests=self._patience.most_requests,
         )
         self._line = PeerLine(address, identity, limits, clock)
         self._turns = asyncio.Semaphore(self._patience.most_requests)

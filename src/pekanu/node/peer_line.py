@@ -11,22 +11,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Generic, TypeVar
+from urllib.parse import urlsplit
 
-from aiohttp import (
-    ClientError,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    InvalidURL,
-    TCPConnector,
-)
-
-from pekanu.errors import InvalidMessage, InvalidProof, PekanuError
+from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.json_text import parse_json
+from pekanu.lines.http_line import BROKEN, HttpExchange, HttpLine
 from pekanu.market.task import MarketDomain
 from pekanu.node import peer_routes as routes
-from pekanu.node.bodies import Body
+from pekanu.node.bodies import Body, pull_parts
 from pekanu.node.channel import (
     EPOCH_SIZE,
     REQUEST_PREFIX_SIZE,
@@ -53,8 +45,6 @@ HeadT = TypeVar("HeadT", bound=Message)
 
 #: Bytes a second that a worker must take.
 _LEAST_RATE: Final = 1 << 16
-#: Bytes of an answer that are taken from the line before they are opened: as many as a part has.
-_AHEAD_BYTES: Final = 1 << 20
 #: Bytes of an answer in the clear.
 _CLEAR_BYTES: Final = 4096
 #: Refusals in the clear that pass with time.
@@ -128,6 +118,8 @@ class LineLimits:
     connect_seconds: float = 5.0
     #: Without a byte.
     read_seconds: float = 90.0
+    #: Requests at once.
+    most_requests: int = 16
 
 
 class PeerLine:
@@ -150,13 +142,15 @@ class PeerLine:
         """Send nothing yet."""
         self._address, self._identity, self._limits = address, identity, limits
         self._clock, self._epoch = clock, b""
-        self._session: ClientSession | None = None
+        self._http: HttpLine | None = None
+        #: Path of the endpoint.
+        self._prefix = ""
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._http is not None:
+            self._http.close()
+            self._http = None
 
     @asynccontextmanager
     async def call(
@@ -180,54 +174,37 @@ class PeerLine:
         """
         exchange = await self._begin(operation.context)
         sealed = _SealedRequest(exchange, encode_message(request), body)
+        async with self._open_http().open() as line:
+            answer = await self._talk(line, operation.path, sealed)
+            if answer.opener is None:
+                raise self._build_refusal(answer)
+            yield self._open_answer(answer.opener, answer.head, line, operation)
+
+    async def _talk(self, line: HttpExchange, path: str, sealed: _SealedRequest) -> _Answer:
+        """Send a request and return the answer's beginning."""
         try:
-            async with await self._send("POST", operation.path, sealed) as response:
-                if response.status != HTTPStatus.OK:
-                    raise await self._read_refusal(response)
-                yield await _open_response(exchange, response, operation)
-        except ClientError as error:
+            async with asyncio.timeout(self._limits.read_seconds + sealed.size / _LEAST_RATE):
+                return await self._open_http().run(_talk, line, self._prefix + path, sealed)
+        except BROKEN as error:
             raise self._unreachable() from error
 
-    async def _send(
-        self, method: str, path: str, sealed: _SealedRequest | None = None
-    ) -> ClientResponse:
-        """Return the response that begins to come in."""
-        size = sealed.size if sealed else 0
-        headers = {"content-length": str(size)} if sealed else {}
-        parts = sealed.iterate() if sealed else None
+    def _open_http(self) -> HttpLine:
+        limits = self._limits
         try:
-            async with asyncio.timeout(self._limits.read_seconds + size / _LEAST_RATE):
-                return await self._open_session().request(
-                    method,
-                    self._address.endpoint.rstrip("/") + path,
-                    data=parts,
-                    headers=headers,
-                    allow_redirects=False,
-                    ssl=False,  # the channel authenticates, not TLS
-                )
-        except InvalidURL as error:
+            self._prefix = urlsplit(self._address.endpoint).path.rstrip("/")
+            self._http = self._http or HttpLine(
+                self._address.endpoint,
+                connect_seconds=limits.connect_seconds,
+                read_seconds=limits.read_seconds,
+                most=limits.most_requests,
+                is_certified=False,  # the channel authenticates, not TLS
+            )
+        except ValueError as error:
             raise PeerUnreachable(
                 f"the {self._address.role} announces {self._address.endpoint!r}, which is no URL",
                 may_pass=False,
             ) from error
-        except (ClientError, TimeoutError) as error:
-            if sealed is not None and sealed.failure is not None:
-                raise sealed.failure from error
-            raise self._unreachable() from error
-
-    def _open_session(self) -> ClientSession:
-        if self._session is None:
-            limits = self._limits
-            self._session = ClientSession(
-                timeout=ClientTimeout(
-                    sock_connect=limits.connect_seconds, sock_read=limits.read_seconds
-                ),
-                connector=TCPConnector(),
-                cookie_jar=DummyCookieJar(),
-                auto_decompress=False,
-                read_bufsize=_AHEAD_BYTES,
-            )
-        return self._session
+        return self._http
 
     async def _begin(self, path: str) -> ClientExchange:
         if not self._epoch:
@@ -242,10 +219,11 @@ class PeerLine:
         return ClientExchange(self._identity, context, now=self._clock())
 
     async def _fetch_epoch(self) -> bytes:
+        http = self._open_http()
         try:
-            async with await self._send("GET", routes.IDENTITY_PATH) as response:
-                data = await _read_clear(response)
-        except ClientError as error:
+            async with http.open() as line, asyncio.timeout(self._limits.read_seconds):
+                data = await http.run(_ask_identity, line, self._prefix + routes.IDENTITY_PATH)
+        except BROKEN as error:
             raise self._unreachable() from error
         try:
             identity = decode_message(routes.Identity, data)
@@ -269,20 +247,52 @@ class PeerLine:
             raise PeerImpostor(error.message) from error
         return epoch
 
-    async def _read_refusal(self, response: ClientResponse) -> PeerUnreachable:
+    def _build_refusal(self, answer: _Answer) -> PeerUnreachable:
         # Nobody vouches for this text, so it decides nothing but whether to try again.
-        data = await _read_clear(response)
         try:
-            fields = parse_json(data)
+            fields = parse_json(answer.head)
             code, message = str(fields["code"]), str(fields["message"])[:500]
         except (ValueError, KeyError, TypeError):
-            code, message = "", f"HTTP status {response.status}"
+            code, message = "", f"HTTP status {answer.status}"
         if code == "epoch":
             self._epoch = b""
         return PeerUnreachable(
             f"the {self._address.label} does not talk with us: {message}",
-            may_pass=code in _PASSING or response.status >= 500,
+            may_pass=code in _PASSING or answer.status >= 500,
         )
+
+    def _open_answer(
+        self,
+        opener: StreamOpener,
+        head: bytes,
+        line: HttpExchange,
+        operation: routes.Operation[RequestT, ResponseT],
+    ) -> Call[ResponseT]:
+        if head[:1] == b"\x01":
+            refusal = decode_message(Refusal, head[1:])
+            raise PeerRefused(refusal.code, refusal.message, hint=refusal.hint or None)
+        parts = self._open_parts(opener, line)
+        return Call(decode_message(operation.response, head[1:]), parts, opener)
+
+    async def _open_parts(
+        self, opener: StreamOpener, line: HttpExchange
+    ) -> AsyncGenerator[Buffer, None]:
+        http = self._open_http()
+        try:
+            while not opener.is_finished:
+                parts = await http.run(pull_parts, opener, line.receive)
+                if not parts:
+                    break
+                for part in parts:
+                    yield part
+            opener.finish()
+            if not line.is_read:
+                await http.run(pull_parts, opener, line.receive)  # finds nothing, or too much
+        except InvalidMessage as error:
+            # Whoever sits on the line can do this: it says nothing of the worker.
+            raise PeerUnreachable(error.message) from error
+        except BROKEN as error:
+            raise self._unreachable() from error
 
     def _unreachable(self) -> PeerUnreachable:
         # A worker that was restarted may have said so to a request that it did not read to its end.
@@ -290,29 +300,29 @@ class PeerLine:
         return PeerUnreachable(f"the {self._address.label} does not answer")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Answer:
+    """The beginning of an answer: its first part, or what an answer in the clear says."""
+
+    status: int
+    head: bytes
+    #: Opens what follows; None in the clear.
+    opener: StreamOpener | None = None
+
+
 class _SealedRequest:
     """A request as it goes over the line."""
 
     def __init__(self, exchange: ClientExchange, head: bytes, body: Attachment | None) -> None:
-        self._exchange, self._head, self._body = exchange, head, body
+        self.exchange, self._head, self._body = exchange, head, body
         self._sizes = get_part_sizes(body.size if body else 0)
         sealed = get_sealed_size([len(head), *self._sizes])
         self.size = REQUEST_PREFIX_SIZE - HEADER_SIZE + sealed
-        #: Why it could not be sent to its end, if that was not the line's fault.
-        self.failure: PekanuError | None = None
 
-    async def iterate(self) -> AsyncIterator[Buffer]:
+    def seal(self) -> Iterator[Buffer]:
         """Yield the bytes; each part is sealed when the one before it was taken."""
-        try:
-            for part in self._seal():
-                yield part
-        except PekanuError as error:
-            self.failure = error
-            raise
-
-    def _seal(self) -> Iterator[Buffer]:
-        sealer, body = self._exchange.sealer, self._body
-        yield self._exchange.prefix + sealer.seal(self._head, is_last=not self._sizes)
+        sealer, body = self.exchange.sealer, self._body
+        yield self.exchange.prefix + sealer.seal(self._head, is_last=not self._sizes)
         for number, size in enumerate(self._sizes, 1):
             part: Buffer = body.read(size) if body else b""
             if len(part) != size:
@@ -320,39 +330,28 @@ class _SealedRequest:
             yield sealer.seal(part, is_last=number == len(self._sizes))
 
 
-async def _open_response(
-    exchange: ClientExchange,
-    response: ClientResponse,
-    operation: routes.Operation[RequestT, ResponseT],
-) -> Call[ResponseT]:
+def _talk(line: HttpExchange, path: str, sealed: _SealedRequest) -> _Answer:
+    status = line.ask("POST", path, sealed.size, sealed.seal())
+    if status != HTTPStatus.OK:
+        return _Answer(status=status, head=_read(line, _CLEAR_BYTES))
     try:
-        prefix = await response.content.readexactly(RESPONSE_PREFIX_SIZE)
-        opener = exchange.open_response(prefix)
-    except (asyncio.IncompleteReadError, InvalidMessage) as error:
-        raise PeerUnreachable("the worker's answer is cut off") from error
-    parts = _open_parts(opener, response)
-    head = bytes(await anext(parts, b""))
-    if head[:1] == b"\x01":
-        refusal = decode_message(Refusal, head[1:])
-        raise PeerRefused(refusal.code, refusal.message, hint=refusal.hint or None)
-    return Call(decode_message(operation.response, head[1:]), parts, opener)
-
-
-async def _open_parts(opener: StreamOpener, response: ClientResponse) -> AsyncIterator[Buffer]:
-    try:
-        async for data in response.content.iter_any():
-            for part in opener.feed(data):
-                yield part
-        opener.finish()
+        opener = sealed.exchange.open_response(_read(line, RESPONSE_PREFIX_SIZE))
+        head = b"".join(pull_parts(opener, line.receive))
+        if not head:
+            opener.finish()
     except InvalidMessage as error:
-        # Whoever sits on the line can do this: it says nothing of the worker.
         raise PeerUnreachable(error.message) from error
+    return _Answer(status=status, head=head, opener=opener)
 
 
-async def _read_clear(response: ClientResponse) -> bytes:
-    data = bytearray()
-    async for chunk in response.content.iter_any():
-        data += chunk
-        if len(data) > _CLEAR_BYTES:
-            break
-    return bytes(data[: _CLEAR_BYTES + 1])
+def _ask_identity(line: HttpExchange, path: str) -> bytes:
+    line.ask("GET", path, 0, ())
+    return _read(line, _CLEAR_BYTES)
+
+
+def _read(line: HttpExchange, most: int) -> bytes:
+    """Return the next bytes, fewer than asked for only at the end."""
+    room, filled = memoryview(bytearray(most)), 0
+    while filled < most and (count := line.receive(room[filled:])):
+        filled += count
+    return bytes(room[:filled])

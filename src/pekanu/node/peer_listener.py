@@ -14,11 +14,18 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import uvicorn
-from httptools import HttpParserError
+from httptools import HttpParserError, HttpRequestParser
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from pekanu.errors import UsageError
+from pekanu.node.body_socket import (
+    ANSWER_EXTENSION,
+    BODY_EXTENSION,
+    LENT_BYTES,
+    AnswerSocket,
+    BodySocket,
+)
 
 #: Seconds for a request's head to arrive, and between requests; at most twice that is given.
 HEAD_SECONDS: Final = 10.0
@@ -36,6 +43,8 @@ class _ImpatientProtocol(HttpToolsProtocol):
     _is_head: bool = True
     #: Whether a request came to its end in the data at hand.
     _has_ended: bool = False
+    #: Bytes of a body that have not come.
+    _body_left: int = 0
 
     def connection_made(  # type: ignore[override] # uvicorn narrows it likewise
         self, transport: asyncio.Transport
@@ -59,6 +68,62 @@ class _ImpatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._is_head = False
         super().on_headers_complete()
+        lengths = [value for name, value in self.headers if name == b"content-length"]
+        self._body_left = int(lengths[0]) if lengths and lengths[0].isdigit() else 0
+        cycle = self.cycle
+        self.scope["extensions"] = {
+            # ASGI allows any.
+            BODY_EXTENSION: lambda wait: self._lend_body(cycle, wait),  # type: ignore[dict-item]
+            ANSWER_EXTENSION: lambda wait: self._lend_answer(cycle, wait),  # type: ignore[dict-item]
+        }
+
+    def on_body(self, body: bytes) -> None:
+        self._body_left -= len(body)
+        super().on_body(body)
+
+    def _lend_body(
+        self, cycle: RequestResponseCycle, stall_seconds: float
+    ) -> tuple[bytes, BodySocket] | None:
+        """Stop reading, and return what has come of the body and the connection with the rest.
+
+        The parser sees nothing of that, so unless it is read to its end the connection ends with
+        the answer. None where the loop has the body, or has to decrypt it.
+        """
+        is_coming = cycle is self.cycle and not cycle.disconnected
+        if not is_coming or self._body_left < LENT_BYTES or self.scheme != "http":
+            return None
+        self.flow.pause_reading()
+        come, cycle.body = bytes(cycle.body), bytearray()
+        keeps_alive, cycle.keep_alive = cycle.keep_alive, False
+
+        def take_back() -> None:
+            if self.transport.is_closing():
+                return
+            self.parser = HttpRequestParser(self)
+            cycle.keep_alive = keeps_alive
+            self.on_message_complete()
+
+        return come, BodySocket(self._handle, self._body_left, stall_seconds, take_back)
+
+    def _lend_answer(
+        self, cycle: RequestResponseCycle, stall_seconds: float
+    ) -> AnswerSocket | None:
+        """Return the connection for all but the end of an answer whose length was announced.
+
+        None where the loop has still something to send, or must encrypt it.
+        """
+        is_free = not cycle.disconnected and not self.transport.get_write_buffer_size()
+        if not is_free or self.transport.is_closing() or self.scheme != "http":
+            return None
+
+        def tell(sent: int) -> None:
+            cycle.expected_content_length -= sent
+
+        return AnswerSocket(self._handle, stall_seconds, tell)
+
+    @property
+    def _handle(self) -> int:
+        return int(self.transport.get_extra_info("socket").fileno())
 
     def on_message_complete(self) -> None:
         self._is_head = self._has_ended = True

@@ -12,9 +12,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -26,6 +28,13 @@ from pekanu.market.task import MarketDomain
 from pekanu.node import peer_routes as routes
 from pekanu.node.blobs import BlobStore
 from pekanu.node.bodies import Body
+from pekanu.node.body_socket import (
+    ANSWER_EXTENSION,
+    BODY_EXTENSION,
+    LENT_BYTES,
+    BodySocket,
+    LendAnswer,
+)
 from pekanu.node.channel import (
     MESSAGE_SIZE,
     REQUEST_PREFIX_SIZE,
@@ -49,6 +58,8 @@ from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.pieces import Buffer
 from pekanu.node.rations import Rations
 from pekanu.types import Address, Hash32
+
+ResultT = TypeVar("ResultT")
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -156,10 +167,9 @@ def build_sealed_app(
         limits=limits or PeerLimits(),
         clock=clock,
     )
-    app.add_api_route(routes.IDENTITY_PATH, server.show_identity, methods=["GET"])
-    app.add_api_route(
-        routes.PREFIX + "/{operation}", server.answer, methods=["POST"], response_model=None
-    )
+    # As plain routes: there is nothing for FastAPI to parse, and looking took it a millisecond.
+    app.router.add_route(routes.IDENTITY_PATH, server.show_identity, methods=["GET"])
+    app.router.add_route(routes.PREFIX + "/{operation}", server.answer, methods=["POST"])
     return app
 
 
@@ -174,12 +184,14 @@ class _PeerServer:
     ) -> None:
         self._service, self._channel, self._table = service, channel, service.table
         self._limits, self._clock, self._busy = limits, clock, 0
+        self._pool = ThreadPoolExecutor(limits.concurrent_requests, "pekanu-body")
         self._hosts = Rations(limits.host_rate, burst=limits.host_burst)
         self._strangers = Rations(limits.stranger_rate, burst=limits.stranger_burst)
         self._customers = Rations(limits.customer_rate, burst=limits.customer_burst)
 
-    async def show_identity(self) -> Response:
+    async def show_identity(self, request: Request) -> Response:
         """Answer who the worker is."""
+        _ = request
         binding = self._channel.identity.binding
         identity = routes.Identity(
             owner=binding.owner,
@@ -205,8 +217,20 @@ class _PeerServer:
 
     async def _answer(self, request: Request) -> Response:
         operation, responder, size = self._check_head(request)
+        reader = _BodyReader(request, size, self._limits.stall_seconds, self._pool)
+        try:
+            return await self._answer_body(operation, responder, reader, size)
+        finally:
+            reader.close()
+
+    async def _answer_body(
+        self,
+        operation: routes.Operation[Any, Any],
+        responder: Responder,
+        reader: _BodyReader,
+        size: int,
+    ) -> Response:
         limits = self._limits
-        reader = _BodyReader(request, size, limits.stall_seconds)
         async with asyncio.timeout(limits.greeting_seconds):
             exchange = self._channel.admit(await reader.read_prefix(), operation.context)
             parts = reader.read_parts(exchange)
@@ -220,6 +244,7 @@ class _PeerServer:
         try:
             async with asyncio.timeout(limits.handler_seconds + size / limits.least_rate):
                 self._check_ration(exchange)
+                reader.hasten()
                 message = decode_message(operation.request, bytes(head))
                 most = min(size, operation.upload_bytes)
                 body = Body(_check_body(parts, most), exchange.opener, most)
@@ -234,7 +259,7 @@ class _PeerServer:
                 await reader.skip_rest()
         finally:
             self._busy -= 1
-        return SealedResponse(exchange, answer, stall_seconds=limits.stall_seconds)
+        return SealedResponse(exchange, answer, limits.stall_seconds, self._pool)
 
     async def _respond(self, responder: Responder, request: PeerRequest) -> Answer:
         try:
@@ -268,11 +293,15 @@ class _PeerServer:
 
 
 class _BodyReader:
-    """Reads a request's body with a limit on each wait and on the whole."""
+    """Reads a request's body with a limit on each wait and on the whole; it is to be closed."""
 
-    def __init__(self, request: Request, size: int, stall_seconds: float) -> None:
+    def __init__(self, request: Request, size: int, stall_seconds: float, pool: Executor) -> None:
         self._chunks, self._left, self._stall = request.stream(), size, stall_seconds
-        self._rest = b""
+        self._rest: Buffer = b""
+        self._pool, self._lend = pool, request.scope.get("extensions", {}).get(BODY_EXTENSION)
+        self._socket: BodySocket | None = None
+        #: What came before the connection was lent, once.
+        self._come: bytes | None = None
 
     async def read_prefix(self) -> bytes:
         data = bytearray()
@@ -285,29 +314,60 @@ class _BodyReader:
         return bytes(data[:REQUEST_PREFIX_SIZE])
 
     async def read_parts(self, exchange: ServerExchange) -> AsyncIterator[Buffer]:
+        opener = exchange.opener
         chunk = self._rest or await self._read_chunk()
         while chunk:
-            for part in exchange.opener.feed(chunk):
+            for part in opener.feed(chunk):
                 yield part
             chunk = await self._read_chunk()
-        exchange.opener.finish()
+        while self._socket is not None and self._socket.left:
+            for part in await self._run(self._socket.read_parts, opener):
+                yield part
+            if opener.is_finished and self._socket.left:
+                raise InvalidMessage("the request goes on after its end")
+        opener.finish()
 
     async def skip_rest(self) -> None:
         """Take what the peer still sends, so that it comes to read the answer."""
         while await self._read_chunk():
             pass
+        if self._socket is not None:
+            await self._run(self._socket.skip)
+
+    def hasten(self) -> None:
+        """Let threads read what is left, where the server lends its connection for that."""
+        lent = self._lend(self._stall) if self._lend is not None else None
+        if lent is not None:
+            self._come, self._socket = lent
+
+    def close(self) -> None:
+        """End what is being read."""
+        if self._socket is not None:
+            self._socket.close()
 
     async def _read_chunk(self) -> bytes:
         while True:
-            async with asyncio.timeout(self._stall):
-                chunk = await anext(self._chunks, None)
+            chunk = await self._fetch_chunk()
             if chunk is None:
                 return b""
             if chunk:
                 self._left -= len(chunk)
                 if self._left < 0:
                     raise InvalidMessage("the request is longer than it said")
-                return bytes(chunk)
+                return chunk
+
+    async def _fetch_chunk(self) -> bytes | None:
+        if self._socket is not None:
+            come, self._come = self._come, None
+            return come
+        async with asyncio.timeout(self._stall):
+            return await anext(self._chunks, None)
+
+    async def _run(self, step: Callable[..., ResultT], *arguments: object) -> ResultT:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, step, *arguments)
+        except ConnectionError as error:
+            raise ClientDisconnect from error
 
 
 async def _check_body(parts: AsyncIterator[Buffer], most: int) -> AsyncIterator[Buffer]:
@@ -323,34 +383,55 @@ async def _check_body(parts: AsyncIterator[Buffer], most: int) -> AsyncIterator[
 class SealedResponse(Response):
     """An answer, sealed part by part as the peer takes it."""
 
-    def __init__(self, exchange: ServerExchange, answer: Answer, *, stall_seconds: float) -> None:
+    def __init__(
+        self, exchange: ServerExchange, answer: Answer, stall_seconds: float, pool: Executor
+    ) -> None:
         """Announce the length."""
         super().__init__(media_type="application/octet-stream")
-        self._exchange, self._answer, self._stall = exchange, answer, stall_seconds
+        self._exchange, self._answer = exchange, answer
+        self._stall, self._pool = stall_seconds, pool
         code = b"\x01" if isinstance(answer.head, Refusal) else b"\x00"
         self._head = code + encode_message(answer.head)
-        sizes = [len(self._head), *get_part_sizes(answer.size)]
-        length = RESPONSE_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(sizes)
-        self.headers["content-length"] = str(length)
+        self._sizes = [len(self._head), *get_part_sizes(answer.size)]
+        self._left = RESPONSE_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(self._sizes)
+        self.headers["content-length"] = str(self._left)
         self.headers["cache-control"] = "no-store"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; a peer that takes nothing for too long is cut off."""
-        _ = scope, receive
-        prefix, sealer = self._exchange.seal_response()
+        _ = receive
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
-        left = self._answer.size
-        data: Buffer = prefix + sealer.seal(self._head, is_last=not left)
-        if self._answer.parts is not None:
-            async for part in self._answer.parts:
-                await self._send(send, data)
-                left -= len(part)
-                data = sealer.seal(part, is_last=not left)
-        await self._send(send, data, more=left > 0)
+        parts = self._seal()
+        lend: LendAnswer | None = scope.get("extensions", {}).get(ANSWER_EXTENSION)
+        line = lend(self._stall) if self._answer.size >= LENT_BYTES and lend is not None else None
+        if line is not None:
+            # A thread seals and sends all but the end, with which the server closes the answer.
+            most = islice(parts, len(self._sizes) - 1)
+            try:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._pool, line.send_parts, most)
+            except ConnectionError:
+                return
+            finally:
+                line.close()
+        for data in parts:
+            await self._send(send, data)
 
-    async def _send(self, send: Send, data: Buffer, *, more: bool = True) -> None:
+    def _seal(self) -> Iterator[Buffer]:
+        """Yield the answer's bytes, each part sealed when the one before it was taken."""
+        prefix, sealer = self._exchange.seal_response()
+        data: Buffer = prefix + sealer.seal(self._head, is_last=len(self._sizes) == 1)
+        for number, part in enumerate(self._answer.parts, 2):
+            self._left -= len(data)
+            yield data
+            data = sealer.seal(part, is_last=number == len(self._sizes))
+        self._left -= len(data)
+        yield data
+
+    async def _send(self, send: Send, data: Buffer) -> None:
         async with asyncio.timeout(self._stall):
+            more = self._left > 0
             await send({"type": "http.response.body", "body": data, "more_body": more})
 
 

@@ -23,31 +23,40 @@ class Pieces:
     """A sequence of buffers, read once from its beginning to its end.
 
     Args:
-        pieces: The buffers; they must not change.
+        pieces: The buffers, each taken when the one before it was read; they must not change.
+        size: Bytes of all together; needed where the buffers are not there yet.
     """
 
-    def __init__(self, pieces: Iterable[Buffer]) -> None:
-        self._views = [memoryview(piece) for piece in pieces]
-        self._views.reverse()
-
-    @property
-    def size(self) -> int:
-        """Bytes that are left."""
-        return sum(map(len, self._views))
+    def __init__(self, pieces: Iterable[Buffer], size: int | None = None) -> None:
+        if size is None:
+            pieces = list(pieces)
+            size = sum(map(len, pieces))
+        self._pieces, self._rest = iter(pieces), memoryview(b"")
+        #: Bytes that are left.
+        self.size = size
 
     def read(self, size: int) -> memoryview:
         """Return the next bytes, fewer only at the end: of one piece a view, of several a copy."""
-        if self._views and len(self._views[-1]) >= size:
+        self._fill()
+        if len(self._rest) >= size:
             return self._take(size)
         found, filled = make_room(min(size, self.size)), 0
-        while filled < len(found):
+        while filled < len(found) and self._fill():
             view = self._take(len(found) - filled)
             found[filled : filled + len(view)] = view
             filled += len(view)
-        return found
+        return found[:filled]
+
+    def _fill(self) -> bool:
+        """Take the next buffer when there is nothing left of one; return whether there is."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return False
+            self._rest = memoryview(piece)
+        return True
 
     def _take(self, size: int) -> memoryview:
-        view = self._views.pop()
-        if len(view) > size:
-            self._views.append(view[size:])
-        return view[:size]
+        view, self._rest = self._rest[:size], self._rest[size:]
+        self.size -= len(view)
+        return view

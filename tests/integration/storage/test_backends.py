@@ -47,7 +47,7 @@ async def test_put__when_packs_lie_in_s3__then_kept_shown_and_deleted_there(
         ):
             storer = await depot.open_storer(accounts[0])
             path = tmp_path / "file"
-            path.write_bytes(random.Random(3).randbytes(12_000_000))
+            path.write_bytes(random.Random(3).randbytes(14_000_000))
             stored = await put(storer, path)
             vault = depot.provider.shop.vault
             assert len(list(vault._store.list())) >= 2

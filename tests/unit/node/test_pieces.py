@@ -31,3 +31,23 @@ def test_read__when_one_piece_has_enough__then_nothing_is_copied() -> None:
     data = bytearray(DATA)
     view = Pieces([data]).read(100)
     assert view.obj is data
+
+
+def test_read__of_pieces_that_are_made_late__then_each_when_the_one_before_was_read() -> None:
+    made = []
+
+    def make(start: int) -> bytes:
+        made.append(start)
+        return DATA[start : start + 50]
+
+    pieces = Pieces(map(make, range(0, 200, 50)), len(DATA))
+    assert (pieces.read(20), made) == (DATA[:20], [0])
+    assert (pieces.read(30), made) == (DATA[20:50], [0])
+    assert (pieces.read(60), made) == (DATA[50:110], [0, 50, 100])
+    assert pieces.size == 90
+
+
+def test_read__when_there_is_less_than_was_said__then_what_there_is() -> None:
+    pieces = Pieces(iter([DATA[:10], b"", DATA[10:15]]), 200)
+    assert pieces.read(100) == DATA[:15]
+    assert not pieces.read(1)

@@ -6,7 +6,7 @@ Not here: the decisions (`counter`), the protection of the bytes (`pekanu.node.p
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pekanu.errors import InvalidMessage
@@ -15,6 +15,7 @@ from pekanu.node.peer_answers import Answer, PeerRequest, Responder
 from pekanu.node.peer_routes import Operation
 from pekanu.node.pieces import Buffer, Pieces
 from pekanu.node.provider.counter import ProviderCounter
+from pekanu.node.rooms import Rooms
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
     NUMBER_SIZE,
@@ -28,7 +29,7 @@ from pekanu.storage.chunk_names import RECORD_SIZE, unpack_names
 from pekanu.types import Hash32
 
 _HASH_SIZE: Final = 32
-#: Uploads and downloads in memory at once.
+#: Uploads in memory at once, and downloads.
 _AT_ONCE: Final = 3
 
 
@@ -40,7 +41,8 @@ class StorageResponders:
     """
 
     def __init__(self, counter: ProviderCounter) -> None:
-        self._counter, self._bulk = counter, asyncio.Semaphore(_AT_ONCE)
+        self._counter, self._downloads = counter, asyncio.Semaphore(_AT_ONCE)
+        self._rooms = Rooms(_AT_ONCE, routes.UPLOAD.upload_bytes)
         self.table: Final[dict[str, tuple[Operation[Any, Any], Responder]]] = {
             operation.path: (operation, responder)
             for operation, responder in (
@@ -99,8 +101,8 @@ class StorageResponders:
 
     async def _upload(self, request: PeerRequest) -> Answer:
         count = request.message.count
-        async with self._bulk:
-            data = Pieces([await request.body.read_whole()])
+        async with self._rooms.lend() as room:
+            data = Pieces([await request.body.read_whole(room)])
             numbers = unpack_numbers(bytes(data.read(count * NUMBER_SIZE)), count)
             agreement_id = Hash32(request.message.agreement_id)
             await self._counter.take(request.peer, agreement_id, numbers, data)
@@ -116,7 +118,7 @@ class StorageResponders:
 
     async def _chunks(self, request: PeerRequest) -> Answer:
         asked = request.message
-        async with self._bulk:
+        async with self._downloads:
             sizes, found = await self._counter.fetch_chunks(
                 Hash32(asked.agreement_id),
                 Hash32(asked.root),
@@ -144,7 +146,7 @@ def _build(head: Any, pieces: Sequence[Buffer]) -> Answer:
     return Answer(head=head, size=found.size, parts=_split(found))
 
 
-async def _split(pieces: Pieces) -> AsyncIterator[Buffer]:
+def _split(pieces: Pieces) -> Iterator[Buffer]:
     """Yield the parts that an answer is made of."""
     for size in get_part_sizes(pieces.size):
         yield pieces.read(size)

@@ -94,6 +94,8 @@ class ProviderInfo(Message):
     free_bytes: U64
     #: Bytes of the largest agreement.
     most_bytes: U64
+    #: Bytes of chunks that it takes in one upload; who is older does not tell.
+    upload_bytes: U64 = 8 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

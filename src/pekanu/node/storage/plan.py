@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -55,6 +55,10 @@ class Plan:
     def content_count(self) -> int:
         """Chunks before the manifest's."""
         return len(self.manifest.chunks)
+
+    def get_size(self, numbers: Sequence[int]) -> int:
+        """Return the bytes of some chunks, by their places in the order."""
+        return sum(self.names[number].size for number in numbers)
 
     def encrypt_part(self, number: int) -> memoryview:
         """Return the ciphertext of a chunk of the manifest, by its place in the order."""

@@ -5,10 +5,13 @@ Each may be made again. Not here: which provider, and what to do with its answer
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import chain
 from typing import Final
 
 from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.node.peer_client import PeerClient
+from pekanu.node.peer_line import Attachment
 from pekanu.node.pieces import Buffer, Pieces
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
@@ -17,6 +20,7 @@ from pekanu.node.storage.messages import (
     AgreementQuery,
     AgreementStatus,
     ChunksQuery,
+    ChunksTaken,
     ChunksUpload,
     LeavesQuery,
     OwnershipProofs,
@@ -96,11 +100,31 @@ class ProviderClient(PeerClient):
         head = await self._ask(routes.OWN, message, pack_numbers(answers), *answers.values())
         return head.count
 
-    async def upload(self, agreement_id: Hash32, numbers: list[int], chunks: list[Buffer]) -> None:
-        """Step 12: bring chunks; the provider holds them durably when this returns."""
-        message = ChunksUpload(agreement_id=agreement_id, count=len(numbers))
+    async def upload(
+        self,
+        agreement_id: Hash32,
+        numbers: list[int],
+        size: int,
+        read: Callable[[int], Buffer],
+    ) -> None:
+        """Step 12: bring chunks; the provider holds them durably when this returns.
 
-        head = await self._ask(routes.UPLOAD, message, pack_numbers(numbers), *chunks)
+        Args:
+            agreement_id: The agreement.
+            numbers: The chunks, by their places in its order.
+            size: Bytes of all of them.
+            read: Gives each chunk's bytes; called in a thread, once for every attempt.
+        """
+        message = ChunksUpload(agreement_id=agreement_id, count=len(numbers))
+        packed = pack_numbers(numbers)
+
+        async def send() -> ChunksTaken:
+            pieces = Pieces(chain([packed], map(read, numbers)), len(packed) + size)
+            body = Attachment(size=pieces.size, read=pieces.read)
+            async with self._line.call(routes.UPLOAD, message, body) as call:
+                return call.head
+
+        head = await self._insist(send)
         if head.count != len(numbers):
             raise InvalidMessage("the provider took another number of chunks")
 

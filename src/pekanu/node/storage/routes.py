@@ -10,8 +10,9 @@ from typing import Final
 from pekanu.node.peer_routes import Operation
 from pekanu.node.storage import messages
 
-#: Bytes of chunks in one request or response.
-BATCH_BYTES: Final = 8 << 20
+#: Bytes of chunks in one request or response. Each costs a provider some waits for its disk, and
+#: both sides a millisecond or two of what surrounds the bytes.
+BATCH_BYTES: Final = 12 << 20
 #: Chunks in one request or response.
 BATCH_CHUNKS: Final = 4096
 #: Bytes of a list of chunks: some 1.8 million.

@@ -13,7 +13,6 @@ from typing import Final
 
 from pekanu.errors import InvalidInput, InvalidProof, PekanuError
 from pekanu.node.peer_errors import PeerRefused
-from pekanu.node.pieces import Buffer
 from pekanu.node.storage import routes
 from pekanu.node.storage.plan import Plan, Progress
 from pekanu.node.storage.provider_client import ProviderClient
@@ -96,41 +95,42 @@ async def upload_missing(
         PeerError: The provider refuses or does not answer.
     """
     missing = await client.fetch_missing(agreement_id, len(plan.names))
-    left = sum(plan.names[number].size for number in (*missing.absent, *missing.unshown))
+    left = plan.get_size((*missing.absent, *missing.unshown))
     tell = _Teller(plan.size, plan.size - left, progress)
     shown = 0
-    for some in _split(missing.unshown, plan, routes.BATCH_CHUNKS):
+    for some in _split(missing.unshown, plan, routes.BATCH_BYTES):
         answers = await asyncio.to_thread(_prove, some, plan, reader, missing.nonce)
         shown += await client.show(agreement_id, answers)
-        tell.add(sum(plan.names[number].size for number in some))
+        tell.add(plan.get_size(some))
     absent = missing.absent
     if shown < len(missing.unshown):
         # What was not believed must be brought like the rest.
         again = await client.fetch_missing(agreement_id, len(plan.names))
         absent = tuple(sorted({*again.absent, *again.unshown}))
+    info = await client.fetch_provider_info()
+    most_bytes = min(info.upload_bytes, routes.BATCH_BYTES)
     limit = asyncio.Semaphore(_AT_ONCE)
 
-    async def send(some: Batch, bodies: list[Buffer]) -> None:
+    async def send(some: Batch) -> None:
         try:
-            await client.upload(agreement_id, some, bodies)
+            await client.upload(agreement_id, some, plan.get_size(some), reader.read)
         except PeerRefused:
             # The provider holds each chunk to its root: a changed file shows there first.
             await asyncio.to_thread(reader.check, some)
             raise
         finally:
             limit.release()
-        tell.add(sum(map(len, bodies)))
+        tell.add(plan.get_size(some))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for some in _split(absent, plan, routes.BATCH_CHUNKS):
+            for some in _split(absent, plan, most_bytes):
                 await limit.acquire()
-                bodies = await asyncio.to_thread(_read, some, reader)
-                group.create_task(send(some, bodies))
+                group.create_task(send(some))
     except* PekanuError as failed:
         # The others were cancelled for the first one's sake.
         raise _get_first(failed) from failed
-    return len(absent), sum(plan.names[number].size for number in absent), shown
+    return len(absent), plan.get_size(absent), shown
 
 
 def _get_first(group: BaseExceptionGroup[PekanuError]) -> PekanuError:
@@ -149,23 +149,19 @@ class _Teller:
             self._progress(self._done, self._total)
 
 
-def _split(numbers: Sequence[int], plan: Plan, most: int) -> Iterator[Batch]:
-    """Yield chunks in batches that fit into a request."""
+def _split(numbers: Sequence[int], plan: Plan, most_bytes: int) -> Iterator[Batch]:
+    """Yield chunks in batches that fit into a request; each has at least one."""
     batch: Batch = []
     size = 0
     for number in numbers:
         more = plan.names[number].size
-        if batch and (size + more > routes.BATCH_BYTES or len(batch) >= most):
+        if batch and (size + more > most_bytes or len(batch) >= routes.BATCH_CHUNKS):
             yield batch
             batch, size = [], 0
         batch.append(number)
         size += more
     if batch:
         yield batch
-
-
-def _read(some: Batch, reader: ChunkReader) -> list[Buffer]:
-    return [reader.read(number) for number in some]
 
 
 def _prove(some: Batch, plan: Plan, reader: ChunkReader, nonce: Hash32) -> dict[int, bytes]:
