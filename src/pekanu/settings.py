@@ -31,6 +31,11 @@ def get_default_home() -> Path:
     return Path(platformdirs.user_data_dir("pekanu"))
 
 
+def get_kernel_cache(home: Path) -> Path:
+    """Return where a home keeps this program's own kernels, compiled."""
+    return home / "cache" / "kernels"
+
+
 def get_program_cache(home: Path) -> Path:
     """Return the folder of compiled programs."""
     return home / "cache" / "programs"

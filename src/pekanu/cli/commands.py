@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 
 from pekanu.cli.session import Session
-from pekanu.settings import DEFAULT_RPC, get_default_home
+from pekanu.crypto.native import keep_kernels
+from pekanu.settings import DEFAULT_RPC, get_default_home, get_kernel_cache
 
 _PANEL: Final = "Options common to all commands"
 _COMMON: Final[dict[str, Any]] = {
@@ -94,6 +95,7 @@ def _add_common_options(function: Callable[..., Any]) -> Callable[..., None]:
             password_file=common["password_file"],
             as_json=options.pop("as_json"),
         )
+        keep_kernels(get_kernel_cache(session.home))
         result = function(session, **options)
         if inspect.iscoroutine(result):
             import asyncio

@@ -1,12 +1,25 @@
 """Kernels in LLVM's language, compiled for this processor when they are first needed.
 
-Importing this module is cheap; compiling loads LLVM. Not here: what the kernels do (`keccak.ir`,
-`sha256`, `pekanu.storage.gear`), and whether compiling is worth it (`backends`).
+Importing this module is cheap; compiling loads LLVM. Compiled kernels are kept on disk where a
+process says so: compiling takes some 0.1 s, and 20 MB of LLVM come to memory for it. Not here: what
+the kernels do (`keccak.ir`, `sha256`, `pekanu.storage.gear`), and whether compiling is worth it
+(`backends`).
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import Path
+
+from pekanu.own_files import load_own, save_own
+
+_kept: list[Path] = []
+
+
+def keep_kernels(folder: Path | None) -> None:
+    """Keep compiled kernels in a folder, made if it is missing, from now on; None keeps none."""
+    _kept[:] = [] if folder is None else [folder]
 
 
 def get_features() -> Mapping[str, bool]:
@@ -46,13 +59,16 @@ class Kernels:
 
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
-        machine = llvm.Target.from_default_triple().create_target_machine(
-            cpu=llvm.get_host_cpu_name(),
-            features=llvm.get_host_cpu_features().flatten(),
-            opt=2,
-            jit=True,
-        )
+        target, cpu = llvm.Target.from_default_triple(), llvm.get_host_cpu_name()
+        features = llvm.get_host_cpu_features().flatten()
+        machine = target.create_target_machine(cpu=cpu, features=features, opt=2, jit=True)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+        if _kept:
+            about = (llvm.llvm_version_info, target.triple, cpu, features, text)
+            path = _kept[0] / f"{hashlib.sha256(repr(about).encode()).hexdigest()}.kernel"
+            self._engine.set_object_cache(
+                lambda _, code: save_own(path, code), lambda _: load_own(path)
+            )
         self._engine.finalize_object()
 
     def get_address(self, name: str) -> int:

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from pekanu.machine.guest_memory import PAGES
 from pekanu.machine.memory import PAGE_SIZE
-from pekanu.machine.own_files import is_own
 from pekanu.machine.state import REGISTERS
+from pekanu.own_files import is_own
 
 #: Magic, digest of what follows in the head; then step, step of the checkpoint before or 0, pc,
 #: x0 to x31, number of pages; then their numbers and their sums. The contents follow.

@@ -1,19 +1,15 @@
 """Compiled programs, kept in this process and on disk.
 
-What is kept is native code: a file is used only if it belongs to this user, nobody else could
-write to it or its folder, and its digest holds. A file that does not fit is compiled anew.
+What is kept is native code: a file that cannot be believed, or does not fit, is compiled anew.
 
-Not here: the home of the cache (`pekanu.settings`).
+Not here: which files are believed (`pekanu.own_files`), the home of the cache (`pekanu.settings`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
-import tempfile
 from collections import OrderedDict
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -21,11 +17,10 @@ from typing import Final
 import wasmtime
 
 from pekanu.machine.compiled import get_engine
-from pekanu.machine.own_files import is_own
 from pekanu.machine.program import Program
 from pekanu.machine.translate import layout, translate
+from pekanu.own_files import load_own, save_own
 
-_DIGEST_SIZE: Final = 32
 _CPU_INFO: Final = Path("/proc/cpuinfo")
 #: Programs that are kept in this process.
 _MOST_KEPT: Final = 8
@@ -48,7 +43,7 @@ def get_module(program: Program, folder: Path | None) -> wasmtime.Module:
         if module is None:
             module = wasmtime.Module(get_engine(), translate(program))
             if path:
-                _save(path, bytes(module.serialize()))
+                save_own(path, bytes(module.serialize()))
         _kept[key] = module
     _kept.move_to_end(key)
     while len(_kept) > _MOST_KEPT:
@@ -97,32 +92,8 @@ def _describe_processor() -> str:
 
 def _load(path: Path) -> wasmtime.Module | None:
     """Return a module from a file, or None if there is none that can be trusted."""
+    code = load_own(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as opened:
-            if not (is_own(os.fstat(descriptor)) and is_own(path.parent.stat())):
-                return None
-            content = opened.read()
-    except OSError:
-        return None
-    code = content[_DIGEST_SIZE:]
-    if hashlib.sha256(code).digest() != content[:_DIGEST_SIZE]:
-        return None
-    try:
-        return wasmtime.Module.deserialize(get_engine(), code)
+        return None if code is None else wasmtime.Module.deserialize(get_engine(), code)
     except wasmtime.WasmtimeError:
         return None
-
-
-def _save(path: Path, code: bytes) -> None:
-    """Write a module to a file, whole or not at all; a full disk only costs the next start."""
-    with suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as opened:
-                opened.write(hashlib.sha256(code).digest() + code)
-            Path(name).replace(path)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise

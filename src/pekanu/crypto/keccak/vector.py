@@ -1,7 +1,7 @@
 """Keccak-256 compiled at run time for this processor's vectors.
 
 Importing this module is cheap; building the backend loads LLVM and compiles the kernels of `ir`
-(about 0.1 s, so nothing is cached on disk). Calls release the interpreter's lock.
+(about 0.1 s, unless `native.keep_kernels` kept it). Calls release the interpreter's lock.
 Not here: the choice of a backend (`backend`).
 """
 
