@@ -1,7 +1,7 @@
 """SHA-256 of rows compiled at run time: for the processor's vectors, or its SHA instructions.
 
-Importing this module is cheap; building the backend loads LLVM and compiles a kernel (some
-0.1 s, so nothing is cached on disk). Calls release the interpreter's lock.
+Importing this module is cheap; building the backend loads LLVM and compiles the kernels, or finds
+them where `native.keep_kernels` kept them. Calls release the interpreter's lock.
 Not here: what the kernels do (`ir_instructions`, `ir_lanes`), the choice of a backend (`batch`).
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from pekanu.crypto.native import Kernels, get_features, get_processor
 from pekanu.crypto.sha256 import ir_instructions, ir_lanes
-from pekanu.crypto.sha256.ir_writer import KERNEL
+from pekanu.crypto.sha256.ir_writer import FOLD, KERNEL
 from pekanu.crypto.sha256.scalar import ScalarBackend
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _HASH = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_uint64
+)
+_FOLD = ctypes.CFUNCTYPE(
+    ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32
 )
 
 
@@ -61,6 +64,7 @@ class CompiledBackend:
         text = ir_lanes.build_module(lanes) if lanes else ir_instructions.build_module()
         self._kernels = Kernels(text)
         self._hash = _HASH(self._kernels.get_address(KERNEL))
+        self._fold = _FOLD(self._kernels.get_address(FOLD))
         self._scalar = ScalarBackend()
 
     def hash_rows(self, source: Bytes2D, target: Bytes2D, prefix: int) -> None:
@@ -75,15 +79,9 @@ class CompiledBackend:
     def fold(self, rows: Bytes2D, prefix: int) -> bytes:
         """Return the root of the tree above rows of 32 bytes."""
         count = len(rows)
-        # The last group of a level may read and write beyond its nodes, within this room.
         nodes = np.empty((count + 2 * self._group, 32), dtype=np.uint8)
         parents = np.empty((count // 2 + 1 + 2 * self._group, 32), dtype=np.uint8)
         nodes[:count] = rows
-        below, above = nodes.ctypes.data, parents.ctypes.data
-        while count > 1:
-            pairs, rest = divmod(count, 2)
-            self._hash(below, above, 64, prefix, -(-pairs // self._group))
-            if rest:
-                ctypes.memmove(above + 32 * pairs, below + 64 * pairs, 32)
-            below, above, count = above, below, pairs + rest
-        return ctypes.string_at(below, 32)
+        # One call for all levels: each waits for the interpreter's lock when it returns.
+        root = self._fold(nodes.ctypes.data, parents.ctypes.data, count, prefix)
+        return ctypes.string_at(root, 32)

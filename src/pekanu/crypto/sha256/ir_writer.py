@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 KERNEL: Final = "hash_rows"
+FOLD: Final = "fold_rows"
 _ARGUMENTS: Final = "ptr %source, ptr %target, i64 %size, i32 %prefix, i64 %groups"
 ROUNDS: Final = 64
 CONSTANTS: Final = (
@@ -29,6 +30,42 @@ INITIAL: Final = (
 )  # fmt: skip
 #: The bit after a message's last byte, in the word that begins with that byte.
 PAD: Final = 0x80 << 16
+#: `fold_rows(nodes, parents, count, prefix)` hashes level after level of a tree into one room and
+#: the other, and returns the root's address. The last group of a level may read and write beyond
+#: its nodes: each room has space for two groups more.
+_FOLD: Final = """
+define ptr @fold_rows(ptr %nodes, ptr %parents, i64 %count, i32 %prefix) {{
+entry:
+  br label %level
+level:
+  %below = phi ptr [%nodes, %entry], [%above, %next]
+  %above = phi ptr [%parents, %entry], [%below, %next]
+  %left = phi i64 [%count, %entry], [%fewer, %next]
+  %is_root = icmp ult i64 %left, 2
+  br i1 %is_root, label %done, label %hash
+hash:
+  %pairs = lshr i64 %left, 1
+  %rest = and i64 %left, 1
+  %fewer = add i64 %pairs, %rest
+  %filled = add i64 %pairs, {last}
+  %groups = udiv i64 %filled, {group}
+  call void @hash_rows(ptr %below, ptr %above, i64 64, i32 %prefix, i64 %groups)
+  %has_rest = icmp eq i64 %rest, 1
+  br i1 %has_rest, label %lift, label %next
+lift:
+  %from_place = shl i64 %pairs, 6
+  %to_place = shl i64 %pairs, 5
+  %from = getelementptr i8, ptr %below, i64 %from_place
+  %to = getelementptr i8, ptr %above, i64 %to_place
+  %lone = load i256, ptr %from, align 1
+  store i256 %lone, ptr %to, align 1
+  br label %next
+next:
+  br label %level
+done:
+  ret ptr %below
+}}
+"""
 
 
 class Writer:
@@ -102,5 +139,6 @@ class Writer:
         self.lines += ["  br label %block", "last:", "  %end = sub i64 %size, 1"]
 
     def close_groups(self) -> None:
-        """Write the kernel's end."""
+        """Write the kernel's end, and behind it the one that hashes a tree by it."""
         self.lines += ["  br label %group", "done:", "  ret void", "}"]
+        self.lines.append(_FOLD.format(last=self.group - 1, group=self.group))
