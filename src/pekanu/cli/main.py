@@ -6,6 +6,7 @@ Not here: the commands (one module a group) and the table of exit codes (`failur
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -13,23 +14,6 @@ from typing import Final
 
 import typer
 
-from pekanu.cli import (
-    account,
-    bench,
-    build,
-    chain,
-    challenger,
-    demo,
-    dispute,
-    functions,
-    machine,
-    provider,
-    run,
-    store,
-    tasks,
-    up,
-    worker,
-)
 from pekanu.cli.failures import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, get_exit_code, report
 from pekanu.errors import PekanuError
 from pekanu.version import __version__
@@ -41,29 +25,45 @@ _ParserError: Final[type[Exception]] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
 )
 
-app = typer.Typer(
-    name="pekanu",
-    help="Buy and sell deterministic computation without trusting each other.",
-    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 the other party is at fault.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-demo.register(app)
-up.register(app)
-run.register(app)
-functions.register(app)
-build.register(app)
-machine.register(app)
-worker.register(app)
-store.register(app)
-provider.register(app)
-tasks.register(app)
-dispute.register(app)
-challenger.register(app)
-account.register(app)
-chain.register(app)
-bench.register(app)
+#: The modules of commands, in the order of help, and what each adds.
+GROUPS: Final[dict[str, tuple[str, ...]]] = {
+    "demo": ("demo",),
+    "up": ("up",),
+    "run": ("run",),
+    "functions": ("functions",),
+    "build": ("build",),
+    "machine": ("machine",),
+    "worker": ("worker",),
+    "store": ("store",),
+    "provider": ("provider",),
+    "tasks": ("tasks", "events"),
+    "dispute": ("dispute",),
+    "challenger": ("challenger",),
+    "account": ("account",),
+    "chain": ("devnet", "deploy"),
+    "bench": ("bench",),
+}
+
+
+def build_app(first: str = "") -> typer.Typer:
+    """Return the commands; loading and building all takes longer than a short command.
+
+    Args:
+        first: The first argument: of a command's name, only its module is loaded.
+    """
+    app = typer.Typer(
+        name="pekanu",
+        help="Buy and sell deterministic computation without trusting each other.",
+        epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 the other party is at fault.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_describe)
+    named = [module for module, names in GROUPS.items() if first in names]
+    for module in named or GROUPS:
+        importlib.import_module(f"pekanu.cli.{module}").register(app)
+    return app
 
 
 def _show_version(asked: bool) -> None:  # noqa: FBT001 - an option's callback
@@ -72,7 +72,6 @@ def _show_version(asked: bool) -> None:  # noqa: FBT001 - an option's callback
         raise typer.Exit
 
 
-@app.callback()
 def _describe(
     *,
     version: bool = typer.Option(
@@ -91,8 +90,9 @@ def _run(arguments: list[str] | None) -> int:
     # Imports make objects that stay: searched as often as by default, they took a tenth of the
     # time in which a command starts.
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(arguments, standalone_mode=False)
+        code = build_app(given[0] if given else "")(given, standalone_mode=False)
         sys.stdout.flush()
     except PekanuError as error:
         report(error.message, error.hint)
