@@ -90,7 +90,7 @@ def reload(index: ProviderIndex, row: AgreementRow) -> AgreementRow:
 
 def take(vault: Vault, row: AgreementRow, chunks: list[bytes], *numbers: int) -> AgreementRow:
     bodies = [(number, memoryview(chunks[number])) for number in numbers]
-    vault.take(row, row.names, bodies)
+    vault.take(row.agreement_id, row.names, bodies)
     return reload(vault.index, row)
 
 
@@ -113,7 +113,9 @@ def test_take__when_a_chunk_is_another__then_nothing_is_kept(vault: Vault) -> No
     chunks = make_chunks(1, 2)
     row = add(vault.index, 1, chunks)
     with pytest.raises(PeerRefused, match="root"):
-        vault.take(row, row.names, [(0, memoryview(chunks[0])), (1, memoryview(chunks[0]))])
+        vault.take(
+            row.agreement_id, row.names, [(0, memoryview(chunks[0])), (1, memoryview(chunks[0]))]
+        )
     assert vault.index.measure().pack_bytes == 0
 
 

@@ -20,7 +20,7 @@ from pekanu.node.peer_wire import (
     decode_message,
     encode_message,
 )
-from pekanu.node.provider.index import AgreementRow
+from pekanu.node.provider.index import AgreementHead, AgreementRow
 from pekanu.node.storage.messages import ContentHex, Memo, Stage, StorageTermsHex
 from pekanu.storage.agreement import Quote, Receipt, StorageDomain
 from pekanu.storage.link import Link
@@ -90,7 +90,7 @@ class Agreement(Message):
         return encode_message(self).decode()
 
 
-def read_agreement(row: AgreementRow) -> Agreement:
+def read_agreement(row: AgreementRow | AgreementHead) -> Agreement:
     """Return what a row of the index keeps."""
     return _decode(row.state)
 
@@ -105,6 +105,6 @@ def get_agreed_bytes(rows: Iterable[AgreementRow]) -> int:
     return sum(read_agreement(row).content.size for row in rows if row.is_held)
 
 
-def read_stage(row: AgreementRow) -> Stage:
+def read_stage(row: AgreementRow | AgreementHead) -> Stage:
     """Return where a row's agreement stands."""
     return Stage(row.stage)

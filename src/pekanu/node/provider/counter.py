@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pekanu import contracts
 from pekanu.chain.storage_contract import StorageFactoryContract, StorageServerContract
@@ -24,7 +24,7 @@ from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.pieces import Pieces
 from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
-from pekanu.node.provider.index import AgreementRow
+from pekanu.node.provider.index import AgreementHead, AgreementRow
 from pekanu.node.provider.terms import (
     ProviderTerms,
     build_quote,
@@ -33,6 +33,7 @@ from pekanu.node.provider.terms import (
 )
 from pekanu.node.provider.vault import Missing, Vault
 from pekanu.node.signatures import is_signed_by
+from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
     AdmissionHead,
     AgreementStatus,
@@ -54,6 +55,8 @@ from pekanu.storage.typed_data import Message as SignedMessage
 from pekanu.storage.typed_data import build_typed_data
 from pekanu.types import Address, Hash32, Seconds
 from pekanu.version import __version__
+
+RowT = TypeVar("RowT", AgreementRow, AgreementHead)
 
 #: Bytes of a chunk that is taken: one fits into a request.
 MAX_CHUNK_BYTES: Final = min(4 << 20, MAX_LEAVES * LEAF_SIZE)
@@ -140,6 +143,7 @@ class ProviderCounter:
             response_window=terms.response_window,
             free_bytes=get_free_bytes(terms, usage),
             most_bytes=terms.most_bytes,
+            upload_bytes=routes.BATCH_BYTES,
         )
 
     async def register(self, peer: Address, request: RegistrationRequest) -> Admitted:
@@ -284,7 +288,7 @@ class ProviderCounter:
     ) -> int:
         """Step 12: take proofs of ownership; return how many hold."""
         row = self._get(peer, agreement_id, Stage.UPLOADING)
-        _check_numbers(answers, row)
+        _check_numbers(answers, len(row.names))
         nonce = read_agreement(row).nonce
         return await asyncio.to_thread(self._shop.vault.check_ownership, row, nonce, answers)
 
@@ -292,13 +296,13 @@ class ProviderCounter:
         self, peer: Address, agreement_id: Hash32, numbers: list[int], data: Pieces
     ) -> None:
         """Step 12: take chunks; they are on disk when this returns."""
-        row = self._get(peer, agreement_id, Stage.UPLOADING)
-        names = self.get_names(row)
-        _check_numbers(numbers, row)
+        _check(self._index.get_head(agreement_id), peer, Stage.UPLOADING)
+        names = self.get_names(agreement_id)
+        _check_numbers(numbers, len(names))
         if data.size != sum(names[number].size for number in numbers):
             raise PeerRefused("malformed", "the chunks are not as long as was announced")
         bodies = [(number, data.read(names[number].size)) for number in numbers]
-        await asyncio.to_thread(self._shop.vault.take, row, names, bodies)
+        await asyncio.to_thread(self._shop.vault.take, agreement_id, names, bodies)
 
     async def sign_receipt(self, peer: Address, agreement_id: Hash32) -> ReceiptHead:
         """Step 13: sigma and L, once all is held and the payment still stands."""
@@ -353,8 +357,8 @@ class ProviderCounter:
         Returns:
             Their sizes, and their bytes in pieces that do not end where chunks do.
         """
-        row = self._get_readable(agreement_id, root)
-        names = self.get_names(row)[first : first + count]
+        self._check_readable(agreement_id, root)
+        names = self.get_names(agreement_id)[first : first + count]
         total, fitting = 0, 0
         for name in names:
             total += name.size
@@ -370,8 +374,8 @@ class ProviderCounter:
         self, agreement_id: Hash32, root: Hash32, *, chunk: int, first: int, count: int
     ) -> tuple[LeavesHead, bytes]:
         """Return neighbouring leaves with their proof, to who knows the root."""
-        row = self._get_readable(agreement_id, root)
-        names = self.get_names(row)
+        self._check_readable(agreement_id, root)
+        names = self.get_names(agreement_id)
         if not 0 <= chunk < len(names):
             raise PeerRefused("malformed", f"there is no chunk {chunk}")
         leaves = names[chunk].entry.leaf_count
@@ -385,29 +389,30 @@ class ProviderCounter:
         head = LeavesHead(leaf_count=leaves, size=len(proof.data), siblings=tuple(proof.siblings))
         return head, proof.data
 
-    def get_names(self, row: AgreementRow) -> ChunkList:
-        """Return an agreement's chunks; the lists of the last few are kept."""
-        found = self._names.get(row.agreement_id)
+    def get_names(self, agreement_id: Hash32) -> ChunkList:
+        """Return an agreement's chunks; the lists of the last few are kept.
+
+        Raises:
+            PeerRefused: There is no such agreement.
+        """
+        found = self._names.get(agreement_id)
         if found is None:
+            row = self._index.get_agreement(agreement_id)
+            if row is None:
+                raise PeerRefused("unknown", "there is no such agreement here")
             found = row.names
             while len(self._names) >= _REMEMBERED:
                 self._names.pop(next(iter(self._names)))
-            self._names[row.agreement_id] = found
+            self._names[agreement_id] = found
         return found
 
     def _get(self, peer: Address, agreement_id: Hash32, stage: Stage | None = None) -> AgreementRow:
-        row = self._index.get_agreement(agreement_id)
-        if row is None or row.agent != peer:
-            raise PeerRefused("unknown", "there is no such agreement of yours here")
-        if stage is not None and read_stage(row) is not stage:
-            raise PeerRefused("early", f"the agreement is {row.stage}")
-        return row
+        return _check(self._index.get_agreement(agreement_id), peer, stage)
 
-    def _get_readable(self, agreement_id: Hash32, root: Hash32) -> AgreementRow:
-        row = self._index.get_agreement(agreement_id)
-        if row is None or not row.is_held or read_agreement(row).root != root:
+    def _check_readable(self, agreement_id: Hash32, root: Hash32) -> None:
+        head = self._index.get_head(agreement_id)
+        if head is None or not head.is_held or read_agreement(head).root != root:
             raise PeerRefused("unknown", "there is no such agreement here")
-        return row
 
     def _check_renewal(self, peer: Address, request: UploadRequest) -> None:
         for row in self._index.list_agreements(agent=peer, live_only=True):
@@ -431,6 +436,15 @@ def _check_names(request: UploadRequest, names: Sequence[ChunkName]) -> None:
         raise PeerRefused("malformed", "the list of chunks does not hash to the root")
 
 
-def _check_numbers(numbers: Sequence[int] | dict[int, bytes], row: AgreementRow) -> None:
-    if any(number >= len(row.shown) for number in numbers):
-        raise PeerRefused("malformed", f"there are only {len(row.shown)} chunks")
+def _check_numbers(numbers: Sequence[int] | dict[int, bytes], count: int) -> None:
+    if any(number >= count for number in numbers):
+        raise PeerRefused("malformed", f"there are only {count} chunks")
+
+
+def _check(found: RowT | None, peer: Address, stage: Stage | None) -> RowT:
+    """Return an agreement that is this peer's, and at a stage if one is named."""
+    if found is None or found.agent != peer:
+        raise PeerRefused("unknown", "there is no such agreement of yours here")
+    if stage is not None and read_stage(found) is not stage:
+        raise PeerRefused("early", f"the agreement is {found.stage}")
+    return found

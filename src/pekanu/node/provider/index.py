@@ -79,6 +79,17 @@ class AgreementRow:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AgreementHead:
+    """An agreement without its lists, which are megabytes for a large one."""
+
+    agreement_id: Hash32
+    agent: str
+    stage: str
+    is_held: bool
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
     """How full a provider is."""
 
@@ -116,6 +127,14 @@ class ProviderIndex:
         """Return an agreement, or None."""
         with self._engine.connect() as connection:
             return _find_agreement(connection, agreement_id)
+
+    def get_head(self, agreement_id: Hash32) -> AgreementHead | None:
+        """Return an agreement without its lists, or None."""
+        query = select(*(agreements.c[name] for name in AgreementHead.__slots__))
+        query = query.where(agreements.c.agreement_id == agreement_id.hex())
+        with self._engine.connect() as connection:
+            found = connection.execute(query).mappings().one_or_none()
+        return None if found is None else AgreementHead(**{**found, "agreement_id": agreement_id})
 
     def list_agreements(
         self, *, agent: str | None = None, live_only: bool = False
@@ -255,6 +274,7 @@ class ProviderIndex:
     def record_pack(
         self,
         agreement_id: Hash32,
+        names: ChunkList,
         *,
         pack: str | None,
         places: Mapping[str, Place],
@@ -264,6 +284,7 @@ class ProviderIndex:
 
         Args:
             agreement_id: Whose upload it is.
+            names: The agreement's chunks.
             pack: The new pack; None when every chunk was held before.
             places: By key; chunks that another upload brought meanwhile stay where they are.
             shown: Places in the agreement's order.
@@ -272,7 +293,9 @@ class ProviderIndex:
             Whether anything refers to the pack now; otherwise it is to be deleted.
         """
         with self._change() as connection:
-            row = _find_agreement(connection, agreement_id)
+            query = select(agreements.c.shown, agreements.c.awaited_bytes)
+            is_this = agreements.c.agreement_id == agreement_id.hex()
+            row = connection.execute(query.where(is_this)).one_or_none()
             if row is None:
                 return False
             there = _find_keys(connection, list(places))
@@ -282,13 +305,13 @@ class ProviderIndex:
                 live = sum(place.size for place in fresh.values())
                 connection.execute(insert(packs).values(name=pack, size=size, live_bytes=live))
                 _set_places(connection, fresh)
-            marks, names, done = bytearray(row.shown), row.names, 0
+            marks, done = bytearray(row.shown), 0
             for number in shown:
                 done += names[number].size if not marks[number] else 0
                 marks[number] = 1
             connection.execute(
                 update(agreements)
-                .where(agreements.c.agreement_id == agreement_id.hex())
+                .where(is_this)
                 .values(shown=bytes(marks), awaited_bytes=max(0, row.awaited_bytes - done))
             )
             return bool(fresh)

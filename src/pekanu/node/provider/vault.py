@@ -81,14 +81,14 @@ class Vault:
 
     def take(
         self,
-        row: AgreementRow,
+        agreement_id: Hash32,
         names: ChunkList,
         bodies: Sequence[tuple[int, memoryview]],
     ) -> None:
         """Keep chunks of an agreement, each held to its root; durable when this returns.
 
         Args:
-            row: The agreement.
+            agreement_id: The agreement.
             names: Its chunks.
             bodies: Some of them, by their places in its order.
 
@@ -110,7 +110,7 @@ class Vault:
             self._store.put(pack, list(fresh.values()))
         shown = names.find_equal(number for number, _ in bodies)
         is_needed = self.index.record_pack(
-            row.agreement_id, pack=pack if fresh else None, places=places, shown=shown
+            agreement_id, names, pack=pack if fresh else None, places=places, shown=shown
         )
         if fresh and not is_needed:
             self._store.delete(pack)
@@ -132,7 +132,7 @@ class Vault:
             if prove_ownership(nonce, name.root, data) == answer:
                 shown.add(number)
         self.index.record_pack(
-            row.agreement_id, pack=None, places={}, shown=names.find_equal(shown)
+            row.agreement_id, names, pack=None, places={}, shown=names.find_equal(shown)
         )
         return len(shown)
 
