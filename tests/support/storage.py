@@ -25,9 +25,10 @@ from pekanu.node.provider.provider import (
 )
 from pekanu.node.provider.terms import ProviderTerms
 from pekanu.node.storage.keeping import fetch_state
+from pekanu.node.storage.planning import PutRequest
 from pekanu.node.storage.steps import Step
 from pekanu.node.storage.stored import StoredObject
-from pekanu.node.storage.storer import Ears, PutRequest, Storer, open_storer
+from pekanu.node.storage.storer import Ears, Storer, open_storer
 from pekanu.storage.state import Status
 from pekanu.storage.stores import FolderStore
 from pekanu.types import Seconds, Wei

@@ -9,6 +9,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,9 +33,11 @@ from pekanu.node.storage.units import format_size, parse_span
 from pekanu.types import Address, format_wei, parse_address, parse_wei
 
 if TYPE_CHECKING:
+    from pekanu.chain import Account
+    from pekanu.node.storage.planning import Planned, PutRequest
     from pekanu.node.storage.steps import Step
     from pekanu.node.storage.stored import StoredObject
-    from pekanu.node.storage.storer import Prepared, PutRequest, Storer
+    from pekanu.node.storage.storer import Prepared, Storer
     from pekanu.storage.link import SharedLink
 
 
@@ -51,14 +54,16 @@ def register(app: typer.Typer) -> None:
 
 
 @asynccontextmanager
-async def open_store(session: Session, purpose: str = "a storage client") -> AsyncIterator[Storer]:
-    """Yield the account's side of storage."""
+async def open_store(
+    session: Session, purpose: str = "a storage client", account: Account | None = None
+) -> AsyncIterator[Storer]:
+    """Yield the account's side of storage; the session's account is unlocked if none is given."""
     from pekanu.node.account_desk import open_account_desk
     from pekanu.node.storage.storer import open_storer
 
     bound_memory()
     async with open_account_desk(
-        session.home, session.rpc, session.unlock(), purpose=purpose
+        session.home, session.rpc, account or session.unlock(), purpose=purpose
     ) as desk:
         yield await open_storer(desk, session.home)
 
@@ -98,7 +103,7 @@ async def _put(  # noqa: PLR0913 - the options of a command
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take the best offer unasked.")] = False,
 ) -> None:
     """Store files: the 14 steps, each with its evidence."""
-    from pekanu.node.storage.storer import PutRequest
+    from pekanu.node.storage.planning import PutRequest
 
     if resume:
         if paths:
@@ -112,20 +117,16 @@ async def _put(  # noqa: PLR0913 - the options of a command
         name = name or f"task {paths[0].parent.name[:8]}"
     if not paths:
         raise UsageError("nothing to store was named", hint="name files or folders, or - for stdin")
+    request = PutRequest(
+        paths=tuple(paths),
+        term=parse_span(term),
+        name=name,
+        provider=None if provider is None else Address(parse_address(provider)),
+        max_price=None if max_price is None else parse_wei(max_price),
+        shared_domain=shared_domain,
+    )
     async with AsyncExitStack() as stack:
-        storer = await stack.enter_async_context(open_store(session))
-        if paths == [Path("-")]:
-            paths = [stack.enter_context(storer.spool(sys.stdin.buffer, name or "stdin"))]
-        request = PutRequest(
-            paths=tuple(paths),
-            term=parse_span(term),
-            name=name,
-            provider=None if provider is None else Address(parse_address(provider)),
-            max_price=None if max_price is None else parse_wei(max_price),
-            shared_domain=shared_domain,
-        )
-        with show_bytes("reading") as reading:
-            prepared = await storer.prepare(request, reading)
+        storer, prepared = await _prepare(session, request, stack)
         cost = await storer.estimate_cost(prepared)
         for path in prepared.source.skipped:
             note(f"left out, neither file nor folder nor link: {path}")
@@ -140,6 +141,42 @@ async def _put(  # noqa: PLR0913 - the options of a command
             raise UsageError("not stored: you declined; nothing was signed")
         stored = await _run_put(storer, prepared)
         _show_stored(session, stored)
+
+
+async def _prepare(
+    session: Session, request: PutRequest, stack: AsyncExitStack
+) -> tuple[Storer, Prepared]:
+    """Return what a put would store; the stack holds what it needs."""
+    account = session.unlock()
+    if request.paths == (Path("-"),):
+        storer = await stack.enter_async_context(open_store(session, account=account))
+        spooled = storer.spool(sys.stdin.buffer, request.name or "stdin")
+        request = replace(request, paths=(stack.enter_context(spooled),))
+        with show_bytes("reading") as reading:
+            return storer, await storer.prepare(request, reading)
+    async with _plan_early(request, account) as planning:
+        storer = await stack.enter_async_context(open_store(session, account=account))
+        return storer, await storer.prepare(request, planning=planning)
+
+
+@asynccontextmanager
+async def _plan_early(
+    request: PutRequest, account: Account
+) -> AsyncIterator[asyncio.Task[Planned]]:
+    """Yield the pass over the files, under way beside the loading of all that deals with chains."""
+    from pekanu.node.storage.planning import plan_files
+    from pekanu.node.storage.sealing import StorageSecret
+
+    bound_memory()
+    secret = StorageSecret.from_wallet(account)
+    with show_bytes("reading") as reading:
+        planning = asyncio.create_task(plan_files(request, secret, reading))
+        try:
+            await asyncio.sleep(0)  # begins it
+            yield planning
+        finally:
+            planning.cancel()
+            await asyncio.gather(planning, return_exceptions=True)
 
 
 def find_sealed_output(session: Session, task: str) -> Path:

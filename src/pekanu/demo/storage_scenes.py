@@ -26,9 +26,10 @@ from pekanu.node.provider.provider import (
     open_provider,
 )
 from pekanu.node.storage.keeping import await_answer, challenge, fetch_state, fine
+from pekanu.node.storage.planning import PutRequest
 from pekanu.node.storage.reading import get_object, verify_object
 from pekanu.node.storage.stored import StoredObject
-from pekanu.node.storage.storer import PutRequest, Storer, open_storer
+from pekanu.node.storage.storer import Storer, open_storer
 from pekanu.storage.money import get_release
 from pekanu.storage.state import AgreementState, Status
 from pekanu.storage.trees import LEAF_SIZE

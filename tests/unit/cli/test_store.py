@@ -47,3 +47,15 @@ def test_store__when_it_makes_no_sense__then_refused_in_one_sentence(
     assert told.out == ""
     assert [line for line in told.err.splitlines() if line.startswith("error: ")]
     assert sentence in " ".join(told.err.split())
+
+
+def test_put__when_the_chain_does_not_answer__then_the_reading_of_a_large_file_ends_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(1 << 40)  # read to its end it would take an hour
+    with pytest.raises(SystemExit) as ended:
+        main(["store", "put", str(large), "--rpc", "http://127.0.0.1:1"])
+    assert ended.value.code == 1
+    assert "does not answer" in capsys.readouterr().err

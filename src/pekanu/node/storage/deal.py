@@ -50,7 +50,7 @@ from pekanu.types import Address, Hash32, Seconds, Wei
 _REGISTRATION_SECONDS: Final = 3600
 _GWEI: Final = 10**9
 #: Seconds between questions while a provider waits for confirmations.
-_ASK_SECONDS: Final = 0.1
+_ASK_SECONDS: Final = 0.02
 _LONGEST_ASK_SECONDS: Final = 2.0
 
 

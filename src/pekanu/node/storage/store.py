@@ -14,13 +14,14 @@ from pekanu.node.market_desk import MarketDesk
 from pekanu.node.storage import keeping, reading
 from pekanu.node.storage.keeping import ChallengeSeen
 from pekanu.node.storage.plan import Progress
+from pekanu.node.storage.planning import PutRequest
 from pekanu.node.storage.providers import ProviderOffer, fetch_offers
 from pekanu.node.storage.reading import Fetched, Verified
 from pekanu.node.storage.receipts import export_receipt
 from pekanu.node.storage.recovery import recover_objects
 from pekanu.node.storage.steps import Step
 from pekanu.node.storage.stored import StoredObject
-from pekanu.node.storage.storer import Ears, Prepared, PutRequest, Storer, open_storer
+from pekanu.node.storage.storer import Ears, Prepared, Storer, open_storer
 from pekanu.node.storage.units import parse_span
 from pekanu.storage.link import SharedLink, is_link
 from pekanu.storage.manifest import FileKind, Manifest

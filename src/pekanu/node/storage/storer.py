@@ -13,7 +13,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -47,7 +47,8 @@ from pekanu.node.storage.deal import (
     register,
 )
 from pekanu.node.storage.messages import UploadRequest
-from pekanu.node.storage.plan import Plan, Progress, build_plan, restore_plan
+from pekanu.node.storage.plan import Plan, Progress, restore_plan
+from pekanu.node.storage.planning import Planned, PutRequest, plan_files
 from pekanu.node.storage.providers import (
     NoProvider,
     OpenProvider,
@@ -75,7 +76,9 @@ PAY_GAS: Final = 110_000
 CREATE_GAS: Final = 1_100_000
 #: Seconds to wait for the provider to show its receipt on chain before the client does it.
 _SHOW_SECONDS: Final = 60.0
-_LOOK_SECONDS: Final = 0.2
+#: Between two looks at the chain; doubled each time.
+_LOOK_SECONDS: Final = 0.02
+_LONGEST_LOOK_SECONDS: Final = 2.0
 _NONCE_SIZE: Final = 24
 #: Numbers of the steps in which the client finds what it must pay, and pays.
 _FUNDS: Final = 8
@@ -84,23 +87,6 @@ _PAYMENT: Final = 9
 _ADMISSION: Final = frozenset({1, 2, 3, 4, 7})
 
 Tell = Callable[[Step], None]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PutRequest:
-    """What is to be stored, and on which terms."""
-
-    paths: tuple[Path, ...]
-    #: Seconds.
-    term: int
-    #: What the object is called; empty: as its first path.
-    name: str = ""
-    #: The only provider to ask.
-    provider: Address | None = None
-    #: Most that may be paid.
-    max_price: Wei | None = None
-    #: Phrase of a shared encryption domain; empty: the client's own.
-    shared_domain: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,20 +182,26 @@ class Storer:
 
     # --- put ----------------------------------------------------------------------------------
 
-    async def prepare(self, request: PutRequest, reading: Progress | None = None) -> Prepared:
+    async def prepare(
+        self,
+        request: PutRequest,
+        reading: Progress | None = None,
+        *,
+        planning: Awaitable[Planned] | None = None,
+    ) -> Prepared:
         """Return what a put would store and cost: files are read, nothing is signed.
+
+        Args:
+            request: What is asked for.
+            reading: Told bytes read.
+            planning: What `plan_files` gives, where it was begun already.
 
         Raises:
             InvalidInput: A path cannot be read.
             NoProvider: Nobody takes it.
         """
-        source = await asyncio.to_thread(scan, request.paths, name=request.name)
-        domain = (
-            EncryptionDomain.shared(request.shared_domain)
-            if request.shared_domain
-            else self.secret.own_domain
-        )
-        plan = await asyncio.to_thread(build_plan, source, domain, self.secret, progress=reading)
+        planned = await (planning or plan_files(request, self.secret, reading))
+        plan = planned.plan
         offer = await choose_offer(
             self.desk,
             size=plan.size,
@@ -217,7 +209,9 @@ class Storer:
             provider=request.provider,
             max_price=request.max_price,
         )
-        return Prepared(source=source, plan=plan, domain=domain, request=request, offer=offer)
+        return Prepared(
+            source=planned.source, plan=plan, domain=planned.domain, request=request, offer=offer
+        )
 
     async def register(self, provider: Address | None = None) -> Admitted:
         """Take steps 1 to 4 and 7 alone, with the cheapest provider unless one is named.
@@ -541,7 +535,7 @@ class Storer:
         self, server: StorageServerContract, stored: StoredObject, step: Step
     ) -> StoredObject:
         """Wait until the receipt is on chain; a provider that tarries is helped."""
-        until = time.monotonic() + _SHOW_SECONDS
+        until, pause = time.monotonic() + _SHOW_SECONDS, _LOOK_SECONDS
         while (state := await server.fetch_agreement(stored.agreement_id)).status is Status.PAID:
             if time.monotonic() > until:
                 confirmation = Confirmation(
@@ -550,7 +544,8 @@ class Storer:
                 with contextlib.suppress(ProtocolError):
                     call = server.confirm(confirmation)
                     await self.desk.send(call, task_id=stored.agreement_id, name="confirm")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
         if state.status not in {Status.STORED, Status.CHALLENGED}:
             raise ProtocolError(
                 f"the agreement is {state.status.name.lower()} on chain instead of stored",
