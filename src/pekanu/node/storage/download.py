@@ -79,6 +79,8 @@ async def iterate_runs(
     chunks: Sequence[ChunkRef],
     wanted: Sequence[int],
     handle: Callable[[int, Iterator[memoryview]], HandledT],
+    *,
+    ahead: int = _AT_ONCE,
 ) -> AsyncGenerator[HandledT, None]:
     """Yield what becomes of wanted chunks, some neighbours at a time, in order.
 
@@ -91,25 +93,28 @@ async def iterate_runs(
         wanted: Numbers of those that are wanted, rising.
         handle: Called in a thread with a run's first number and its plain chunks, which are
             opened as they are taken; a later run's call may come first.
+        ahead: Runs that are begun before the first of them is yielded; some are fetched at once.
     """
     names = [ChunkName(root=ref.root, size=ref.size) for ref in chunks]
     waiting: deque[asyncio.Task[list[HandledT]]] = deque()
+    turns = asyncio.Semaphore(_AT_ONCE)
 
     def open_run(start: int, some: Sequence[memoryview]) -> HandledT:
         return handle(start, _open_chunks(start, some, chunks, names))
 
     async def fetch(first: int, count: int) -> list[HandledT]:
         found, end = [], first + count
-        while first < end:
-            some = await client.fetch_chunks(link, first, names[first:end])
-            found.append(await asyncio.to_thread(open_run, first, some))
-            first += len(some)
+        async with turns:
+            while first < end:
+                some = await client.fetch_chunks(link, first, names[first:end])
+                found.append(await asyncio.to_thread(open_run, first, some))
+                first += len(some)
         return found
 
     try:
         for first, count in _split_runs(wanted, names):
             waiting.append(asyncio.create_task(fetch(first, count)))
-            if len(waiting) >= _AT_ONCE:
+            if len(waiting) >= ahead:
                 for handled in await waiting.popleft():
                     yield handled
         while waiting:
@@ -178,7 +183,7 @@ async def download(
         if progress is not None:
             progress(held, writer.total_bytes)
         wanted = writer.list_missing()
-        runs = iterate_runs(client, link, manifest.chunks, wanted, writer.write_run)
+        runs = iterate_runs(client, link, manifest.chunks, wanted, writer.write_run, ahead=16)
         async with contextlib.aclosing(runs):
             async for size in runs:
                 fetched += size

@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from pekanu.storage.manifest import FileKind, Manifest, Placed
 _PART: Final = ".pekanu-part"
 #: Bytes after which what was written is brought to disk.
 _SYNC_BYTES: Final = 64 << 20
+#: Files that are open at once, besides those that are being written.
+_MOST_OPEN: Final = 32
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 _BOOT_SIZE: Final = 64
 
@@ -96,7 +99,10 @@ class Writer:
         self._wanted = self._find_wanted()
         #: Bytes of all chunks that are wanted.
         self.total_bytes = sum(manifest.chunks[number].size for number in self._wanted)
-        self._lock = threading.Lock()
+        #: Told when a thread has written.
+        self._lock = threading.Condition()
+        #: Writes under way, by the file's number; their files stay open.
+        self._writes: Counter[int] = Counter()
         self._unsynced, self._syncer = 0, ThreadPoolExecutor(max_workers=1)
         self._syncing: Future[None] | None = None
         self._open: dict[int, BinaryIO] = {}
@@ -120,10 +126,8 @@ class Writer:
         """
         size = 0
         for number, plain in enumerate(chunks, first):
-            with self._lock:
-                if self._note < 0:
-                    break
-                self._write(number, plain)
+            if not self._write(number, plain):
+                break
             size += len(plain)
         self._sync_when_due(size)
         return size
@@ -157,8 +161,11 @@ class Writer:
             self._target.note.unlink(missing_ok=True)
             raise
 
-    def _write(self, number: int, plain: memoryview) -> None:
-        """Write a chunk's bytes to the files that hold them, and note it."""
+    def _write(self, number: int, plain: memoryview) -> bool:
+        """Write a chunk's bytes to the files that hold them, and note it; False when all is closed.
+
+        Several threads write at once: the system copies a chunk in as long as it takes to open it.
+        """
         start = self._chunk_starts[number]
         place, end = start, start + len(plain)
         index = max(0, bisect_right(self._starts, start) - 1)
@@ -168,11 +175,34 @@ class Writer:
             if stop > place:
                 if self._target.paths[index] is not None:
                     part = plain[place - start : stop - start]
-                    with _explain(self._target.paths[index]):
-                        os.pwrite(self._get_file(index), part, place - placed.offset)
+                    with self._using(index) as file:
+                        if file is None:
+                            return False
+                        os.pwrite(file, part, place - placed.offset)
                 place = stop
             index += 1
-        os.pwrite(self._note, b"\x01", _BOOT_SIZE + number)
+        with self._lock:
+            if self._note >= 0:
+                os.pwrite(self._note, b"\x01", _BOOT_SIZE + number)
+            return self._note >= 0
+
+    @contextlib.contextmanager
+    def _using(self, index: int) -> Iterator[int | None]:
+        """Yield a file that stays open meanwhile; None when all is closed."""
+        with self._lock:
+            if self._note < 0:
+                yield None
+                return
+            with _explain(self._target.paths[index]):
+                file = self._get_file(index)
+            self._writes[index] += 1
+        try:
+            with _explain(self._target.paths[index]):
+                yield file
+        finally:
+            with self._lock:
+                self._writes -= Counter([index])
+                self._lock.notify_all()
 
     def finish(self) -> None:
         """Sync all, move the files to their places, and give them their modes and times."""
@@ -206,13 +236,14 @@ class Writer:
         self._target.note.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close what is open, once nothing is being written to it."""
         with self._lock:
+            note, self._note = self._note, -1
+            self._lock.wait_for(lambda: not self._writes.total())
             for index in list(self._open):
                 self._close(index)
-            if self._note >= 0:
-                os.close(self._note)
-                self._note = -1
+            if note >= 0:
+                os.close(note)
         self._syncer.shutdown()
 
     def _refuse_existing(self) -> None:
@@ -254,8 +285,9 @@ class Writer:
     def _get_file(self, index: int) -> int:
         file = self._open.get(index)
         if file is None:
-            while len(self._open) >= 32:
-                self._close(next(iter(self._open)))
+            idle = (other for other in list(self._open) if not self._writes[other])
+            while len(self._open) >= _MOST_OPEN and (other := next(idle, None)) is not None:
+                self._close(other)
             path = self._target.paths[index]
             if path is None:  # pragma: no cover - only wanted files are written
                 raise InvalidInput("a file is not wanted")
