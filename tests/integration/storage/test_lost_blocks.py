@@ -18,6 +18,7 @@ import pytest
 from pekanu.chain import Account, AddressBook, Devnet
 from pekanu.chain.storage_events import Answered, Paid, decode_storage_event
 from pekanu.errors import ProtocolError
+from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.provider import keeper
 from pekanu.node.storage.keeping import await_answer, challenge, fetch_state, give_back, renew
 from pekanu.node.storage.reading import get_object
@@ -95,6 +96,58 @@ async def test_put__when_its_payment_is_lost__then_paid_again_and_stored(
     assert [step.number for step in stored.steps] == list(range(1, 15))
     await check_stored(depot, storer, stored)
     await check_collected(depot, storer, stored)
+
+
+def lose_at(depot: Depot, number: int) -> Ears:
+    """Lose the blocks with the registration and the client's contract behind a step, once."""
+    lost: list[int] = []
+
+    def lose(step: Step) -> None:
+        if step.number == number and not lost:
+            depot.town.devnet.reorganize(2)
+            lost.append(number)
+
+    return Ears(step=lose)
+
+
+async def test_put__when_its_registration_is_lost_before_the_quote__then_the_next_is_stored(
+    depot: Depot, storer: Storer, file: Path
+) -> None:
+    with pytest.raises(PeerRefused, match="no client contract of yours"):
+        await put(storer, file, ears=lose_at(depot, 4))
+    stored = await put(storer, file)
+    await check_stored(depot, storer, stored)
+    await check_collected(depot, storer, stored)
+
+
+async def test_put__when_its_registration_is_lost_before_the_payment__then_registered_again(
+    depot: Depot, storer: Storer, file: Path
+) -> None:
+    stored = await put(storer, file, ears=lose_at(depot, 8))
+    assert [step.number for step in stored.steps] == list(range(1, 15))
+    assert await storer.desk.chain.get_balance(stored.client) == 0
+    await check_stored(depot, storer, stored)
+    await check_collected(depot, storer, stored)
+
+
+async def test_payment__when_it_reached_no_contract__then_said_and_the_next_uses_it(
+    depot: Depot, storer: Storer, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The contract is lost between the look for it and the payment."""
+
+    async def look_away(*_: object) -> None:
+        pass
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storer, "_stand_again", look_away)
+        with pytest.raises(ProtocolError, match="is its budget"):
+            await put(storer, file, ears=lose_at(depot, 8))
+    waiting = storer.find("file")
+    chain, price = storer.desk.chain, waiting.quote.terms.price
+    assert await chain.get_balance(waiting.client) == price
+    stored = await put(storer, file)
+    assert await chain.get_balance(waiting.client) == 0
+    await check_stored(depot, storer, stored)
 
 
 async def test_payment__when_lost_and_its_nonce_is_anothers__then_made_anew(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import random
 from pathlib import Path
 
 import pytest
 
-from pekanu.chain import Account
+from pekanu.chain import Account, Call
 from pekanu.errors import InvalidInput, InvalidProof, UsageError
 from pekanu.node.journal import Journal
 from pekanu.node.provider.metrics import fetch_metrics
 from pekanu.node.storage.download import check_received
-from pekanu.node.storage.keeping import fetch_state
+from pekanu.node.storage.keeping import fetch_state, take_back
 from pekanu.node.storage.providers import NoProvider
 from pekanu.node.storage.reading import (
     fetch_contents,
@@ -24,11 +25,14 @@ from pekanu.node.storage.reading import (
 )
 from pekanu.node.storage.receipts import check_exported, export_receipt
 from pekanu.node.storage.recovery import recover_objects
-from pekanu.node.storage.stored import StoredObject
+from pekanu.node.storage.steps import Step
+from pekanu.node.storage.stored import StoredObject, StoreStep
+from pekanu.node.storage.storer import Ears
 from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.link import SharedLink
 from pekanu.storage.state import Status
 from pekanu.storage.trees import get_entry
+from pekanu.types import Wei
 from support.storage import Depot, put, read_tree, write_tree
 
 
@@ -172,3 +176,38 @@ def test_check_received__when_a_byte_differs__then_refused() -> None:
     for wrong in (b"wrong", b"right!", b""):
         with pytest.raises((InvalidProof, ValueError)):
             check_received(name, wrong, 0)
+
+
+@pytest.mark.parametrize("share", [0.4, 3])
+async def test_put__when_killed_behind_a_payment_from_a_budget__then_paid_once(
+    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path, share: float
+) -> None:
+    """The client's contract holds part of the price, or more than it, from before."""
+
+    class Killed(Exception):
+        pass
+
+    def die(step: Step) -> None:
+        if step.number == 9:
+            raise Killed
+
+    storer = await depot.open_storer(accounts[0])
+    chain, server = storer.desk.chain, depot.provider.shop.server
+    paths = [tmp_path / "first", tmp_path / "second"]
+    for number, path in enumerate(paths):
+        path.write_bytes(random.Random(number).randbytes(700_000))
+    first = await put(storer, paths[0])
+    price = first.quote.terms.price
+    budget = Wei(int(share * price))
+    await storer.desk.sender.send(Call(to=first.client, value=budget), key="the budget")
+    with pytest.raises(Killed):
+        await put(storer, paths[1], ears=Ears(step=die))
+    stored = await storer.resume(storer.find("second"))
+    assert stored.step is StoreStep.STORED
+    assert stored.quote.terms.price == price
+    assert await chain.get_balance(first.client) == max(0, budget - price)
+    held = await chain.get_balance(server.address)
+    assert held == depot.deposit + 2 * price
+    assert await server.fetch_free() == depot.deposit - 2 * first.quote.terms.penalty
+    assert await take_back(storer, stored) == max(0, budget - price)
+    assert await chain.get_balance(first.client) == 0

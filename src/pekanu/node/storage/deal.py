@@ -270,13 +270,22 @@ def build_payment(desk: MarketDesk, stored: StoredObject, value: Wei) -> Call:
 
 
 async def pay(desk: MarketDesk, stored: StoredObject, value: Wei) -> StoredObject:
-    """Step 9: pay once, however often called; return the object with the payment noted."""
+    """Step 9: pay once, however often called; return the object with the payment noted.
+
+    Raises:
+        ProtocolError: It was mined where the client's contract was not: it lies in the budget.
+    """
     call, receipt = build_payment(desk, stored, value), None
     while receipt is None:
         # A payment that a reorganization undid, and whose nonce went to another transaction,
         # can never be mined again.
         with contextlib.suppress(TransactionDropped):
             receipt = await desk.send(call, task_id=stored.agreement_id, name="pay")
+    if _find_paid(receipt, stored) is None:
+        raise ProtocolError(
+            f"a reorganization undid {stored.client} before it paid; what was sent is its budget",
+            hint="store it again: the budget is used first",
+        )
     step = Step.build(
         9,
         transaction=receipt.transaction,

@@ -446,6 +446,7 @@ class Storer:
         """Steps 9 to 14, from wherever the object stands."""
         while True:
             if stored.step is StoreStep.PAYING:
+                await self._stand_again(provider, stored)
                 stored = await self._pay(stored)
                 ears.step(next(one for one in stored.steps if one.number == _PAYMENT))
                 stored = self.record(replace(stored, step=StoreStep.UPLOADING))
@@ -457,6 +458,15 @@ class Storer:
                     raise
                 # A reorganization undid the payment: it is made again.
                 stored = replace(stored, step=StoreStep.PAYING)
+
+    async def _stand_again(self, provider: OpenProvider, stored: StoredObject) -> None:
+        """Register anew where a reorganization undid that: a payment would reach no contract."""
+        server, chain = provider.server, self.desk.chain
+        if (await server.fetch_agreement(stored.agreement_id)).status is not Status.NONE:
+            return
+        is_known = await server.fetch_is_registered(self.desk.address)
+        if not is_known or not await chain.fetch_code(stored.client):
+            await register(self.desk, provider, self.secret, now=time.time())
 
     async def _bring(
         self,
