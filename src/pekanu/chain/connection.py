@@ -15,9 +15,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pekanu.chain.block import Block, Log, parse_block, parse_log
-from pekanu.chain.rpc_session import NoAnswer, RpcSession
+from pekanu.chain.rpc_session import RpcSession
 from pekanu.crypto.keccak import keccak256
 from pekanu.errors import ChainError, UsageError, WrongChain
+from pekanu.lines.http_line import BROKEN
 from pekanu.types import Address, Hash32, Seconds, Wei
 
 _LOOPBACK: Final = re.compile(r"localhost|127\.\d+\.\d+\.\d+|::1")
@@ -142,7 +143,7 @@ class Connection:
         """
         try:
             response = await self._session.request(method, list(params))
-        except NoAnswer as error:
+        except BROKEN as error:
             raise Unreachable(
                 f"the chain at {self.name} does not answer",
                 hint="check --rpc and that its node runs",

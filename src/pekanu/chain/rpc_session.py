@@ -12,20 +12,15 @@ from http import HTTPStatus
 from http.client import HTTPException
 from itertools import count
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pekanu.json_text import parse_json
-from pekanu.lines.http_line import BROKEN, HttpExchange, HttpLine
+from pekanu.lines.http_line import HttpExchange, HttpLine
 from pekanu.version import __version__
 
 _MAX_CONNECTIONS: Final = 16
 #: The largest answer that is read: a bounded range of full logs is far below.
 MAX_ANSWER_BYTES: Final = 64 << 20
 _READ_BYTES: Final = 1 << 16
-
-
-class NoAnswer(Exception):
-    """A node gave no answer: the line failed, it took too long, or HTTP refused."""
 
 
 class RpcSession:
@@ -51,25 +46,22 @@ class RpcSession:
             "Content-Type": "application/json",
             "User-Agent": f"pekanu/{__version__}",
         }
-        parts = urlsplit(rpc)
-        self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        url = self._line.url
+        self._path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         self._timeout, self._numbers = timeout_seconds, count(1)
 
     async def request(self, method: str, params: list[object]) -> Any:
         """Return the JSON document that the node answers with, whatever it is.
 
         Raises:
-            NoAnswer: There is none.
+            OSError, HTTPException: There is none, or HTTP refuses (`lines.http_line.BROKEN`).
             ValueError: The answer is no JSON, or too large.
         """
         number = next(self._numbers)
         question = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
         data = json.dumps(question).encode()
-        try:
-            async with asyncio.timeout(self._timeout), self._line.open() as line:
-                return parse_json(await self._line.run(_ask, line, self._path, data))
-        except BROKEN as error:
-            raise NoAnswer(str(error)) from error
+        async with asyncio.timeout(self._timeout), self._line.open() as line:
+            return parse_json(await self._line.run(_ask, line, self._path, data))
 
     def close(self) -> None:
         """Close the connections."""

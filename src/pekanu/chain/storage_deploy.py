@@ -7,8 +7,6 @@ client's is vouched for by the factory. Not here: the chain's own contracts, fac
 
 from __future__ import annotations
 
-import secrets
-
 from pekanu import contracts
 from pekanu.chain.connection import Connection
 from pekanu.chain.pending import Call
@@ -18,7 +16,7 @@ from pekanu.chain.storage_contract import (
     StorageServerContract,
 )
 from pekanu.chain.transactions import Sender
-from pekanu.errors import ChainError, NotDeployed, TransactionDropped
+from pekanu.errors import ChainError, NotDeployed
 from pekanu.types import Address, Wei
 
 
@@ -100,12 +98,7 @@ async def create_storage_client(
     owner = sender.account.address
     found = await registry.fetch_client(owner, server)
     if found is None:
-        call = registry.create(server, value=budget)
-        try:
-            await sender.send(call, key=key)
-        except TransactionDropped:
-            # A reorganization undid it, and its nonce went to another.
-            await sender.send(call, key=f"{key}:{secrets.token_hex(8)}")
+        await sender.send_anew(registry.create(server, value=budget), key=key)
         found = await registry.fetch_client(owner, server)
     if found is None:
         raise ChainError("making StorageClient made no contract")

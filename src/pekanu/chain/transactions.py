@@ -122,6 +122,17 @@ class Sender:
         pending = await self._find_or_submit(call, key)
         return await self._watch(pending, confirmations or self.options.confirmations)
 
+    async def send_anew(self, call: Call, *, key: str) -> Receipt:
+        """Send a call that may be mined twice; raises as `send` does.
+
+        One that a reorganization undid, and whose nonce went to another transaction, can never be
+        mined again under its key: it is made again under a fresh one.
+        """
+        try:
+            return await self.send(call, key=key)
+        except TransactionDropped:
+            return await self.send(call, key=f"{key}:{secrets.token_hex(8)}")
+
     async def simulate(self, call: Call) -> int:
         """Return the gas limit that a call would get.
 

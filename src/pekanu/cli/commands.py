@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final, TypeVar
 import typer
 
 from pekanu.cli.session import Session
-from pekanu.crypto.native import keep_kernels
 from pekanu.settings import DEFAULT_RPC, get_default_home, get_kernel_cache
 
 _PANEL: Final = "Options common to all commands"
@@ -95,6 +94,8 @@ def _add_common_options(function: Callable[..., Any]) -> Callable[..., None]:
             password_file=common["password_file"],
             as_json=options.pop("as_json"),
         )
+        from pekanu.crypto.native import keep_kernels
+
         keep_kernels(get_kernel_cache(session.home))
         result = function(session, **options)
         if inspect.iscoroutine(result):

@@ -105,7 +105,7 @@ class HttpLine:
     """Connections to one server; idle ones are used again.
 
     Args:
-        url: Tells the server, and a name and password for it; its path does not matter.
+        url: Tells the server, and a name and password for it; its path is the caller's affair.
         connect_seconds: Longest wait for a connection.
         read_seconds: Longest wait for a byte.
         most: Requests at once; others wait.
@@ -125,7 +125,7 @@ class HttpLine:
         is_certified: bool = True,
     ) -> None:
         """Connect to nothing yet."""
-        parts = urlsplit(url)
+        parts = self.url = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("no URL of HTTP")
         self._host, self._port = parts.hostname, parts.port

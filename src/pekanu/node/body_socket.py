@@ -62,10 +62,9 @@ class BodySocket:
                 pass
 
     def close(self) -> None:
-        """Give the connection back; what is being read ends, and nothing more can be."""
+        """Give the connection back, once; what is being read ends, and nothing more can be."""
         if not self.left:
-            take_back, self._take_back = self._take_back, lambda: None
-            take_back()
+            self._take_back()
         self._breaker.end()
 
     def _receive(self, room: memoryview) -> int:

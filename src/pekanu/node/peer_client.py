@@ -180,8 +180,7 @@ class PeerClient:
             source.seek(state.offset)
             try:
                 body = Attachment(size=size, read=source.read)
-                async with self._line.call(routes.INPUT, part, body) as call:
-                    return call.head
+                return await self._ask_once(routes.INPUT, part, body)
             except PeerRefused as refusal:
                 if refusal.code != "offset":
                     raise
@@ -237,15 +236,17 @@ class PeerClient:
         request: RequestT,
         *attached: Buffer,
     ) -> ResponseT:
-        return await self._insist(lambda: self._ask_once(operation, request, *attached))
+        def build_body() -> Attachment | None:
+            return Attachment.of(attached) if attached else None
+
+        return await self._insist(lambda: self._ask_once(operation, request, build_body()))
 
     async def _ask_once(
         self,
         operation: routes.Operation[RequestT, ResponseT],
         request: RequestT,
-        *attached: Buffer,
+        body: Attachment | None = None,
     ) -> ResponseT:
-        body = Attachment.of(*attached) if attached else None
         async with self._line.call(operation, request, body) as call:
             return call.head
 

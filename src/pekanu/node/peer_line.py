@@ -6,12 +6,11 @@ What is not here: which requests there are and when to repeat them (`peer_client
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, Generic, TypeVar
-from urllib.parse import urlsplit
 
 from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.json_text import parse_json
@@ -105,9 +104,9 @@ class Attachment:
     read: Callable[[int], Buffer]
 
     @classmethod
-    def of(cls, *pieces: Buffer) -> Attachment:
-        """Return what some buffers hold one after the other."""
-        found = Pieces(pieces)
+    def of(cls, pieces: Iterable[Buffer], size: int | None = None) -> Attachment:
+        """Return what some buffers hold one after the other; `size` where they are made late."""
+        found = Pieces(pieces, size)
         return cls(size=found.size, read=found.read)
 
 
@@ -143,8 +142,6 @@ class PeerLine:
         self._address, self._identity, self._limits = address, identity, limits
         self._clock, self._epoch = clock, b""
         self._http: HttpLine | None = None
-        #: Path of the endpoint.
-        self._prefix = ""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -184,14 +181,14 @@ class PeerLine:
         """Send a request and return the answer's beginning."""
         try:
             async with asyncio.timeout(self._limits.read_seconds + sealed.size / _LEAST_RATE):
-                return await self._open_http().run(_talk, line, self._prefix + path, sealed)
+                http = self._open_http()
+                return await http.run(_talk, line, http.url.path.rstrip("/") + path, sealed)
         except BROKEN as error:
             raise self._unreachable() from error
 
     def _open_http(self) -> HttpLine:
         limits = self._limits
         try:
-            self._prefix = urlsplit(self._address.endpoint).path.rstrip("/")
             self._http = self._http or HttpLine(
                 self._address.endpoint,
                 connect_seconds=limits.connect_seconds,
@@ -222,7 +219,8 @@ class PeerLine:
         http = self._open_http()
         try:
             async with http.open() as line, asyncio.timeout(self._limits.read_seconds):
-                data = await http.run(_ask_identity, line, self._prefix + routes.IDENTITY_PATH)
+                path = http.url.path.rstrip("/") + routes.IDENTITY_PATH
+                data = await http.run(_ask_identity, line, path)
         except BROKEN as error:
             raise self._unreachable() from error
         try:

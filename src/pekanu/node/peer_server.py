@@ -297,7 +297,7 @@ class _BodyReader:
 
     def __init__(self, request: Request, size: int, stall_seconds: float, pool: Executor) -> None:
         self._chunks, self._left, self._stall = request.stream(), size, stall_seconds
-        self._rest: Buffer = b""
+        self._rest = b""
         self._pool, self._lend = pool, request.scope.get("extensions", {}).get(BODY_EXTENSION)
         self._socket: BodySocket | None = None
         #: What came before the connection was lent, once.
@@ -392,9 +392,10 @@ class SealedResponse(Response):
         self._stall, self._pool = stall_seconds, pool
         code = b"\x01" if isinstance(answer.head, Refusal) else b"\x00"
         self._head = code + encode_message(answer.head)
-        self._sizes = [len(self._head), *get_part_sizes(answer.size)]
-        self._left = RESPONSE_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(self._sizes)
-        self.headers["content-length"] = str(self._left)
+        sizes = [len(self._head), *get_part_sizes(answer.size)]
+        self._count = len(sizes)
+        length = RESPONSE_PREFIX_SIZE - HEADER_SIZE + get_sealed_size(sizes)
+        self.headers["content-length"] = str(length)
         self.headers["cache-control"] = "no-store"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -402,12 +403,12 @@ class SealedResponse(Response):
         _ = receive
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
-        parts = self._seal()
+        parts = enumerate(self._seal(), 1)
         lend: LendAnswer | None = scope.get("extensions", {}).get(ANSWER_EXTENSION)
         line = lend(self._stall) if self._answer.size >= LENT_BYTES and lend is not None else None
         if line is not None:
             # A thread seals and sends all but the end, with which the server closes the answer.
-            most = islice(parts, len(self._sizes) - 1)
+            most = (data for _, data in islice(parts, self._count - 1))
             try:
                 loop = asyncio.get_running_loop()
                 await loop.run_in_executor(self._pool, line.send_parts, most)
@@ -415,23 +416,18 @@ class SealedResponse(Response):
                 return
             finally:
                 line.close()
-        for data in parts:
-            await self._send(send, data)
+        for number, data in parts:
+            await self._send(send, data, more=number < self._count)
 
     def _seal(self) -> Iterator[Buffer]:
         """Yield the answer's bytes, each part sealed when the one before it was taken."""
         prefix, sealer = self._exchange.seal_response()
-        data: Buffer = prefix + sealer.seal(self._head, is_last=len(self._sizes) == 1)
+        yield prefix + sealer.seal(self._head, is_last=self._count == 1)
         for number, part in enumerate(self._answer.parts, 2):
-            self._left -= len(data)
-            yield data
-            data = sealer.seal(part, is_last=number == len(self._sizes))
-        self._left -= len(data)
-        yield data
+            yield sealer.seal(part, is_last=number == self._count)
 
-    async def _send(self, send: Send, data: Buffer) -> None:
+    async def _send(self, send: Send, data: Buffer, *, more: bool) -> None:
         async with asyncio.timeout(self._stall):
-            more = self._left > 0
             await send({"type": "http.response.body", "body": data, "more_body": more})
 
 

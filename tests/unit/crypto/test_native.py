@@ -10,6 +10,7 @@ import pytest
 
 from pekanu.crypto import native
 from pekanu.crypto.native import Kernels, keep_kernels
+from support.own_files import DAMAGES, damage
 
 MODULE = """
 define i64 @twice(i64 %value) {
@@ -53,22 +54,13 @@ def test_kernels__again__then_they_are_compiled_once(
     assert written == []
 
 
-@pytest.mark.parametrize("damage", ["changed", "cut", "others write", "folder"])
+@pytest.mark.parametrize("how", DAMAGES)
 def test_kernels__of_a_file_not_to_be_trusted__then_compiled_anew(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     compute()
     (path,) = folder.iterdir()
-    content = path.read_bytes()
-    match damage:
-        case "changed":
-            path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        case "cut":
-            path.write_bytes(content[:-100])
-        case "others write":
-            path.chmod(0o666)
-        case _:
-            folder.chmod(0o777)
+    damage(path, how)
     written = count_writes(monkeypatch)
     assert compute() == 42
     assert written == [path]

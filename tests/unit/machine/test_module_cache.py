@@ -12,6 +12,7 @@ from pekanu.machine.module_cache import get_key, get_module
 from pekanu.machine.program import Program
 from pekanu.machine.translate import translate
 from support.machine_programs import ProgramWriter
+from support.own_files import DAMAGES, damage
 
 PROGRAM = ProgramWriter(3).write(5)
 
@@ -56,28 +57,13 @@ def test_get_module__again__then_it_is_translated_once(
     assert get_file(tmp_path).stem == get_key(PROGRAM)
 
 
-@pytest.mark.parametrize("damage", ["changed", "cut", "empty", "others write", "folder", "link"])
+@pytest.mark.parametrize("how", DAMAGES)
 def test_get_module__of_a_file_not_to_be_trusted__then_it_is_translated_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     folder = tmp_path / "cache"
     get_module(PROGRAM, folder)
-    path = get_file(folder)
-    content = path.read_bytes()
-    match damage:
-        case "changed":
-            path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-        case "cut":
-            path.write_bytes(content[:-100])
-        case "empty":
-            path.write_bytes(b"")
-        case "others write":
-            path.chmod(0o666)
-        case "folder":
-            folder.chmod(0o777)
-        case _:
-            path.rename(tmp_path / "elsewhere")
-            path.symlink_to(tmp_path / "elsewhere")
+    damage(get_file(folder), how)
     forget()
     translated = count_translations(monkeypatch)
     get_module(PROGRAM, folder)

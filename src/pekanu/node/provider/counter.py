@@ -18,7 +18,6 @@ from typing import Any, Final, TypeVar
 from pekanu import contracts
 from pekanu.chain.storage_contract import StorageFactoryContract, StorageServerContract
 from pekanu.crypto.keccak import keccak256
-from pekanu.errors import TransactionDropped
 from pekanu.market.typed_data import get_signable
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_errors import PeerRefused
@@ -172,11 +171,7 @@ class ProviderCounter:
         """Register a client on chain; return the transaction."""
         sender, call = self._shop.desk.sender, self._shop.server.register(peer)
         key = f"register:{call.to}:{peer}"
-        try:
-            receipt = await sender.send(call, key=key)
-        except TransactionDropped:
-            receipt = await sender.send(call, key=f"{key}:{secrets.token_hex(8)}")
-        return receipt.transaction
+        return (await sender.send_anew(call, key=key)).transaction
 
     def _admit(self, peer: Address, transaction: Hash32) -> Admitted:
         abi = json.dumps(

@@ -80,9 +80,8 @@ class AgreementRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AgreementHead:
-    """An agreement without its lists, which are megabytes for a large one."""
+    """What of an agreement is asked for at each request: its lists may be megabytes."""
 
-    agreement_id: Hash32
     agent: str
     stage: str
     is_held: bool
@@ -134,7 +133,7 @@ class ProviderIndex:
         query = query.where(agreements.c.agreement_id == agreement_id.hex())
         with self._engine.connect() as connection:
             found = connection.execute(query).mappings().one_or_none()
-        return None if found is None else AgreementHead(**{**found, "agreement_id": agreement_id})
+        return None if found is None else AgreementHead(**found)
 
     def list_agreements(
         self, *, agent: str | None = None, live_only: bool = False

@@ -26,7 +26,9 @@ from pekanu.storage.trees import LEAF_SIZE, get_siblings
 
 HandledT = TypeVar("HandledT")
 
+#: Runs that are fetched at once, and that are begun before the first of them is written.
 _AT_ONCE: Final = 3
+_WRITTEN_AHEAD: Final = 16
 
 
 def check_received(name: ChunkName, data: bytes | memoryview, number: int) -> None:
@@ -183,7 +185,9 @@ async def download(
         if progress is not None:
             progress(held, writer.total_bytes)
         wanted = writer.list_missing()
-        runs = iterate_runs(client, link, manifest.chunks, wanted, writer.write_run, ahead=16)
+        runs = iterate_runs(
+            client, link, manifest.chunks, wanted, writer.write_run, ahead=_WRITTEN_AHEAD
+        )
         async with contextlib.aclosing(runs):
             async for size in runs:
                 fetched += size

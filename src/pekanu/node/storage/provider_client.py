@@ -20,7 +20,6 @@ from pekanu.node.storage.messages import (
     AgreementQuery,
     AgreementStatus,
     ChunksQuery,
-    ChunksTaken,
     ChunksUpload,
     LeavesQuery,
     OwnershipProofs,
@@ -118,13 +117,10 @@ class ProviderClient(PeerClient):
         message = ChunksUpload(agreement_id=agreement_id, count=len(numbers))
         packed = pack_numbers(numbers)
 
-        async def send() -> ChunksTaken:
-            pieces = Pieces(chain([packed], map(read, numbers)), len(packed) + size)
-            body = Attachment(size=pieces.size, read=pieces.read)
-            async with self._line.call(routes.UPLOAD, message, body) as call:
-                return call.head
+        def build_body() -> Attachment:
+            return Attachment.of(chain([packed], map(read, numbers)), len(packed) + size)
 
-        head = await self._insist(send)
+        head = await self._insist(lambda: self._ask_once(routes.UPLOAD, message, build_body()))
         if head.count != len(numbers):
             raise InvalidMessage("the provider took another number of chunks")
 
