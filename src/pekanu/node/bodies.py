@@ -12,7 +12,7 @@ from pekanu.node.channel_stream import StreamOpener
 from pekanu.node.pieces import Buffer, make_room
 
 #: Parts taken at once, at most: they may be empty.
-_PARTS: Final = 64
+MOST_PARTS: Final = 64
 
 
 class Body:
@@ -43,12 +43,15 @@ class Body:
         return room[:size]
 
 
-def pull_parts(opener: StreamOpener, receive: Callable[[memoryview], int]) -> list[memoryview]:
+def pull_parts(
+    opener: StreamOpener, receive: Callable[[memoryview], int], most: int = MOST_PARTS
+) -> list[memoryview]:
     """Return a stream's next parts, as many as its target has room for; for threads.
 
     Args:
         opener: Opens them.
         receive: Puts the stream's next bytes into some room and returns how many; 0 at its end.
+        most: So many parts at most.
 
     Returns:
         Nothing at the stream's end.
@@ -57,7 +60,7 @@ def pull_parts(opener: StreamOpener, receive: Callable[[memoryview], int]) -> li
         InvalidMessage: A part is too large, forged, or follows the last.
     """
     parts: list[memoryview] = []
-    while len(parts) < _PARTS and (opener.target or not parts):
+    while len(parts) < most and (opener.target or not parts):
         count = receive(opener.get_gap())
         if not count:
             break

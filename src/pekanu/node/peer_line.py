@@ -6,18 +6,18 @@ What is not here: which requests there are and when to repeat them (`peer_client
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.json_text import parse_json
 from pekanu.lines.http_line import BROKEN, HttpExchange, HttpLine
 from pekanu.market.task import MarketDomain
 from pekanu.node import peer_routes as routes
-from pekanu.node.bodies import Body, pull_parts
+from pekanu.node.bodies import MOST_PARTS, Body, pull_parts
 from pekanu.node.channel import (
     EPOCH_SIZE,
     REQUEST_PREFIX_SIZE,
@@ -71,13 +71,13 @@ class PeerAddress:
 class Call(Generic[HeadT]):
     """An answer that is coming in: its message, then its bulk data."""
 
-    def __init__(self, head: HeadT, parts: AsyncIterator[Buffer], opener: StreamOpener) -> None:
+    def __init__(self, head: HeadT, incoming: _Incoming) -> None:
         """Keep the message and what follows."""
-        self.head, self._parts, self._opener = head, parts, opener
+        self.head, self._incoming = head, incoming
 
     async def read_whole(self, size: int) -> memoryview:
         """Return the bulk data, opened where it stays; raises as `read_body`."""
-        return await Body(self.read_body(size), self._opener, size).read_whole()
+        return await Body(self.read_body(size), self._incoming.opener, size).read_whole()
 
     async def read_body(self, size: int) -> AsyncIterator[Buffer]:
         """Yield the bulk data.
@@ -86,13 +86,44 @@ class Call(Generic[HeadT]):
             InvalidMessage: It is not exactly `size` bytes.
         """
         left = size
-        async for part in self._parts:
-            left -= len(part)
-            if left < 0:
-                break
-            yield part
-        if left:
-            raise InvalidMessage("the worker's answer has another length than it says")
+        while parts := await self._incoming.run(self._incoming.pull):
+            for part in parts:
+                left = _count(left, part)
+                yield part
+        _count(left)
+
+    async def read_through(
+        self, size: int, room: memoryview, take: Callable[[memoryview], int]
+    ) -> None:
+        """Let the bulk data pass through some room, in one thread; raises as `read_body`.
+
+        Args:
+            size: Bytes of all.
+            room: By `PART_SIZE` longer than what `take` leaves.
+            take: Told in the thread what is there and was not taken yet, as often as more came;
+                returns how many bytes of it are done with. Its errors are passed on.
+        """
+        await self._incoming.run(self._read_through, size, room, take)
+
+    def _read_through(self, size: int, room: memoryview, take: Callable[[memoryview], int]) -> None:
+        incoming, left, held = self._incoming, size, 0
+        incoming.opener.target = room
+        while parts := incoming.pull(1):
+            for part in parts:
+                left, held = _count(left, part), held + len(part)
+            taken = take(room[:held])
+            held -= taken
+            room[:held] = room[taken : taken + held]
+            incoming.opener.target = room[held:]
+        _count(left)
+
+
+def _count(left: int, part: Buffer | None = None) -> int:
+    """Return how many bytes of an answer are left after a part; None stands for its end."""
+    left -= 0 if part is None else len(part)
+    if left < 0 or (left and part is None):
+        raise InvalidMessage("the worker's answer has another length than it says")
+    return left
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -269,28 +300,8 @@ class PeerLine:
         if head[:1] == b"\x01":
             refusal = decode_message(Refusal, head[1:])
             raise PeerRefused(refusal.code, refusal.message, hint=refusal.hint or None)
-        parts = self._open_parts(opener, line)
-        return Call(decode_message(operation.response, head[1:]), parts, opener)
-
-    async def _open_parts(
-        self, opener: StreamOpener, line: HttpExchange
-    ) -> AsyncGenerator[Buffer, None]:
-        http = self._open_http()
-        try:
-            while not opener.is_finished:
-                parts = await http.run(pull_parts, opener, line.receive)
-                if not parts:
-                    break
-                for part in parts:
-                    yield part
-            opener.finish()
-            if not line.is_read:
-                await http.run(pull_parts, opener, line.receive)  # finds nothing, or too much
-        except InvalidMessage as error:
-            # Whoever sits on the line can do this: it says nothing of the worker.
-            raise PeerUnreachable(error.message) from error
-        except BROKEN as error:
-            raise self._unreachable() from error
+        incoming = _Incoming(opener, line, self._open_http().run, self._unreachable)
+        return Call(decode_message(operation.response, head[1:]), incoming)
 
     def _unreachable(self) -> PeerUnreachable:
         # A worker that was restarted may have said so to a request that it did not read to its end.
@@ -306,6 +317,39 @@ class _Answer:
     head: bytes
     #: Opens what follows; None in the clear.
     opener: StreamOpener | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Incoming:
+    """The parts of an answer that follow the first."""
+
+    opener: StreamOpener
+    line: HttpExchange
+    #: Runs what blocks in a thread of the line.
+    run: Callable[..., Awaitable[Any]]
+    #: Makes the error for a line that fails.
+    fail: Callable[[], PeerUnreachable]
+
+    def pull(self, most: int = MOST_PARTS) -> list[memoryview]:
+        """Return the next parts, at most so many; none at the end. Blocks.
+
+        Raises:
+            PeerUnreachable: They do not come, or not as they were sent.
+        """
+        try:
+            if not self.opener.is_finished:
+                parts = pull_parts(self.opener, self.line.receive, most)
+                if parts:
+                    return parts
+            self.opener.finish()
+            if not self.line.is_read:
+                pull_parts(self.opener, self.line.receive)  # finds nothing, or too much
+        except InvalidMessage as error:
+            # Whoever sits on the line can do this: it says nothing of the worker.
+            raise PeerUnreachable(error.message) from error
+        except BROKEN as error:
+            raise self.fail() from error
+        return []
 
 
 class _SealedRequest:

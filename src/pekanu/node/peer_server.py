@@ -403,21 +403,31 @@ class SealedResponse(Response):
         _ = receive
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
-        parts = enumerate(self._seal(), 1)
+        parts = self._seal()
         lend: LendAnswer | None = scope.get("extensions", {}).get(ANSWER_EXTENSION)
         line = lend(self._stall) if self._answer.size >= LENT_BYTES and lend is not None else None
-        if line is not None:
-            # A thread seals and sends all but the end, with which the server closes the answer.
-            most = (data for _, data in islice(parts, self._count - 1))
-            try:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._pool, line.send_parts, most)
-            except ConnectionError:
-                return
-            finally:
-                line.close()
-        for number, data in parts:
-            await self._send(send, data, more=number < self._count)
+        left = self._count
+        try:
+            if line is not None:
+                # A thread seals and sends all but the end, with which the server closes the answer.
+                try:
+                    await self._run(line.send_parts, islice(parts, left - 1))
+                finally:
+                    line.close()
+                left = 1
+            while left and (data := await self._run(next, parts, None)) is not None:
+                left -= 1
+                await self._send(send, data, more=left > 0)
+        except ConnectionError:
+            return
+        except PekanuError as error:
+            _LOG.error("an answer broke off: %s", error.message)
+
+    async def _run(self, step: Callable[..., ResultT], *arguments: object) -> ResultT:
+        """Return what a step gives; with bulk data it may read from a disk."""
+        if not self._answer.size:
+            return step(*arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, step, *arguments)
 
     def _seal(self) -> Iterator[Buffer]:
         """Yield the answer's bytes, each part sealed when the one before it was taken."""

@@ -25,8 +25,8 @@ from pekanu.errors import InvalidProof
 _CONTEXT: Final = "pekanu storage 2026-11 "
 #: A key seals one text alone, so the counter may begin at zero.
 _COUNTER: Final = bytes(16)
-#: Bytes by which the cipher wants its output's room to be longer, and one.
-_BLOCK: Final = 16
+#: Bytes by which the cipher wants its output's room to be longer.
+_SPARE: Final = 15
 
 
 class DomainKind(StrEnum):
@@ -74,14 +74,29 @@ class EncryptionDomain:
 def encrypt_chunk(plain: bytes | memoryview, key: bytes) -> memoryview:
     """Return the ciphertext, as long as the plain bytes, under a key that seals nothing else."""
     size = len(plain)
-    sealed = np.empty(size + _BLOCK - 1, dtype=np.uint8)  # not zeroed first, unlike a bytearray
-    Cipher(AES256(key), CTR(_COUNTER)).encryptor().update_into(plain, sealed.data)
+    sealed = np.empty(size + _SPARE, dtype=np.uint8)  # not zeroed first, unlike a bytearray
+    _apply_cipher(plain, key, sealed.data)
     return sealed.data[:size].toreadonly()
 
 
 def decrypt_chunk(ciphertext: bytes | memoryview, key: bytes) -> memoryview:
     """Return the plain bytes; that the ciphertext is right its root must have shown before."""
     return encrypt_chunk(ciphertext, key)
+
+
+def decrypt_into(ciphertext: memoryview, key: bytes, room: memoryview) -> None:
+    """Put the plain bytes into some room, as `decrypt_chunk` says.
+
+    Args:
+        ciphertext: It lies elsewhere.
+        key: The chunk's.
+        room: Longer than the chunk by `_SPARE` bytes, which keep what they are.
+    """
+    _apply_cipher(ciphertext, key, room)
+
+
+def _apply_cipher(source: bytes | memoryview, key: bytes, target: memoryview) -> None:
+    Cipher(AES256(key), CTR(_COUNTER)).encryptor().update_into(source, target)
 
 
 def check_chunk(domain: EncryptionDomain, plain: bytes, key: bytes) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from pekanu.storage.agreement import TERMS_ABI
 from pekanu.storage.chunk_names import ChunkName, pack_names
 from pekanu.storage.chunk_trees import get_chunk_entry
 from pekanu.storage.ownership import prove_ownership
-from pekanu.storage.stores import MemoryStore, StoreError
+from pekanu.storage.stores import FolderStore, MemoryStore, StoreError
 from pekanu.storage.trees import CountProof, LeafProof, get_proven_root, get_root
 from pekanu.types import Hash32, Seconds
 from support.postgres import open_postgres
@@ -51,6 +52,20 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ProviderIn
 def vault(index: ProviderIndex) -> Vault:
     count = itertools.count(random.getrandbits(64))
     return Vault(MemoryStore(), index, draw=lambda size: next(count).to_bytes(size, "big"))
+
+
+def read_all(vault: Vault, names: Sequence[ChunkName]) -> list[bytes]:
+    """Return chunks as a client gets them: as many at once as the vault opens."""
+    found: list[bytes] = []
+    while len(found) < len(names):
+        count, ranges = vault.open(names[len(found) :])
+        assert count
+        with ranges:
+            for name in names[len(found) : len(found) + count]:
+                room = memoryview(bytearray(name.size))
+                ranges.fill(room)
+                found.append(bytes(room))
+    return found
 
 
 def make_chunks(*seeds: int) -> list[bytes]:
@@ -103,10 +118,42 @@ def test_take__when_all_came__then_read_back_and_counted(vault: Vault) -> None:
     assert row.shown == b"\x01\x00\x01\x01"
     assert vault.find_missing(row).absent == (1,)
     row = take(vault, row, chunks, 1)
-    assert vault.read(row.names) == [*chunks, chunks[0]]
+    assert read_all(vault, row.names) == [*chunks, chunks[0]]
     usage = vault.index.measure()
     assert usage.live_bytes == usage.pack_bytes == sum(map(len, chunks))
     assert (usage.chunk_count, usage.awaited_bytes) == (3, 0)
+
+
+def test_open__when_chunks_lie_in_many_packs__then_a_few_at_once(vault: Vault) -> None:
+    chunks = make_chunks(*range(20))
+    row = add(vault.index, 1, chunks)
+    for number in range(0, 20, 2):
+        row = take(vault, row, chunks, number)
+    row = take(vault, row, chunks, *range(1, 20, 2))
+    count, ranges = vault.open(row.names)
+    ranges.close()
+    assert count == 8
+    assert read_all(vault, row.names) == chunks
+
+
+def test_open__when_a_pack_ends_early_meanwhile__then_told(
+    index: ProviderIndex, tmp_path: Path
+) -> None:
+    vault = Vault(FolderStore(tmp_path / "packs"), index, draw=bytes)
+    chunks = make_chunks(1, 2)
+    row = take(vault, add(vault.index, 1, chunks), chunks, 0, 1)
+    _, ranges = vault.open(row.names)
+    (path,) = (tmp_path / "packs").glob("*/*")
+    os.truncate(path, 1500)
+    with ranges:
+        ranges.fill(memoryview(bytearray(1500)))
+        with pytest.raises(StoreError, match="shorter"):
+            ranges.fill(memoryview(bytearray(1)))
+    with pytest.raises(StoreError, match="lacks bytes"):
+        vault.open(row.names)
+    path.unlink()
+    with pytest.raises(StoreError, match="cannot be read"):
+        vault.open(row.names)
 
 
 def test_take__when_a_chunk_is_another__then_nothing_is_kept(vault: Vault) -> None:
@@ -139,14 +186,14 @@ def test_release__when_the_last_agreement_ends__then_the_bytes_go(vault: Vault) 
     two = add(vault.index, 2, chunks[:1])
     vault.release(one.agreement_id)
     vault.release(one.agreement_id)
-    assert vault.read(two.names) == chunks[:1]
+    assert read_all(vault, two.names) == chunks[:1]
     usage = vault.index.measure()
     assert (usage.live_bytes, usage.chunk_count) == (len(chunks[0]), 1)
     with pytest.raises(StoreError):
-        vault.read(one.names)
+        read_all(vault, one.names)
     assert vault.compact() == 1
     assert vault.index.measure().pack_bytes == len(chunks[0])
-    assert vault.read(two.names) == chunks[:1]
+    assert read_all(vault, two.names) == chunks[:1]
     vault.release(two.agreement_id)
     assert vault.index.measure().pack_bytes == 0
     assert vault.index.list_packs() == set()
@@ -159,7 +206,7 @@ def test_sweep__when_a_kill_left_a_pack_without_an_entry__then_deleted(vault: Va
     known = set(vault._store.list())
     assert vault.sweep() == 1
     assert set(vault._store.list()) == known - {"ffff"}
-    assert vault.read(row.names) == chunks
+    assert read_all(vault, row.names) == chunks
 
 
 def test_prove__when_challenged__then_the_proof_leads_to_the_root(vault: Vault) -> None:

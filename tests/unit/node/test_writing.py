@@ -50,8 +50,9 @@ def test_write_run__when_many_threads_write_many_files__then_each_byte_is_in_its
 
     def write(first: int) -> int:
         some = range(first, min(first + 7, len(manifest.chunks)))
-        chunks = (memoryview(data)[number * CHUNK : (number + 1) * CHUNK] for number in some)
-        return writer.write_run(first, chunks)
+        return writer.write_run(
+            first, len(some), memoryview(data)[first * CHUNK : some.stop * CHUNK]
+        )
 
     try:
         with ThreadPoolExecutor(8) as pool:
@@ -71,7 +72,7 @@ def test_write_run__when_many_threads_write_many_files__then_each_byte_is_in_its
 def test_close__while_a_thread_writes__then_waits_for_it_and_no_more_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest = build_manifest([3 * CHUNK])
+    manifest = build_manifest([CHUNK] * 3)
     writer = Writer(manifest, choose_target(manifest, tmp_path / "out", "x"), is_forced=False)
     begun, goes_on, pwrite = threading.Event(), threading.Event(), writing.os.pwrite
     written: list[int] = []
@@ -85,7 +86,7 @@ def test_close__while_a_thread_writes__then_waits_for_it_and_no_more_is_written(
 
     monkeypatch.setattr(writing.os, "pwrite", write_late)
     with ThreadPoolExecutor(2) as pool:
-        running = pool.submit(writer.write_run, 0, iter([memoryview(bytes(CHUNK))] * 3))
+        running = pool.submit(writer.write_run, 0, 3, memoryview(bytes(3 * CHUNK)))
         assert begun.wait(10)
         closing = pool.submit(writer.close)
         assert not closing.done()
@@ -99,3 +100,22 @@ def test_close__while_a_thread_writes__then_waits_for_it_and_no_more_is_written(
         assert with_note.list_missing() == [0, 1, 2]
     finally:
         with_note.close()
+
+
+def test_write_run__when_the_disk_takes_a_part_of_it__then_goes_on_behind_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest, data = build_manifest([3 * CHUNK]), random.Random(9).randbytes(3 * CHUNK)
+    writer = Writer(manifest, choose_target(manifest, tmp_path / "out", "x"), is_forced=False)
+    pwrite = writing.os.pwrite
+
+    def write_little(file: int, part: memoryview, place: int) -> int:
+        return pwrite(file, part[:700], place)
+
+    monkeypatch.setattr(writing.os, "pwrite", write_little)
+    try:
+        assert writer.write_run(0, 3, memoryview(data)) == len(data)
+        writer.finish()
+    finally:
+        writer.close()
+    assert (tmp_path / "out").read_bytes() == data

@@ -51,6 +51,8 @@ def test_put__when_read_in_ranges__then_the_same_bytes(store: PackStore) -> None
     store.put("ab34", [os.urandom(100_000)])
     assert store.read("ab12", 0, 11) == b"hello world"
     assert store.read("ab12", 6, 5) == b"world"
+    with store.open("ab12", 6, 5) as file:
+        assert file.read(5) == b"world"
     assert sorted(store.list()) == ["ab12", "ab34"]
 
 
@@ -60,6 +62,10 @@ def test_read__when_beyond_the_end_or_missing__then_refused(store: PackStore) ->
         store.read("ab12", 3, 5)
     with pytest.raises(StoreError):
         store.read("ffff", 0, 1)
+    with pytest.raises(StoreError):
+        store.open("ab12", 3, 5)
+    with pytest.raises(StoreError):
+        store.open("ffff", 0, 1)
 
 
 def test_delete__when_done_twice__then_gone(store: PackStore) -> None:

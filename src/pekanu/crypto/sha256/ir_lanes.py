@@ -172,7 +172,10 @@ class _Writer(Writer):
             self.lines.append(f"  store i32 {word}, ptr {address}, align 1")
 
     def _write_rounds(self) -> None:
-        """Write the compression of one block of each lane: a loop over sixteen rounds."""
+        """Write the compression of one block of each lane: sixteen rounds in a loop, and the last.
+
+        Those need no words of later rounds, which are a third of the work.
+        """
         self.lines += [
             "define internal void @compress(ptr %state, ptr %words) noinline alignstack(64) {",
             "entry:",
@@ -181,9 +184,9 @@ class _Writer(Writer):
         loaded = [self._get("%words", index) for index in range(_WORDS)]
         self.lines += ["  br label %sixteen", "sixteen:"]
         place = len(self.lines)
-        state = [f"%s{index}" for index in range(len(INITIAL))]
-        words = [f"%w{index}" for index in range(_WORDS)]
-        names = state + words
+        names = [f"%s{index}" for index in range(len(INITIAL))]
+        names += [f"%w{index}" for index in range(_WORDS)]
+        state, words = names[: len(INITIAL)], names[len(INITIAL) :]
         for index in range(_WORDS):
             number = self.set(f"add i64 %round, {index}")
             address = self.set(f"getelementptr i32, ptr @rounds, i64 {number}")
@@ -197,10 +200,13 @@ class _Writer(Writer):
         ]
         self.lines += [
             f"  %next = add i64 %round, {_WORDS}",
-            f"  %over = icmp eq i64 %next, {ROUNDS}",
+            f"  %over = icmp eq i64 %next, {ROUNDS - _WORDS}",
             "  br i1 %over, label %done, label %sixteen",
             "done:",
         ]
+        for index, word in enumerate(words):
+            constant = self._constant(CONSTANTS[ROUNDS - _WORDS + index])
+            state = self._round(state, self._add(word, constant))
         for index, before in enumerate(starts):
             self._put("%state", index, self._add(state[index], before))
         self.lines += ["  ret void", "}"]

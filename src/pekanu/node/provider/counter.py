@@ -24,6 +24,7 @@ from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.pieces import Pieces
 from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
 from pekanu.node.provider.index import AgreementHead, AgreementRow
+from pekanu.node.provider.joined_ranges import JoinedRanges
 from pekanu.node.provider.terms import (
     ProviderTerms,
     build_quote,
@@ -346,11 +347,11 @@ class ProviderCounter:
 
     async def fetch_chunks(
         self, agreement_id: Hash32, root: Hash32, first: int, count: int, most_bytes: int
-    ) -> tuple[list[int], list[memoryview]]:
+    ) -> tuple[list[int], JoinedRanges]:
         """Return neighbouring chunks, as many as fit and at least one, to who knows the root.
 
         Returns:
-            Their sizes, and their bytes in pieces that do not end where chunks do.
+            Their sizes, and their bytes, which are to be closed.
         """
         self._check_readable(agreement_id, root)
         names = self.get_names(agreement_id)[first : first + count]
@@ -362,8 +363,8 @@ class ProviderCounter:
             fitting += 1
         if not fitting:
             raise PeerRefused("malformed", f"there is no chunk {first}")
-        found = await asyncio.to_thread(self._shop.vault.read_joined, names[:fitting])
-        return [name.size for name in names[:fitting]], found
+        count, found = await asyncio.to_thread(self._shop.vault.open, names[:fitting])
+        return [name.size for name in names[:count]], found
 
     async def fetch_leaves(
         self, agreement_id: Hash32, root: Hash32, *, chunk: int, first: int, count: int

@@ -101,6 +101,12 @@ class Usage:
     chunk_count: int
 
 
+#: Asked for with each request; to put it together takes longer than to answer it.
+_HEAD: Final = select(*(agreements.c[name] for name in AgreementHead.__slots__)).where(
+    agreements.c.agreement_id == bindparam("id")
+)
+
+
 class ProviderIndex:
     """The index of one provider; made by `open_index`. All methods block."""
 
@@ -129,10 +135,8 @@ class ProviderIndex:
 
     def get_head(self, agreement_id: Hash32) -> AgreementHead | None:
         """Return an agreement without its lists, or None."""
-        query = select(*(agreements.c[name] for name in AgreementHead.__slots__))
-        query = query.where(agreements.c.agreement_id == agreement_id.hex())
         with self._engine.connect() as connection:
-            found = connection.execute(query).mappings().one_or_none()
+            found = connection.execute(_HEAD, {"id": agreement_id.hex()}).mappings().one_or_none()
         return None if found is None else AgreementHead(**found)
 
     def list_agreements(

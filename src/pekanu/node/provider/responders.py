@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from pekanu.errors import InvalidMessage
-from pekanu.node.channel_stream import get_part_sizes
+from pekanu.node.channel_stream import PART_SIZE, get_part_sizes
 from pekanu.node.peer_answers import Answer, PeerRequest, Responder
 from pekanu.node.peer_routes import Operation
-from pekanu.node.pieces import Buffer, Pieces
+from pekanu.node.pieces import Buffer, Pieces, make_room
 from pekanu.node.provider.counter import ProviderCounter
+from pekanu.node.provider.joined_ranges import JoinedRanges
 from pekanu.node.rooms import Rooms
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
@@ -126,8 +127,9 @@ class StorageResponders:
                 min(asked.count, routes.BATCH_CHUNKS),
                 routes.BATCH_BYTES,
             )
-        head = ChunksHead(count=len(sizes), size=sum(sizes))
-        return _build(head, [pack_numbers(sizes), *found])
+        head, numbers = ChunksHead(count=len(sizes), size=sum(sizes)), pack_numbers(sizes)
+        size = len(numbers) + head.size
+        return Answer(head=head, size=size, parts=_read_parts(numbers, found, size))
 
     async def _leaves(self, request: PeerRequest) -> Answer:
         asked = request.message
@@ -144,6 +146,21 @@ class StorageResponders:
 def _build(head: Any, pieces: Sequence[Buffer]) -> Answer:
     found = Pieces(pieces)
     return Answer(head=head, size=found.size, parts=_split(found))
+
+
+def _read_parts(head: bytes, found: JoinedRanges, size: int) -> Iterator[Buffer]:
+    """Yield the parts of an answer that holds a few bytes and what is read behind them.
+
+    All are in the same room: each is gone when the next one is asked for.
+    """
+    room = make_room(min(size, PART_SIZE))
+    with found:
+        for part_size in get_part_sizes(size):
+            part = room[:part_size]
+            part[: len(head)] = head
+            found.fill(part[len(head) :])
+            head = b""
+            yield part
 
 
 def _split(pieces: Pieces) -> Iterator[Buffer]:

@@ -9,12 +9,13 @@ written anew. All methods block; they may be called from threads. Not here: who 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.provider.index import AgreementRow, Place, ProviderIndex
+from pekanu.node.provider.joined_ranges import JoinedRanges
 from pekanu.storage.chunk_names import ChunkList, ChunkName
 from pekanu.storage.chunk_trees import get_chunk_entry, get_entry_levels, prove_leaves
 from pekanu.storage.ownership import prove_ownership
@@ -30,6 +31,8 @@ from pekanu.types import Hash32
 _LOG: Final = logging.getLogger(__name__)
 #: Bytes of a pack's random name.
 _NAME_SIZE: Final = 16
+#: Ranges of packs that are open for one reader.
+_MOST_RUNS: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,38 +139,42 @@ class Vault:
         )
         return len(shown)
 
-    def read(self, names: Sequence[ChunkName]) -> list[memoryview]:
-        """Return chunks; neighbours in a pack are read together.
+    def read(self, name: ChunkName) -> bytes:
+        """Return a chunk.
+
+        Raises:
+            StoreError: It is not held, or was lost.
+        """
+        place = self._find_places([name])[0]
+        return self._store.read(place.pack, place.offset, place.size)
+
+    def open(self, names: Sequence[ChunkName]) -> tuple[int, JoinedRanges]:
+        """Return how many of some chunks can be read at once, at least one, and their bytes.
+
+        Neighbours in a pack are read together, from few packs at once.
 
         Raises:
             StoreError: One is not held, or was lost.
         """
-        found: list[memoryview] = []
-        for data, places in self._read_runs(names):
-            for place in places:
-                begin = place.offset - places[0].offset
-                found.append(data[begin : begin + place.size])
-        return found
+        count, runs = 0, list[Place]()
+        for place in self._find_places(names):
+            if runs and _follows(runs[-1], place):
+                runs[-1] = replace(runs[-1], size=runs[-1].size + place.size)
+            elif len(runs) == _MOST_RUNS:
+                break
+            else:
+                runs.append(place)
+            count += 1
+        opened = JoinedRanges()
+        for run in runs:
+            opened.add(self._store.open(run.pack, run.offset, run.size), run.size)
+        return count, opened
 
-    def read_joined(self, names: Sequence[ChunkName]) -> list[memoryview]:
-        """Return what `read` does, with neighbours in a pack in one piece."""
-        return [data for data, _ in self._read_runs(names)]
-
-    def _read_runs(self, names: Sequence[ChunkName]) -> Iterator[tuple[memoryview, list[Place]]]:
-        """Yield chunks that lie one behind the other, with their places."""
+    def _find_places(self, names: Sequence[ChunkName]) -> list[Place]:
         places = self.index.find_places(names)
         if any(name.key not in places for name in names):
             raise StoreError("a chunk is not held here")
-        wanted = [places[name.key] for name in names]
-        start = 0
-        while start < len(wanted):
-            end = start + 1
-            while end < len(wanted) and _follows(wanted[end - 1], wanted[end]):
-                end += 1
-            first, size = wanted[start], sum(place.size for place in wanted[start:end])
-            data = memoryview(self._store.read(first.pack, first.offset, size))
-            yield data, wanted[start:end]
-            start = end
+        return [places[name.key] for name in names]
 
     def prove(
         self, names: Sequence[ChunkName], *, chunk: int, first: int, count: int
@@ -188,7 +195,7 @@ class Vault:
         leaves = entries[chunk].leaf_count
         if first >= leaves:
             return build_count_proof(levels, entries[chunk], chunk)
-        (data,) = self.read([names[chunk]])
+        data = self.read(names[chunk])
         if get_chunk_entry(data) != entries[chunk]:
             raise StoreError(f"chunk {chunk} is damaged")
         shown = min(count, MAX_ANSWER, leaves - first)

@@ -12,13 +12,14 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from pekanu.errors import InvalidProof
+from pekanu.node.rooms import Rooms
 from pekanu.node.storage import routes
 from pekanu.node.storage.plan import Progress
-from pekanu.node.storage.provider_client import ProviderClient
+from pekanu.node.storage.provider_client import CHUNKS_ROOM, ProviderClient
 from pekanu.node.storage.writing import Target, Writer
 from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.chunk_trees import get_chunk_levels
-from pekanu.storage.domains import decrypt_chunk
+from pekanu.storage.domains import decrypt_chunk, decrypt_into
 from pekanu.storage.link import Link
 from pekanu.storage.manifest import PART_SIZE as MANIFEST_PART
 from pekanu.storage.manifest import ChunkRef, Manifest, get_part_key
@@ -80,7 +81,7 @@ async def iterate_runs(
     link: Link,
     chunks: Sequence[ChunkRef],
     wanted: Sequence[int],
-    handle: Callable[[int, Iterator[memoryview]], HandledT],
+    handle: Callable[[int, int, memoryview], HandledT],
     *,
     ahead: int = _AT_ONCE,
 ) -> AsyncGenerator[HandledT, None]:
@@ -93,24 +94,29 @@ async def iterate_runs(
         link: The object.
         chunks: All its chunks.
         wanted: Numbers of those that are wanted, rising.
-        handle: Called in a thread with a run's first number and its plain chunks, which are
-            opened as they are taken; a later run's call may come first.
+        handle: Called in a thread with a chunk's number, how many neighbours came with it, itself
+            among them, and the plain bytes of all, to be used before it returns. Later ones may
+            come first, and some again after a broken line.
         ahead: Runs that are begun before the first of them is yielded; some are fetched at once.
     """
     names = [ChunkName(root=ref.root, size=ref.size) for ref in chunks]
     waiting: deque[asyncio.Task[list[HandledT]]] = deque()
-    turns = asyncio.Semaphore(_AT_ONCE)
-
-    def open_run(start: int, some: Sequence[memoryview]) -> HandledT:
-        return handle(start, _open_chunks(start, some, chunks, names))
+    rooms = Rooms(_AT_ONCE, 2 * CHUNKS_ROOM)
 
     async def fetch(first: int, count: int) -> list[HandledT]:
-        found, end = [], first + count
-        async with turns:
+        found, end = list[HandledT](), first + count
+        async with rooms.lend() as room:
+            plain = room[CHUNKS_ROOM:]
+
+            def open_run(start: int, some: list[memoryview]) -> HandledT:
+                size = _open_chunks(some, start, names, chunks, plain)
+                return handle(start, len(some), plain[:size])
+
             while first < end:
-                some = await client.fetch_chunks(link, first, names[first:end])
-                found.append(await asyncio.to_thread(open_run, first, some))
-                first += len(some)
+                came, handled = await client.fetch_chunks(
+                    link, first, names[first:end], room[:CHUNKS_ROOM], open_run
+                )
+                first, found = first + came, found + handled
         return found
 
     try:
@@ -129,11 +135,19 @@ async def iterate_runs(
 
 
 def _open_chunks(
-    start: int, some: Sequence[memoryview], chunks: Sequence[ChunkRef], names: Sequence[ChunkName]
-) -> Iterator[memoryview]:
-    for number, data in enumerate(some, start):
+    some: Sequence[memoryview],
+    first: int,
+    names: Sequence[ChunkName],
+    chunks: Sequence[ChunkRef],
+    plain: memoryview,
+) -> int:
+    """Check neighbouring chunks and decrypt them into some room; return how many bytes they are."""
+    size = 0
+    for number, data in enumerate(some, first):
         check_received(names[number], data, number)
-        yield decrypt_chunk(data, chunks[number].key)
+        decrypt_into(data, chunks[number].key, plain[size:])
+        size += len(data)
+    return size
 
 
 def _split_runs(wanted: Sequence[int], names: Sequence[ChunkName]) -> Iterator[tuple[int, int]]:

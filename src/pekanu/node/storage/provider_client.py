@@ -5,14 +5,15 @@ Each may be made again. Not here: which provider, and what to do with its answer
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from pekanu.errors import InvalidMessage, InvalidProof
+from pekanu.node.channel_stream import PART_SIZE
 from pekanu.node.peer_client import PeerClient
 from pekanu.node.peer_line import Attachment
-from pekanu.node.pieces import Buffer, Pieces
+from pekanu.node.pieces import Buffer
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
     NUMBER_SIZE,
@@ -38,7 +39,11 @@ from pekanu.storage.link import Link
 from pekanu.storage.trees import LEAF_SIZE, LeafProof, get_proven_root
 from pekanu.types import Hash32
 
+HandledT = TypeVar("HandledT")
+
 _HASH_SIZE: Final = 32
+#: Bytes of room that chunks need on their way: those of the largest and of a part behind it.
+CHUNKS_ROOM: Final = routes.CHUNKS.download_bytes + PART_SIZE
 
 
 class ProviderClient(PeerClient):
@@ -133,11 +138,27 @@ class ProviderClient(PeerClient):
         return await self._ask(routes.ACKNOWLEDGE, AgreementQuery(agreement_id=agreement_id))
 
     async def fetch_chunks(
-        self, link: Link, first: int, names: list[ChunkName]
-    ) -> list[memoryview]:
-        """Return neighbouring chunks, as many as the provider sends at once and at least one.
+        self,
+        link: Link,
+        first: int,
+        names: Sequence[ChunkName],
+        room: memoryview,
+        handle: Callable[[int, list[memoryview]], HandledT],
+    ) -> tuple[int, list[HandledT]]:
+        """Hand on neighbouring chunks, as many as the provider sends at once and at least one.
 
         Their lengths are checked here, their roots are not (`check_received`).
+
+        Args:
+            link: The object.
+            first: Number of the first chunk.
+            names: That chunk and its neighbours.
+            room: Of `CHUNKS_ROOM` bytes; the chunks pass through it.
+            handle: Called in a thread with the number of a chunk, and that one and its neighbours
+                as they came, to be used before it returns. After a broken line all come again.
+
+        Returns:
+            How many chunks came, and what became of them.
         """
         query = ChunksQuery(
             agreement_id=link.agreement_id,
@@ -146,7 +167,7 @@ class ProviderClient(PeerClient):
             count=min(len(names), routes.BATCH_CHUNKS),
         )
 
-        async def ask() -> list[memoryview]:
+        async def ask() -> tuple[int, list[HandledT]]:
             async with self._line.call(routes.CHUNKS, query) as call:
                 head = call.head
                 if not 1 <= head.count <= query.count:
@@ -154,10 +175,9 @@ class ProviderClient(PeerClient):
                 expected = [name.size for name in names[: head.count]]
                 if head.size != sum(expected) or head.size > routes.CHUNKS.download_bytes:
                     raise InvalidMessage("the provider's chunks have other lengths than agreed")
-                whole = head.count * NUMBER_SIZE + head.size
-                data = Pieces([await call.read_whole(whole)])
-            data.read(head.count * NUMBER_SIZE)
-            return [data.read(size) for size in expected]
+                cutter = _Cutter(first, [head.count * NUMBER_SIZE, *expected], handle)
+                await call.read_through(cutter.size, room, cutter.take)
+                return head.count, cutter.handled
 
         return await self._insist(ask)
 
@@ -203,3 +223,34 @@ class ProviderClient(PeerClient):
         if get_proven_root(proof, link.chunk_count) != link.root:
             raise InvalidProof(f"the provider's proof of chunk {chunk} does not hold")
         return proof
+
+
+class _Cutter(Generic[HandledT]):
+    """Cuts what comes in at the ends of chunks, and hands on those that are whole.
+
+    Args:
+        first: The first chunk's number.
+        sizes: Bytes of what comes before the chunks, and of each of them.
+        handle: Takes a chunk's number, and that one and its neighbours.
+    """
+
+    def __init__(
+        self, first: int, sizes: list[int], handle: Callable[[int, list[memoryview]], HandledT]
+    ) -> None:
+        self.size = sum(sizes)
+        self.handled: list[HandledT] = []
+        self._handle, self._first = handle, first - 1
+        self._sizes, self._next = sizes, 0
+
+    def take(self, data: memoryview) -> int:
+        """Hand on what is whole, and return how many bytes that is."""
+        begin, place, whole = self._next, 0, list[memoryview]()
+        while self._next < len(self._sizes) and place + self._sizes[self._next] <= len(data):
+            whole.append(data[place : place + self._sizes[self._next]])
+            place += self._sizes[self._next]
+            self._next += 1
+        if not begin:
+            begin, whole = 1, whole[1:]
+        if whole:
+            self.handled.append(self._handle(self._first + begin, whole))
+        return place

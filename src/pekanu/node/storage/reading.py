@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -128,13 +128,12 @@ async def iterate_file(
         async for number, run in iterate_runs(
             provider.client, shared.link, manifest.chunks, wanted, _take_run
         ):
-            for place, plain in enumerate(run, number):
-                begin = max(0, offset - starts[place])
-                yield bytes(plain[begin : min(len(plain), offset + size - starts[place])])
+            begin = max(0, offset - starts[number])
+            yield run[begin : offset + size - starts[number]]
 
 
-def _take_run(first: int, chunks: Iterator[memoryview]) -> tuple[int, list[memoryview]]:
-    return first, list(chunks)
+def _take_run(first: int, _: int, plain: memoryview) -> tuple[int, bytes]:
+    return first, bytes(plain)
 
 
 def find_file(manifest: Manifest, path: str) -> tuple[int, int]:
@@ -246,8 +245,8 @@ async def _verify_all(
     return Verified(asked=link.chunk_count, proved=link.chunk_count)
 
 
-def _count_run(_: int, chunks: Iterator[memoryview]) -> int:
-    return sum(1 for _ in chunks)
+def _count_run(_: int, count: int, __: memoryview) -> int:
+    return count
 
 
 async def _verify_leaves(

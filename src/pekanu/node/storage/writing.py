@@ -119,18 +119,20 @@ class Writer:
         """Return the chunks that are still wanted."""
         return [number for number in self._wanted if not self._done[number]]
 
-    def write_run(self, first: int, chunks: Iterator[memoryview]) -> int:
+    def write_run(self, first: int, count: int, plain: memoryview) -> int:
         """Write neighbouring chunks, and return their bytes; for any thread.
 
-        A thread that is still at it when all was closed writes nothing more.
+        A thread that is still at it when all was closed writes no other file, and returns 0.
+
+        Args:
+            first: The first one's number.
+            count: So many.
+            plain: Their bytes.
         """
-        size = 0
-        for number, plain in enumerate(chunks, first):
-            if not self._write(number, plain):
-                break
-            size += len(plain)
-        self._sync_when_due(size)
-        return size
+        if not self._write(first, count, plain):
+            return 0
+        self._sync_when_due(len(plain))
+        return len(plain)
 
     def _sync_when_due(self, size: int) -> None:
         """Bring to disk what is written so far, beside what goes on: little is left for the end."""
@@ -161,12 +163,12 @@ class Writer:
             self._target.note.unlink(missing_ok=True)
             raise
 
-    def _write(self, number: int, plain: memoryview) -> bool:
-        """Write a chunk's bytes to the files that hold them, and note it; False when all is closed.
+    def _write(self, first: int, count: int, plain: memoryview) -> bool:
+        """Write chunks to the files that hold them, and note them; False when all is closed.
 
         Several threads write at once: the system copies a chunk in as long as it takes to open it.
         """
-        start = self._chunk_starts[number]
+        start = self._chunk_starts[first]
         place, end = start, start + len(plain)
         index = max(0, bisect_right(self._starts, start) - 1)
         while place < end and index < len(self._placed):
@@ -178,12 +180,12 @@ class Writer:
                     with self._using(index) as file:
                         if file is None:
                             return False
-                        os.pwrite(file, part, place - placed.offset)
+                        _write_all(file, part, place - placed.offset)
                 place = stop
             index += 1
         with self._lock:
             if self._note >= 0:
-                os.pwrite(self._note, b"\x01", _BOOT_SIZE + number)
+                os.pwrite(self._note, b"\x01" * count, _BOOT_SIZE + first)
             return self._note >= 0
 
     @contextlib.contextmanager
@@ -300,6 +302,13 @@ class Writer:
         file = self._open.pop(index, None)
         if file is not None:
             file.close()
+
+
+def _write_all(file: int, data: memoryview, place: int) -> None:
+    """Write all of it: a disk that is nearly full takes a part, and tells why the next time."""
+    while data:
+        count = os.pwrite(file, data, place)
+        data, place = data[count:], place + count
 
 
 def _sync_and_close(handles: Sequence[int]) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pekanu.storage.stores.pack_store import Buffer, StoreError
 
@@ -60,6 +60,18 @@ class FolderStore:
         if len(data) != size:
             raise StoreError(f"pack {name} lacks bytes from {offset} on")
         return data
+
+    def open(self, name: str, offset: int, size: int) -> BinaryIO:
+        """Return the file of a pack, at a range's beginning."""
+        try:
+            file = self._get_path(name).open("rb", buffering=0)
+        except OSError as error:
+            raise StoreError(f"pack {name} cannot be read: {error}") from error
+        if os.fstat(file.fileno()).st_size < offset + size:
+            file.close()
+            raise StoreError(f"pack {name} lacks bytes from {offset} on")
+        file.seek(offset)
+        return file
 
     def delete(self, name: str) -> None:
         """Forget a pack."""

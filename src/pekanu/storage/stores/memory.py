@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from io import BytesIO
+from typing import BinaryIO
 
 from pekanu.storage.stores.pack_store import Buffer, StoreError
 
@@ -23,6 +25,10 @@ class MemoryStore:
         if len(data) != size:
             raise StoreError(f"pack {name} lacks bytes from {offset} on")
         return data
+
+    def open(self, name: str, offset: int, size: int) -> BinaryIO:
+        """Return a range of a pack, in memory."""
+        return BytesIO(self.read(name, offset, size))
 
     def delete(self, name: str) -> None:
         """Forget a pack."""

@@ -6,7 +6,7 @@ Not here: the stores (`folder`, `remote`, `memory`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeAlias
+from typing import BinaryIO, Protocol, TypeAlias
 
 from pekanu.errors import JournalError
 
@@ -32,6 +32,13 @@ class PackStore(Protocol):
 
     def read(self, name: str, offset: int, size: int) -> bytes:
         """Return a range of a pack, exactly `size` bytes."""
+        ...
+
+    def open(self, name: str, offset: int, size: int) -> BinaryIO:
+        """Return what gives the bytes of a range, if it was there when this was called.
+
+        Reading on raises `OSError`, or ends early. It is to be closed.
+        """
         ...
 
     def delete(self, name: str) -> None:

@@ -7,7 +7,8 @@ means (`opening`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from io import BytesIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import obstore
 from obstore.exceptions import BaseError
@@ -48,6 +49,10 @@ class RemoteStore:
         if len(data) != size:
             raise StoreError(f"pack {name} lacks bytes from {offset} on at {self._place}")
         return data
+
+    def open(self, name: str, offset: int, size: int) -> BinaryIO:
+        """Return a range of a pack, in memory."""
+        return BytesIO(self.read(name, offset, size))
 
     def delete(self, name: str) -> None:
         """Forget a pack."""
