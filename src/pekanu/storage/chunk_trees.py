@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pekanu.crypto.sha256 import fold_rows, hash_rows
+from pekanu.crypto.sha256 import hash_rows, hash_tree
 from pekanu.storage.trees import (
     LEAF_SIZE,
     MAX_ANSWER,
@@ -51,11 +51,17 @@ class _Level(Sequence[bytes]):
         return bytes(self._rows[index].tobytes())
 
 
-def _hash_leaves(data: bytes | memoryview) -> _Rows:
-    view = memoryview(data)
-    if not 1 <= get_leaf_count(len(view)) <= MAX_LEAVES:
+def _count_leaves(view: memoryview) -> int:
+    count = get_leaf_count(len(view))
+    if not 1 <= count <= MAX_LEAVES:
         message = f"a chunk has 1 to {MAX_LEAVES * LEAF_SIZE} bytes, not {len(view)}"
         raise ValueError(message)
+    return count
+
+
+def _hash_leaves(data: bytes | memoryview) -> _Rows:
+    view = memoryview(data)
+    _count_leaves(view)
     whole = len(view) // LEAF_SIZE * LEAF_SIZE
     rows = np.frombuffer(view[:whole], dtype=np.uint8).reshape(-1, LEAF_SIZE)
     hashes = hash_rows(rows, _LEAF)
@@ -81,8 +87,10 @@ def get_chunk_entry(data: bytes | memoryview) -> Entry:
     Raises:
         ValueError: The chunk is empty or has more than `MAX_LEAVES` leaves.
     """
-    leaves = _hash_leaves(data)
-    return Entry(chunk_root=Hash32(fold_rows(leaves, _NODE)), leaf_count=len(leaves))
+    view = memoryview(data)
+    count = _count_leaves(view)
+    root = Hash32(hash_tree(view, LEAF_SIZE, _LEAF, _NODE))
+    return Entry(chunk_root=root, leaf_count=count)
 
 
 def get_chunk_levels(data: bytes | memoryview) -> list[Sequence[bytes]]:

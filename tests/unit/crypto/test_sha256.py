@@ -10,7 +10,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from pekanu.crypto.sha256 import CompiledBackend, ScalarBackend, fold_rows, hash_rows
+from pekanu.crypto.sha256 import CompiledBackend, ScalarBackend, hash_rows, hash_tree
 from pekanu.crypto.sha256.batch import BackendChoice
 from pekanu.crypto.sha256.compiled import get_width
 
@@ -64,19 +64,35 @@ def fold(nodes: list[bytes], prefix: int) -> bytes:
 
 
 @pytest.mark.parametrize("width", [None, *WIDTHS])
-def test_fold_rows__when_any_number_of_rows__then_equals_hashlib(width: int | None) -> None:
+@pytest.mark.parametrize("size", [64, 256])
+def test_hash_tree__when_any_number_of_rows__then_equals_hashlib(
+    width: int | None, size: int
+) -> None:
     backend = ScalarBackend() if width is None else CompiledBackend(width)
-    rows = make_rows(1290, 32)
+    data = memoryview(make_rows(1290, size).tobytes())
     for count in (*range(1, 70), 127, 128, 129, 1290):
-        nodes = [row.tobytes() for row in rows[:count]]
-        assert backend.fold(rows[:count], 1) == fold(nodes, 1), count
-    assert fold_rows(rows, 1) == fold([row.tobytes() for row in rows], 1)
+        for more in (0, 1, size - 1):
+            some = data[: (count - 1) * size + (more or size)]
+            rows = [some[place : place + size] for place in range(0, len(some), size)]
+            leaves = [sha256(b"\7" + row).digest() for row in rows]
+            assert len(leaves) == count
+            assert backend.hash_tree(some, size, 7, 1) == fold(leaves, 1), (count, more)
 
 
-@pytest.mark.parametrize("shape", [(0, 32), (2, 33), (32,)])
-def test_fold_rows__when_they_are_no_nodes__then_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="nodes of a tree"):
-        fold_rows(np.zeros(shape, dtype=np.uint8), 0)
+@pytest.mark.parametrize(("length", "size"), [(0, 64), (100, 63), (100, 0)])
+def test_hash_tree__when_there_is_none__then_refused(length: int, size: int) -> None:
+    with pytest.raises(ValueError, match="no tree"):
+        hash_tree(memoryview(bytes(length)), size, 0, 1)
+
+
+def test_hash_tree__when_the_bytes_end_at_a_page__then_nothing_beyond_is_read() -> None:
+    size = 4 * mmap.PAGESIZE
+    with mmap.mmap(-1, size) as region:
+        region.write(bytes(range(256)) * (size // 256))
+        data = bytes(region)
+        view = memoryview(region)
+        assert hash_tree(view, 256, 0, 1) == ScalarBackend().hash_tree(memoryview(data), 256, 0, 1)
+        view.release()
 
 
 def test_hash_rows__when_scalar__then_equals_hashlib() -> None:

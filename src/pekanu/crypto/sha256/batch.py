@@ -34,8 +34,8 @@ class Backend(Protocol):
     def hash_rows(self, source: Bytes2D, target: Bytes2D, prefix: int) -> None:
         """Write to each row of `target` the SHA-256 of the prefix and the same row of `source`."""
 
-    def fold(self, rows: Bytes2D, prefix: int) -> bytes:
-        """Return the root of the tree above rows of 32 bytes; there is at least one."""
+    def hash_tree(self, data: memoryview, size: int, leaf: int, node: int) -> bytes:
+        """Return the root of the tree over rows of data; there is at least one byte."""
 
 
 class BackendChoice(Choice[Backend]):
@@ -81,20 +81,23 @@ def hash_rows(rows: Bytes2D, prefix: int) -> Bytes2D:
     return target
 
 
-def fold_rows(rows: Bytes2D, prefix: int) -> bytes:
-    """Return the root of the tree above rows; calls release the interpreter's lock.
+def hash_tree(data: memoryview, size: int, leaf: int, node: int) -> bytes:
+    """Return the root of the tree over data; long work releases the interpreter's lock.
 
-    Neighbours become SHA-256(prefix || left || right), level by level; a lone last row goes up as
-    it is.
+    The leaves are SHA-256(leaf || row) of the data's rows, the last of which may be shorter;
+    neighbours become SHA-256(node || left || right), level by level, and a lone last one goes up
+    as it is.
 
     Args:
-        rows: Shape (n, 32), n at least 1.
-        prefix: One byte, 0 to 255.
+        data: At least one byte, contiguous.
+        size: Bytes of a row, a positive multiple of 64.
+        leaf: A byte, the prefix of rows.
+        node: A byte, the prefix of all above.
 
     Raises:
-        ValueError: The rows are of another shape.
+        ValueError: There is no data, or the size is another.
     """
-    if rows.ndim != 2 or rows.shape[1] != 32 or not len(rows):
-        message = f"rows of shape {rows.shape} are not the nodes of a tree"
+    if not data or size < 1 or size % ROW_UNIT:
+        message = f"{len(data)} bytes in rows of {size} are no tree"
         raise ValueError(message)
-    return CHOICE.get(len(rows)).fold(rows, prefix)
+    return CHOICE.get(-(-len(data) // size)).hash_tree(data, size, leaf, node)

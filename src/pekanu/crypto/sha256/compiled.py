@@ -16,8 +16,8 @@ import numpy as np
 
 from pekanu.crypto.native import Kernels, get_features, get_processor
 from pekanu.crypto.sha256 import ir_instructions, ir_lanes
-from pekanu.crypto.sha256.ir_writer import FOLD, KERNEL
-from pekanu.crypto.sha256.scalar import ScalarBackend
+from pekanu.crypto.sha256.ir_writer import KERNEL, TREE
+from pekanu.crypto.sha256.scalar import hash_each
 
 if TYPE_CHECKING:
     from pekanu.crypto.sha256.batch import Bytes2D
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 _HASH = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32, ctypes.c_uint64
 )
-_FOLD = ctypes.CFUNCTYPE(
-    ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32
+_TREE = ctypes.CFUNCTYPE(
+    ctypes.c_void_p,
+    *[ctypes.c_void_p] * 3,
+    *[ctypes.c_uint64] * 3,
+    *[ctypes.c_uint32] * 2,
 )
 
 
@@ -64,8 +67,7 @@ class CompiledBackend:
         text = ir_lanes.build_module(lanes) if lanes else ir_instructions.build_module()
         self._kernels = Kernels(text)
         self._hash = _HASH(self._kernels.get_address(KERNEL))
-        self._fold = _FOLD(self._kernels.get_address(FOLD))
-        self._scalar = ScalarBackend()
+        self._tree = _TREE(self._kernels.get_address(TREE))
 
     def hash_rows(self, source: Bytes2D, target: Bytes2D, prefix: int) -> None:
         """Write to each row of `target` the SHA-256 of the prefix and the same row of `source`."""
@@ -74,14 +76,25 @@ class CompiledBackend:
         if groups:
             self._hash(source.ctypes.data, target.ctypes.data, source.shape[1], prefix, groups)
         if done < len(target):
-            self._scalar.hash_rows(source[done:], target[done:], prefix)
+            rest = source[done:].reshape(-1).data
+            hash_each(rest, source.shape[1], prefix, target[done:].reshape(-1).data)
 
-    def fold(self, rows: Bytes2D, prefix: int) -> bytes:
-        """Return the root of the tree above rows of 32 bytes."""
-        count = len(rows)
+    def hash_tree(self, data: memoryview, size: int, leaf: int, node: int) -> bytes:
+        """Return the root of the tree over rows of data."""
+        count, groups = -(-len(data) // size), len(data) // size // self._group
         nodes = np.empty((count + 2 * self._group, 32), dtype=np.uint8)
         parents = np.empty((count // 2 + 1 + 2 * self._group, 32), dtype=np.uint8)
-        nodes[:count] = rows
-        # One call for all levels: each waits for the interpreter's lock when it returns.
-        root = self._fold(nodes.ctypes.data, parents.ctypes.data, count, prefix)
+        done = groups * self._group
+        hash_each(data[done * size :], size, leaf, nodes[done:count].reshape(-1).data)
+        # One call for all: each waits for the interpreter's lock when it returns.
+        root = self._tree(
+            np.frombuffer(data, dtype=np.uint8).ctypes.data,
+            nodes.ctypes.data,
+            parents.ctypes.data,
+            size,
+            groups,
+            count,
+            leaf,
+            node,
+        )
         return ctypes.string_at(root, 32)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 KERNEL: Final = "hash_rows"
-FOLD: Final = "fold_rows"
+TREE: Final = "hash_tree"
 _ARGUMENTS: Final = "ptr %source, ptr %target, i64 %size, i32 %prefix, i64 %groups"
 ROUNDS: Final = 64
 CONSTANTS: Final = (
@@ -30,12 +30,16 @@ INITIAL: Final = (
 )  # fmt: skip
 #: The bit after a message's last byte, in the word that begins with that byte.
 PAD: Final = 0x80 << 16
-#: `fold_rows(nodes, parents, count, prefix)` hashes level after level of a tree into one room and
-#: the other, and returns the root's address. The last group of a level may read and write beyond
-#: its nodes: each room has space for two groups more.
-_FOLD: Final = """
-define ptr @fold_rows(ptr %nodes, ptr %parents, i64 %count, i32 %prefix) {{
+#: `hash_tree(source, nodes, parents, size, groups, count, leaf, node)` hashes groups of rows under
+#: the prefix `leaf`; behind them there are more nodes already, `count` in all. Then it hashes level
+#: after level under the prefix `node` into one room and the other, and returns the root's address.
+#: The last group of a level may read and write beyond its nodes: each room has space for two groups
+#: more.
+_TREE: Final = """
+define ptr @hash_tree(ptr %source, ptr %nodes, ptr %parents,
+                      i64 %size, i64 %whole, i64 %count, i32 %leaf, i32 %prefix) {{
 entry:
+  call void @hash_rows(ptr %source, ptr %nodes, i64 %size, i32 %leaf, i64 %whole)
   br label %level
 level:
   %below = phi ptr [%nodes, %entry], [%above, %next]
@@ -141,4 +145,4 @@ class Writer:
     def close_groups(self) -> None:
         """Write the kernel's end, and behind it the one that hashes a tree by it."""
         self.lines += ["  br label %group", "done:", "  ret void", "}"]
-        self.lines.append(_FOLD.format(last=self.group - 1, group=self.group))
+        self.lines.append(_TREE.format(last=self.group - 1, group=self.group))

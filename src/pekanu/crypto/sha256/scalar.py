@@ -20,21 +20,23 @@ class ScalarBackend:
 
     def hash_rows(self, source: Bytes2D, target: Bytes2D, prefix: int) -> None:
         """Write to each row of `target` the SHA-256 of the prefix and the same row of `source`."""
-        size, view = source.shape[1], source.reshape(-1).data
-        start, digests = sha256(bytes([prefix])), target.reshape(-1).data
-        for index in range(len(target)):
-            digest = start.copy()
-            digest.update(view[size * index : size * (index + 1)])
-            digests[32 * index : 32 * (index + 1)] = digest.digest()
+        hash_each(source.reshape(-1).data, source.shape[1], prefix, target.reshape(-1).data)
 
-    def fold(self, rows: Bytes2D, prefix: int) -> bytes:
-        """Return the root of the tree above rows of 32 bytes."""
-        start, nodes = sha256(bytes([prefix])), [bytes(row) for row in rows]
-        while len(nodes) > 1:
-            parents = []
-            for index in range(0, len(nodes) - 1, 2):
-                digest = start.copy()
-                digest.update(nodes[index] + nodes[index + 1])
-                parents.append(digest.digest())
-            nodes = parents + nodes[len(nodes) // 2 * 2 :]
-        return nodes[0]
+    def hash_tree(self, data: memoryview, size: int, leaf: int, node: int) -> bytes:
+        """Return the root of the tree over rows of data."""
+        nodes = bytearray(32 * -(-len(data) // size))
+        hash_each(data, size, leaf, memoryview(nodes))
+        while len(nodes) > 32:
+            parents = bytearray(32 * (len(nodes) // 64))
+            hash_each(memoryview(nodes)[: 2 * len(parents)], 64, node, memoryview(parents))
+            nodes = parents + nodes[2 * len(parents) :]
+        return bytes(nodes)
+
+
+def hash_each(data: memoryview, size: int, prefix: int, target: memoryview) -> None:
+    """Write the hashes of rows one behind the other; the last row may be shorter."""
+    start = sha256(bytes([prefix]))
+    for index, place in enumerate(range(0, len(data), size)):
+        digest = start.copy()
+        digest.update(data[place : place + size])
+        target[32 * index : 32 * (index + 1)] = digest.digest()

@@ -203,7 +203,7 @@ class Writer:
                 yield file
         finally:
             with self._lock:
-                self._writes -= Counter([index])
+                self._writes[index] -= 1
                 self._lock.notify_all()
 
     def finish(self) -> None:
