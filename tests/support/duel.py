@@ -94,7 +94,7 @@ class Arena:
         agent: Address = ZERO_ADDRESS,
     ) -> Bargain:
         """Post, accept and deliver; the results are the true ones unless others are given."""
-        desk, referee = self.client, self.client.referee
+        desk, referee = self.client, self.client.referees.bisection
         if results is None:
             states = [Trace(program, one).get_state(max_steps) for one in contents]
             results = [build_result(state) for state in states]
@@ -226,7 +226,7 @@ class Arena:
         """Return when so many things have happened in a dispute."""
 
         def holds() -> bool:
-            record = self.client.watch.disputes.find(dispute)
+            record = self.client.referees.disputes.find(dispute)
             return record is not None and len(record.logged) >= count
 
         await wait_until(holds)
@@ -244,7 +244,7 @@ class Arena:
                 return task
             if task != seen:
                 quiet, seen = loop.time(), task
-            record = self.client.watch.disputes.find(dispute)
+            record = self.client.referees.disputes.find(dispute)
             if lets_time_pass and record is not None and loop.time() - quiet > 1:
                 deadline = record.tell().dispute.place.deadline
                 now = await self.client.watch.refresh()

@@ -91,7 +91,6 @@ class Hunt:
     ) -> Search:
         """Post, accept and deliver a list; the honest one unless told otherwise."""
         client, worker = self.arena.client, self.arena.worker
-        assert client.ringers is not None
         inversion = build_inversion(targets)
         images = list_images(inversion)
         run = Terms(
@@ -110,7 +109,7 @@ class Hunt:
         now = await client.watch.refresh()
         task = Task(
             client=client.address,
-            referee=client.ringers.address,
+            referee=client.referees.ringers.address,
             terms=terms.hash(),
             price=PRICE,
             stake=STAKE,
@@ -153,9 +152,9 @@ class Hunt:
     def build_file(self, side: Side, **changes: Any) -> CaseFile:
         search = self.search
         desk = self.arena.client if side is Side.CHALLENGER else self.arena.worker
-        assert desk.ringers is not None
+        assert desk.referees.ringers is not None
         known = CaseFile(
-            contract=desk.ringers,
+            contract=desk.referees.ringers,
             task_id=search.task_id,
             searched=search.searched,
             inversion=search.inversion,
@@ -178,8 +177,8 @@ class Hunt:
         async def load(_task_id: Hash32) -> CaseFile:
             return file or self.build_file(side)
 
-        assert desk.ringers is not None
-        cases = CaseDesk(desk, desk.ringers, side, load)
+        assert desk.referees.ringers is not None
+        cases = CaseDesk(desk, desk.referees.ringers, side, load)
         self.desks.append(cases)
         return cases
 
@@ -219,8 +218,8 @@ class Hunt:
             task = cases.find(case_id)
             if task is not None and not task.step.is_live:
                 return task
-            disputes = [len(one.logged) for one in client.watch.disputes.iterate()]
-            now = (task, client.watch.cases.find(case_id), disputes)
+            disputes = [len(one.logged) for one in client.referees.disputes.iterate()]
+            now = (task, client.referees.cases.find(case_id), disputes)
             if now != seen:
                 quiet, seen = loop.time(), now
             # Who acts is waited for, but not for ever: a liar's moves are refused again and again.
@@ -238,8 +237,8 @@ class Hunt:
 
     async def _let_pass(self, case_id: Hash32) -> None:
         client = self.arena.client
-        record = client.watch.cases.find(case_id)
-        times = [one.tell().dispute.place.deadline for one in client.watch.disputes.iterate()]
+        record = client.referees.cases.find(case_id)
+        times = [one.tell().dispute.place.deadline for one in client.referees.disputes.iterate()]
         if record is not None and record.case.deadline:
             times.append(record.case.deadline)
         now = await client.watch.refresh()

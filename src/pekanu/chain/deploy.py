@@ -6,6 +6,7 @@ is checked before it is used. Not here: what the contracts do.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -114,8 +115,11 @@ class AddressBook:
             raise NotDeployed(
                 f"the address book is of chain {self.chain_id}, not of {chain.chain_id}"
             )
-        for name, one in self.contracts.items():
-            if await chain.fetch_code_hash(one.address) != one.code_hash:
+        hashes = await asyncio.gather(
+            *(chain.fetch_code_hash(one.address) for one in self.contracts.values())
+        )
+        for (name, one), found in zip(self.contracts.items(), hashes, strict=True):
+            if found != one.code_hash:
                 raise NotDeployed(
                     f"the code at {one.address} is not that of {name}",
                     hint="is this the chain on which the contracts were deployed?",

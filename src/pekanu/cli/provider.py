@@ -52,7 +52,11 @@ async def _deploy(
 
     money = parse_wei(deposit)
     async with open_account_desk(
-        session.home, session.rpc, session.unlock(), purpose="a provider's deployment"
+        session.home,
+        session.rpc,
+        session.unlock(),
+        purpose="a provider's deployment",
+        with_referees=False,
     ) as desk:
         server = await deploy_provider(desk, session.home, money)
         free = await server.fetch_free()
@@ -166,6 +170,7 @@ async def _serve(
                 session.unlock(),
                 purpose="a storage provider",
                 confirmations=confirmations,
+                with_referees=False,
             )
         )
         node = await stack.enter_async_context(open_provider(desk, session.home, options))
@@ -313,7 +318,11 @@ async def _move(session: Session, amount: Wei | None, *, is_deposit: bool) -> No
     from pekanu.node.provider.provider import load_server_address
 
     async with open_account_desk(
-        session.home, session.rpc, session.unlock(), purpose="a provider's money"
+        session.home,
+        session.rpc,
+        session.unlock(),
+        purpose="a provider's money",
+        with_referees=False,
     ) as desk:
         address, _ = load_server_address(session.home, desk.address, desk.chain.chain_id)
         server = StorageServerContract(desk.chain, address)

@@ -125,7 +125,13 @@ async def _keep_files(stack: AsyncExitStack, session: Session, account: Account)
     async with opening:
         try:
             desk = await opening.enter_async_context(
-                open_account_desk(session.home, session.rpc, account, purpose="a storage provider")
+                open_account_desk(
+                    session.home,
+                    session.rpc,
+                    account,
+                    purpose="a storage provider",
+                    with_referees=False,
+                )
             )
             try:
                 load_server_address(session.home, desk.address, desk.chain.chain_id)

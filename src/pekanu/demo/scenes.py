@@ -106,12 +106,12 @@ class _Stage:
     def _get_case_deadlines(self, task_id: Hash32) -> list[int]:
         if self.client_node is None:
             return []
-        cases = self.client_node.desk.watch.cases.iterate(task_id=task_id)
+        cases = self.client_node.desk.referees.cases.iterate(task_id=task_id)
         return [one.case.deadline for one in cases if one.is_refuted is None]
 
     async def tell_dispute(self, client: ClientNode, task_id: Hash32) -> None:
         """Tell how the dispute about a task went, if there was one."""
-        for record in client.desk.watch.disputes.iterate(task_id=task_id):
+        for record in client.desk.referees.disputes.iterate(task_id=task_id):
             self.dispute = story = await fetch_story(client.desk.chain, record)
             lengths = [f"{move.last - move.first:,}" for move in story.moves if move.points]
             self.tell(f"the dispute: {' → '.join(lengths)} steps, {len(story.moves)} transactions")

@@ -16,7 +16,13 @@ from pekanu.node.market_desk import MarketDesk, open_desk
 
 @asynccontextmanager
 async def open_account_desk(
-    home: Path, rpc: str, account: Account, *, purpose: str, confirmations: int = 1
+    home: Path,
+    rpc: str,
+    account: Account,
+    *,
+    purpose: str,
+    confirmations: int = 1,
+    with_referees: bool = True,
 ) -> AsyncIterator[MarketDesk]:
     """Yield an account's desk at the market that a home knows.
 
@@ -26,6 +32,7 @@ async def open_account_desk(
         account: Who deals; no other process may at the same time.
         purpose: What this process does, told to those who find the account taken.
         confirmations: Blocks that must hold what is relied on.
+        with_referees: Whether the account may come before them.
 
     Raises:
         ChainError: The chain does not answer, or no known market stands there.
@@ -35,6 +42,11 @@ async def open_account_desk(
         book = AddressBook.load(home, chain.chain_id)
         with open_journal(home / "journal.db", account.address, purpose=purpose) as journal:
             async with open_desk(
-                chain, account, journal, book, confirmations=confirmations
+                chain,
+                account,
+                journal,
+                book,
+                confirmations=confirmations,
+                with_referees=with_referees,
             ) as desk:
                 yield desk

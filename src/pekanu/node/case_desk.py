@@ -23,8 +23,8 @@ from pekanu.node.dispute_machine import DisputeStep, DisputeTask
 from pekanu.node.dispute_subject import Subject
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_wire import decode_message
+from pekanu.node.referees import ANY_CASE
 from pekanu.node.task_drivers import TaskDrivers
-from pekanu.node.watch import ANY_CASE
 from pekanu.types import Hash32
 
 #: Seconds after which cases are looked for without a reason.
@@ -109,7 +109,7 @@ class CaseDesk:
         watch = self._desk.watch
         watch.subscribe(ANY_CASE)
         while True:
-            for record in watch.cases.iterate():
+            for record in self._desk.referees.cases.iterate():
                 if self._is_to_answer(record):
                     self.begin(
                         CaseTask(
@@ -140,7 +140,7 @@ class CaseDesk:
         """Return what to play of a bisection that the ringers' referee has opened."""
         if record.opener != self.contract.address:
             return None
-        for case in self._desk.watch.cases.iterate():
+        for case in self._desk.referees.cases.iterate():
             if case.case.bisection == record.dispute and self._is_mine(case):
                 is_defender = record.worker == self._desk.address
                 return DisputeTask(
@@ -164,7 +164,7 @@ class CaseDesk:
 
     async def _load_subject(self, task: DisputeTask) -> Subject:
         """Return the true run on the point that a bisection is about."""
-        found = self._desk.watch.cases.find(task.key)
+        found = self._desk.referees.cases.find(task.key)
         if found is None:
             message = "a bisection is played of a case that was not seen"
             raise LookupError(message)

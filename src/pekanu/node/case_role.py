@@ -78,7 +78,8 @@ class CaseRole:
             task.task_id, task.case_id
         )
         stored, deep = await self._desk.fetch_deep(partial(self._contract.fetch_case, task.case_id))
-        record, ruling = watch.cases.find(task.case_id), watch.cases.find_ruling(task.case_id)
+        cases = self._desk.referees.cases
+        record, ruling = cases.find(task.case_id), cases.find_ruling(task.case_id)
         expected = ZERO_HASH if record is None else record.stored
         standing = None
         if record is not None and ruling is None:
@@ -142,7 +143,7 @@ class CaseRole:
         return None
 
     async def _answer(self, task: CaseTask, stored: Hash32) -> machine.CaseEvent | None:
-        record = self._desk.watch.cases.find(task.case_id)
+        record = self._desk.referees.cases.find(task.case_id)
         if record is None or record.stored != stored:
             return None
         file = await self._load(task.task_id)
@@ -154,7 +155,7 @@ class CaseRole:
         return None
 
     async def _rule(self, task: CaseTask) -> None:
-        record = self._desk.watch.cases.find(task.case_id)
+        record = self._desk.referees.cases.find(task.case_id)
         if record is None:
             return
         file = await self._load(task.task_id)
@@ -183,7 +184,9 @@ class CaseRole:
 
     async def _fetch_outcome(self, case: Case) -> bool | None:
         """Return whether a bisection that is over goes against the worker, None while it is not."""
-        outcome = _OUTCOMES.get(await self._desk.referee.fetch_commitment(case.bisection))
+        outcome = _OUTCOMES.get(
+            await self._desk.referees.bisection.fetch_commitment(case.bisection)
+        )
         if outcome is None:
             return None
         # What was defended is the worker's list, or the client's ringer.

@@ -203,7 +203,7 @@ class ChallengerNode:
     def build_call(self, suspicion: Suspicion) -> Call:
         """Return the transaction by which a challenge begins, as it would be sent now."""
         standing, bundle = suspicion.standing, suspicion.bundle
-        return self.desk.referee.challenge(
+        return self.desk.referees.bisection.challenge(
             standing.task,
             standing.claim,
             bundle.terms,
@@ -241,7 +241,7 @@ class ChallengerNode:
 
     async def _examine(self, standing: StandingClaim) -> Finding:  # noqa: PLR0911 - one a finding
         task, me = standing.task, self.desk.address
-        if task.referee != self.desk.referee.address:
+        if task.referee != self.desk.referees.bisection.address:
             return Finding.UNKNOWN
         if me in (task.client, standing.worker):
             return Finding.OWN

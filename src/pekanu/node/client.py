@@ -33,9 +33,10 @@ from pekanu.node.client_task import ClientStep, ClientTask, WorkerRef
 from pekanu.node.court import Trial
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.offers import Answers, Demand, Offer, ask_workers, draft_task
-from pekanu.node.peer_client import PeerClient, PeerPatience
+from pekanu.node.peer_client import PeerClient
 from pekanu.node.peer_line import PeerAddress
 from pekanu.node.peer_messages import BlobRef
+from pekanu.node.peer_talk import PeerPatience
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.wares import Ware, find_ware
 from pekanu.settings import get_program_cache
@@ -276,7 +277,11 @@ class ClientNode:
         return SearchDraft.plant(function, content, job.ringers, self.office.draw)
 
     def _get_demand(self, job: ClientJob) -> Demand:
-        referee = self.desk.ringers.address if job.is_search else self.desk.referee.address
+        referee = (
+            self.desk.referees.ringers.address
+            if job.is_search
+            else self.desk.referees.bisection.address
+        )
         return build_demand(job, self.desk.address, referee)
 
     async def _get_missing(self, price: Wei) -> Wei:

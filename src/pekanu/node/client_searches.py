@@ -32,7 +32,7 @@ class ClientSearches:
 
     def __init__(self, office: Office, find: Callable[[Hash32], ClientTask | None]) -> None:
         self._office, self._find = office, find
-        self.cases = CaseDesk(office.desk, office.desk.ringers, Side.CHALLENGER, self.load)
+        self.cases = CaseDesk(office.desk, office.desk.referees.ringers, Side.CHALLENGER, self.load)
 
     async def find_culprit(self, task: ClientTask) -> int | None:
         """Return the one item of a search with a fault; what it is was found with the list."""
@@ -91,7 +91,7 @@ class ClientSearches:
                 output = found[0] if isinstance(found, list) else None
             except PekanuError:
                 output = None
-        contract = self._office.desk.ringers
+        contract = self._office.desk.referees.ringers
         return opened.build_file(contract, result, output, self._office.cache)
 
     def _build_case(self, task: ClientTask) -> CaseTask:

@@ -23,8 +23,8 @@ from pekanu.node.dispute_role import ROLE, DisputeRole, LoadSubject
 from pekanu.node.dispute_subject import Subject
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.peer_wire import decode_message
+from pekanu.node.referees import ANY_DISPUTE
 from pekanu.node.task_drivers import TaskDrivers
-from pekanu.node.watch import ANY_DISPUTE
 from pekanu.types import Hash32, Seconds
 
 _LOG: Final = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class DisputeDesk:
         self._desk, self._owner, self._adopt = desk, owner, adopt
         self._load = load
         # One for all, since it bounds how many replays there are at once.
-        self._role = DisputeRole(desk, desk.referee, self._load_once)
+        self._role = DisputeRole(desk, desk.referees.bisection, self._load_once)
         self._subjects: dict[tuple[Hash32, Hash32, int], asyncio.Task[Subject]] = {}
         #: When each closed one was seen first.
         self._closed: dict[Hash32, Seconds] = {}
@@ -111,7 +111,7 @@ class DisputeDesk:
         watch.subscribe(ANY_DISPUTE)
         while True:
             if self._adopt is not None:
-                for record in watch.disputes.iterate(account=self._desk.address):
+                for record in self._desk.referees.disputes.iterate(account=self._desk.address):
                     if not record.is_ended and record.dispute not in self._played:
                         await self._take_up(record)
             await watch.wait(ANY_DISPUTE, [], timeout_seconds=_IDLE_SECONDS)

@@ -200,7 +200,7 @@ class DisputeRole:
     # --- the chain --------------------------------------------------------------------------------
 
     def _find_history(self, task: DisputeTask) -> History | None:
-        record = self._desk.watch.disputes.find(task.dispute)
+        record = self._desk.referees.disputes.find(task.dispute)
         return None if record is None else record.tell(get_asked(task))
 
     async def _send(self, task: DisputeTask, call: Call, name: str) -> None:

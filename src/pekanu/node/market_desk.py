@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pekanu.chain import (
     Account,
@@ -23,8 +23,6 @@ from pekanu.chain import (
     Receipt,
     Sender,
 )
-from pekanu.chain.referee_contract import RefereeContract
-from pekanu.chain.ringer_contract import RingerContract
 from pekanu.chain.transactions import SenderOptions
 from pekanu.errors import ChainError, TransactionDropped, TransactionReverted
 from pekanu.market.state import TaskState
@@ -32,6 +30,9 @@ from pekanu.market.task import MarketDomain
 from pekanu.node.journal import Cost, Journal
 from pekanu.node.watch import ChainWatch
 from pekanu.types import Address, Hash32, Wei
+
+if TYPE_CHECKING:
+    from pekanu.node.referees import Referees
 
 SeenT = TypeVar("SeenT")
 
@@ -54,11 +55,10 @@ class MarketDesk:
         journal: The account's.
         market: The contract.
         watch: Follows the contracts.
-        referee: The one that tasks name.
-        ringers: The one that searches name.
+        referees: Those of the market; whoever deals in storage alone has no use for them.
     """
 
-    def __init__(  # noqa: PLR0913 - what an account deals with
+    def __init__(
         self,
         chain: Connection,
         account: Account,
@@ -66,12 +66,10 @@ class MarketDesk:
         market: MarketContract,
         watch: ChainWatch,
         *,
-        referee: RefereeContract,
-        ringers: RingerContract,
+        referees: Referees | None = None,
     ) -> None:
         self.chain, self.account, self.journal = chain, account, journal
-        self.market, self.watch, self.referee = market, watch, referee
-        self.ringers = ringers
+        self.market, self.watch, self._referees = market, watch, referees
         self.sender = Sender(
             chain,
             account,
@@ -85,6 +83,17 @@ class MarketDesk:
     def address(self) -> Address:
         """The account's address."""
         return self.account.address
+
+    @property
+    def referees(self) -> Referees:
+        """The market's referees.
+
+        Raises:
+            ValueError: The desk was opened without them.
+        """
+        if self._referees is None:
+            raise ValueError("this desk knows no referees")
+        return self._referees
 
     @property
     def domain(self) -> MarketDomain:
@@ -168,16 +177,18 @@ class MarketDesk:
 
 
 def build_watch(
-    chain: Connection, journal: Journal, book: AddressBook, confirmations: int
+    chain: Connection,
+    journal: Journal,
+    book: AddressBook,
+    confirmations: int,
+    referees: Referees | None = None,
 ) -> ChainWatch:
     """Return what follows a book's contracts, and keeps the events of what the journal holds."""
     return ChainWatch(
         chain,
-        book.market.address,
-        first_block=book.market.block_number,
+        book.market,
+        referees.list_sources() if referees is not None else (),
         confirmations=confirmations,
-        referee=book["BisectionReferee"],
-        ringers=book["RingerReferee"],
         kept=journal.list_live(chain.chain_id),
     )
 
@@ -190,18 +201,26 @@ async def open_desk(
     book: AddressBook,
     *,
     confirmations: int = 1,
+    with_referees: bool = True,
 ) -> AsyncIterator[MarketDesk]:
     """Yield a desk at the market of an address book; the code on chain is checked first.
+
+    Args:
+        chain: The chain.
+        account: Who deals.
+        journal: The account's.
+        book: The contracts.
+        confirmations: Blocks that must hold what is relied on.
+        with_referees: Whether the account may come before them.
 
     Raises:
         NotDeployed: Other code stands at the book's address.
     """
     await book.verify(chain)
     market = MarketContract(chain, book.market.address)
-    watch = build_watch(chain, journal, book, confirmations)
-    referee = RefereeContract(chain, book["BisectionReferee"].address)
-    ringers = RingerContract(chain, book["RingerReferee"].address)
-    desk = MarketDesk(chain, account, journal, market, watch, referee=referee, ringers=ringers)
+    referees = _open_referees(chain, book) if with_referees else None
+    watch = build_watch(chain, journal, book, confirmations, referees)
+    desk = MarketDesk(chain, account, journal, market, watch, referees=referees)
     left = [asyncio.create_task(desk.conclude(one)) for one in await desk.sender.recover()]
     try:
         async with watch.running():
@@ -210,3 +229,9 @@ async def open_desk(
         for one in left:
             one.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+def _open_referees(chain: Connection, book: AddressBook) -> Referees:
+    from pekanu.node.referees import Referees  # noqa: PLC0415 - 50 ms that storage need not wait for
+
+    return Referees(chain, book)

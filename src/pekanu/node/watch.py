@@ -2,7 +2,7 @@
 
 Chain time is the clock: the greater of the latest block's time and the next one's, since on an
 idle development chain the latest block's stands still. What is not here: what the events say
-(`market_index`, `dispute_index`, `case_index`), what is done about them (`worker`, `client`).
+(`market_index`, `referees`), what is done about them (`worker`, `client`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -28,89 +28,96 @@ from pekanu.chain import (
 )
 from pekanu.chain.block import Log
 from pekanu.chain.events import MarketEvent, decode_event
-from pekanu.chain.referee_events import DisputeLogged, decode_dispute_log
-from pekanu.chain.ringer_events import CaseEvent, decode_case_log
 from pekanu.errors import ChainError
-from pekanu.node.case_index import CaseIndex
-from pekanu.node.dispute_index import DisputeIndex
 from pekanu.node.market_index import MarketIndex
-from pekanu.types import Address, Hash32, Seconds
+from pekanu.types import Hash32, Seconds
 
 _LOG: Final = logging.getLogger(__name__)
-#: What to subscribe to, to be woken by whatever happens in any dispute.
-ANY_DISPUTE: Final = Hash32(bytes(32))
-#: The same of any case before the ringers' referee.
-ANY_CASE: Final = Hash32(bytes(31) + b"\x01")
 #: Seconds between looks at the clock while no block comes.
 _CLOCK_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Source:
-    """A contract whose events are read."""
+class EventSource:
+    """A contract whose events are read, from its deployment on."""
 
-    stream: EventStream
-    first_block: int
-    take: Callable[[EventBatch], None]
+    contract: Deployment
+    #: How a log becomes an event; None from it is left out.
+    decode: Callable[[Log], MarketEvent | None]
+    #: Takes in events in the chain's order, and returns what is woken by them.
+    add: Callable[[Sequence[MarketEvent]], Iterable[Hash32]]
+    #: Forgets all events.
     clear: Callable[[], None]
 
 
+class _Reading:
+    """How far a source is read."""
+
+    def __init__(self, chain: Connection, source: EventSource, confirmations: int) -> None:
+        self.source = source
+        self._begin = Cursor(next_block=source.contract.block_number)
+        options = StreamOptions(confirmations=confirmations)
+        self.stream = EventStream(
+            chain, source.contract.address, self._begin, options, decode=source.decode
+        )
+        #: After a reorganization: what was read anew so far.
+        self._anew: list[MarketEvent] | None = None
+
+    def take(self, found: EventBatch | Rollback) -> Iterable[Hash32]:
+        """Take in what came, and return what is woken by it."""
+        if isinstance(found, EventBatch):
+            if self._anew is None:
+                return self.source.add(found.events)
+            self._anew += found.events
+            return ()
+        # Rare and short: everything is read again rather than undone. Until then all that was
+        # known is known on: a node without any would turn its users away.
+        _LOG.warning("the chain was reorganized after block %d", found.to_block)
+        self._anew, self.stream.cursor = [], self._begin
+        return ()
+
+    def finish(self) -> bool:
+        """Let what was read anew take the place of what was known; return whether it has.
+
+        Called when nothing more is to be read.
+        """
+        if self._anew is None:
+            return False
+        self.source.clear()
+        self.source.add(self._anew)
+        self._anew = None
+        return True
+
+
 class ChainWatch:
-    """Reads the events of the market, and of its referees, in order, from their deployment on.
+    """Reads the events of the market, and of what else is named, in order.
 
     Args:
         chain: Where to look.
         market: The contract.
-        first_block: Where its events begin.
+        others: Contracts beside it.
         confirmations: Blocks that must hold an event, its own included.
-        referee: The bisection referee, if one is deployed.
-        ringers: The ringers' referee, if one is deployed.
         kept: Tasks whose events are wanted from their first one on: those of a former process.
     """
 
-    def __init__(  # noqa: PLR0913 - what it reads, and what it keeps of that
+    def __init__(
         self,
         chain: Connection,
-        market: Address,
+        market: Deployment,
+        others: Iterable[EventSource] = (),
         *,
-        first_block: int,
         confirmations: int = 1,
-        referee: Deployment | None = None,
-        ringers: Deployment | None = None,
         kept: Iterable[Hash32] = (),
     ) -> None:
         self.index = MarketIndex()
         for task_id in kept:
             self.index.keep(task_id)
-        self.disputes = DisputeIndex()
-        self.cases = CaseIndex()
         self.confirmations = confirmations
         self._chain = chain
-        self._sources = [
-            self._follow_contract(
-                market, first_block, decode_event, self._take, clear=self.index.clear
-            )
-        ]
-        if referee is not None:
-            self._sources.append(
-                self._follow_contract(
-                    referee.address,
-                    referee.block_number,
-                    decode_dispute_log,
-                    self._take_disputes,
-                    clear=self.disputes.clear,
-                )
-            )
-        if ringers is not None:
-            self._sources.append(
-                self._follow_contract(
-                    ringers.address,
-                    ringers.block_number,
-                    decode_case_log,
-                    self._take_cases,
-                    clear=self.cases.clear,
-                )
-            )
+        own = EventSource(
+            contract=market, decode=decode_event, add=self._add, clear=self.index.clear
+        )
+        self._readings = [_Reading(chain, source, confirmations) for source in (own, *others)]
         self._now = Seconds(0)
         self._clock_read = 0.0
         self._wakers: dict[Hash32, asyncio.Event] = {}
@@ -182,37 +189,28 @@ class ChainWatch:
                     await waker.wait()
         waker.clear()
 
-    def _follow_contract(
-        self,
-        address: Address,
-        first_block: int,
-        decode: Callable[[Log], MarketEvent | None],
-        take: Callable[[EventBatch], None],
-        *,
-        clear: Callable[[], None],
-    ) -> _Source:
-        options = StreamOptions(confirmations=self.confirmations)
-        cursor = Cursor(next_block=first_block)
-        stream = EventStream(self._chain, address, cursor, options, decode=decode)
-        return _Source(stream=stream, first_block=first_block, take=take, clear=clear)
-
     async def _catch_up(self) -> None:
-        await self.refresh()
-        for source in self._sources:
-            while (found := await source.stream.poll()) is not None:
-                self._handle(source, found)
+        await asyncio.gather(self.refresh(), *(self._read_all(one) for one in self._readings))
+
+    async def _read_all(self, reading: _Reading) -> None:
+        while (found := await reading.stream.poll()) is not None:
+            self._wake(reading.take(found))
+        reading.finish()
 
     async def _follow(self) -> None:
         while True:
             try:
                 head = await self._chain.fetch_head()
-                polled = [(source, await source.stream.poll(head)) for source in self._sources]
-                news = [(source, found) for source, found in polled if found is not None]
-                if news:
+                polled = [(one, await one.stream.poll(head)) for one in self._readings]
+                if any(found is not None for _, found in polled):
                     # First the time, so that whoever is woken sees it.
                     await self.refresh()
-                    for source, found in news:
-                        self._handle(source, found)
+                for reading, found in polled:
+                    if found is not None:
+                        self._wake(reading.take(found))
+                    elif reading.finish():
+                        self._wake(self._wakers)
+                if any(found is not None for _, found in polled):
                     continue
                 if time.monotonic() - self._clock_read > _CLOCK_SECONDS:
                     await self.refresh()
@@ -220,36 +218,10 @@ class ChainWatch:
                 _LOG.warning("the chain cannot be followed: %s", error)
             await asyncio.sleep(self._chain.poll_seconds)
 
-    def _handle(self, source: _Source, found: EventBatch | Rollback) -> None:
-        if isinstance(found, EventBatch):
-            source.take(found)
-            return
-        # Rare and short: everything is read again rather than undone.
-        _LOG.warning("the chain was reorganized after block %d", found.to_block)
-        source.clear()
-        source.stream.cursor = Cursor(next_block=source.first_block)
-        self._wake_all()
+    def _add(self, events: Sequence[MarketEvent]) -> Iterable[Hash32]:
+        self.index.add(events)
+        return [event.task_id for event in events if isinstance(event, TaskEvent)]
 
-    def _take(self, found: EventBatch) -> None:
-        self.index.add(found.events)
-        for event in found.events:
-            if isinstance(event, TaskEvent):
-                self.wake(event.task_id)
-
-    def _take_disputes(self, found: EventBatch) -> None:
-        logged = [event for event in found.events if isinstance(event, DisputeLogged)]
-        for dispute in self.disputes.add(logged):
-            self.wake(dispute)
-        if logged:
-            self.wake(ANY_DISPUTE)
-
-    def _take_cases(self, found: EventBatch) -> None:
-        logged = [event for event in found.events if isinstance(event, CaseEvent)]
-        for case_id in self.cases.add(logged):
-            self.wake(case_id)
-        if logged:
-            self.wake(ANY_CASE)
-
-    def _wake_all(self) -> None:
-        for waker in self._wakers.values():
-            waker.set()
+    def _wake(self, task_ids: Iterable[Hash32]) -> None:
+        for task_id in task_ids:
+            self.wake(task_id)

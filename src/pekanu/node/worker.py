@@ -126,7 +126,9 @@ class WorkerNode:
         draw: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.desk, self.options = desk, options or WorkerOptions()
-        self.terms = self.options.terms.under(desk.referee.address, desk.ringers.address)
+        self.terms = self.options.terms.under(
+            desk.referees.bisection.address, desk.referees.ringers.address
+        )
         self.endpoint = ""
         name = desk.address.lower()
         self.blobs = BlobStore(home / "cache" / name / ROLE, clock=time.time)

@@ -31,7 +31,7 @@ class WorkerSearches:
 
     def __init__(self, workshop: Workshop, find: Callable[[Hash32], WorkerTask | None]) -> None:
         self._shop, self._find = workshop, find
-        self.cases = CaseDesk(workshop.desk, workshop.desk.ringers, Side.WORKER, self.load)
+        self.cases = CaseDesk(workshop.desk, workshop.desk.referees.ringers, Side.WORKER, self.load)
 
     async def load(self, task_id: Hash32) -> CaseFile:
         """Return what this worker can show of a search.
@@ -53,7 +53,7 @@ class WorkerSearches:
         folder = self._shop.get_folder(task)
         result = folder.load_results()[0]
         return CaseFile(
-            contract=self._shop.desk.ringers,
+            contract=self._shop.desk.referees.ringers,
             task_id=task.task_id,
             searched=Searched(task=task.task, claim=task.claim, terms=task.search, run=task.terms),
             inversion=inversion,

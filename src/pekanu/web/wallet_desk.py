@@ -21,8 +21,6 @@ from nacl.public import PrivateKey
 
 from pekanu.chain import Account, AddressBook, Call, Connection, MarketContract, Receipt
 from pekanu.chain.block import parse_receipt
-from pekanu.chain.referee_contract import RefereeContract
-from pekanu.chain.ringer_contract import RingerContract
 from pekanu.chain.simulation import estimate_gas, fetch_reason
 from pekanu.errors import InvalidProof, KeystoreError, TransactionDropped, TransactionReverted
 from pekanu.market.task import MarketDomain
@@ -34,6 +32,7 @@ from pekanu.node.channel_keys import (
 )
 from pekanu.node.journal import Journal, open_journal
 from pekanu.node.market_desk import MarketDesk, build_watch
+from pekanu.node.referees import Referees
 from pekanu.node.watch import ChainWatch
 from pekanu.types import Address, Hash32
 from pekanu.web.wallet_requests import WalletRequests
@@ -77,6 +76,7 @@ class WalletDesk(MarketDesk):
         market: The contract.
         watch: Follows it.
         requests: Where it asks.
+        referees: Of the market.
     """
 
     def __init__(  # noqa: PLR0913 - what every desk has, and the requests
@@ -88,12 +88,11 @@ class WalletDesk(MarketDesk):
         watch: ChainWatch,
         requests: WalletRequests,
         *,
-        referee: RefereeContract,
-        ringers: RingerContract,
+        referees: Referees,
     ) -> None:
         # The base only hands the account to a sender, which is not used here.
         signer = cast("Account", account)
-        super().__init__(chain, signer, journal, market, watch, referee=referee, ringers=ringers)
+        super().__init__(chain, signer, journal, market, watch, referees=referees)
         self._requests = requests
 
     async def send(self, call: Call, *, task_id: Hash32, name: str) -> Receipt:
@@ -149,10 +148,9 @@ async def open_wallet_desk(
         book = AddressBook.load(home, chain.chain_id)
         await book.verify(chain)
         market = MarketContract(chain, book.market.address)
-        referee = RefereeContract(chain, book["BisectionReferee"].address)
-        ringers = RingerContract(chain, book["RingerReferee"].address)
+        referees = Referees(chain, book)
         with open_journal(home / "journal.db", address, purpose="the site") as journal:
-            watch = build_watch(chain, journal, book, confirmations)
+            watch = build_watch(chain, journal, book, confirmations, referees)
             async with watch.running():
                 account = WalletAccount(address)
                 yield WalletDesk(
@@ -162,8 +160,7 @@ async def open_wallet_desk(
                     market,
                     watch,
                     requests,
-                    referee=referee,
-                    ringers=ringers,
+                    referees=referees,
                 )
 
 

@@ -178,7 +178,7 @@ async def test_solution__when_defended_with_another_points_run__then_bisected_an
     client = await hunt.open_cases(Side.CHALLENGER)
     case = hunt.ask(client, Kind.SOLUTION, place=2, points=[77])
     assert (await hunt.wait_ended(client, case)).step is CaseStep.WON
-    (played,) = hunt.arena.client.watch.disputes.iterate()
+    (played,) = hunt.arena.client.referees.disputes.iterate()
     assert any(type(one.event).__name__ == "Proved" for one in played.logged)
     assert await hunt.fetch_gains() == REFUTED
 
@@ -226,7 +226,7 @@ async def test_case__when_the_client_approves_meanwhile__then_the_worker_calls_f
     client = await hunt.open_cases(Side.CHALLENGER)
     case = hunt.ask(client, Kind.MISSING, place=2, ringer=500, points=[500])
     desk = hunt.arena.client
-    await wait_until(lambda: desk.watch.cases.find(case) is not None)
+    await wait_until(lambda: desk.referees.cases.find(case) is not None)
     call = desk.market.approve(search.searched.task, search.searched.claim)
     await desk.send(call, task_id=search.task_id, name="approve")
     worker = await hunt.open_cases(Side.WORKER)
@@ -238,14 +238,14 @@ async def test_case__when_the_client_approves_meanwhile__then_the_worker_calls_f
 async def test_case__when_a_node_starts_again__then_goes_on_from_its_journal(hunt: Hunt) -> None:
     await hunt.strike(SKIPPED)
     first = hunt.build_cases(Side.CHALLENGER)
-    watch = hunt.arena.client.watch
+    cases = hunt.arena.client.referees.cases
     async with first.running():
         case = hunt.ask(first, Kind.MISSING, place=2, ringer=500, points=[500])
-        await wait_until(lambda: watch.cases.find(case) is not None)
+        await wait_until(lambda: cases.find(case) is not None)
     # The worker contests while the client is away; it comes back in time to defend itself.
     contesting = swap(hunt, Side.WORKER, {500: 501})
     async with hunt.build_cases(Side.WORKER, contesting).running():
-        await wait_until(lambda: watch.cases.find(case).contested == 500)  # type: ignore[union-attr]
+        await wait_until(lambda: cases.find(case).contested == 500)  # type: ignore[union-attr]
     second = await hunt.open_cases(Side.CHALLENGER)
     assert second.find(case) is not None
     assert (await hunt.wait_ended(second, case)).step is CaseStep.WON

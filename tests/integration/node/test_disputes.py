@@ -204,7 +204,7 @@ async def test_disputes__when_an_accomplice_loses_one_of_ten__then_the_liar_is_s
 
 
 def _get_bond(arena: Arena, dispute: Hash32) -> int:
-    record = arena.client.watch.disputes.find(dispute)
+    record = arena.client.referees.disputes.find(dispute)
     assert record is not None
     return record.tell().bond
 
@@ -294,7 +294,7 @@ async def test_dissection__when_it_disputes_nothing__then_it_is_exposed_and_its_
     defending = await arena.open_disputes(arena.worker, know(), defends=True)
     ended = await arena.wait_ended(defending, dispute)
     assert ended.step is DisputeStep.WON
-    record = arena.worker.watch.disputes.find(dispute)
+    record = arena.worker.referees.disputes.find(dispute)
     assert record is not None
     story = await fetch_story(arena.worker.chain, record)
     assert (story.exposed, story.proved, story.outcome) == (Side.CHALLENGER, None, Outcome.UPHELD)
@@ -314,8 +314,8 @@ async def test_story__when_a_lie_was_proved__then_the_instruction_and_what_each_
     disputes = await arena.open_disputes(desk, know())
     dispute = arena.challenge(disputes, desk, bargain)
     await arena.wait_ended(disputes, dispute)
-    await arena.wait_events(dispute, len(desk.watch.disputes.find(dispute).logged))  # type: ignore[union-attr]
-    record = arena.client.watch.disputes.find(dispute)
+    await arena.wait_events(dispute, len(desk.referees.disputes.find(dispute).logged))  # type: ignore[union-attr]
+    record = arena.client.referees.disputes.find(dispute)
     assert record is not None
     story = await fetch_story(arena.client.chain, record)
     proved = story.proved

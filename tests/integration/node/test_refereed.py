@@ -141,7 +141,7 @@ async def test_submit__when_nodes_wait_for_depth_and_blocks_are_lost__then_the_l
     async def reorganize(town: Town) -> None:
         """Lose two blocks in the midst of the dispute."""
         desk = await town.open_desk(accounts[4])
-        await wait_until(lambda: any(len(x.logged) > 3 for x in desk.watch.disputes.iterate()))
+        await wait_until(lambda: any(len(x.logged) > 3 for x in desk.referees.disputes.iterate()))
         devnet.reorganize(2)
 
     async with open_town(devnet, market_book, tmp_path, confirmations=3) as town:

@@ -159,9 +159,13 @@ async def test_give_back__before_the_provider_saw_its_receipt_on_chain__then_the
 
     with monkeypatch.context() as patch:
         stored = await put(storer, file)
-        patch.setattr(keeper.Keeper, "_attend", look_away)
         await wait_for(storer, stored, lambda one: one.status is Status.STORED)
-        (row,) = index.list_agreements()
+        # Once it has seen that, a look under way changes nothing any more.
+        until = time.monotonic() + 60
+        while (row := index.list_agreements()[0]).stage != "confirmed":
+            assert time.monotonic() < until
+            await asyncio.sleep(0.05)
+        patch.setattr(keeper.Keeper, "_attend", look_away)
         index.set_state(
             row.agreement_id, stage="stored", state=row.state, is_live=True, expected=row.stage
         )

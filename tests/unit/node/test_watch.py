@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from pekanu.node.watch import ChainWatch
-from pekanu.types import ZERO_ADDRESS, Hash32
+from pekanu.chain import Block, Deployment, Log
+from pekanu.node.watch import ChainWatch, EventSource
+from pekanu.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, Seconds, Wei
 
 TASK = Hash32(b"t" * 32)
+MARKET = Deployment(address=ZERO_ADDRESS, code_hash=ZERO_HASH, block_number=0)
 
 
 def make_watch() -> ChainWatch:
     """Return a watch that follows nothing."""
-    watch = ChainWatch(None, ZERO_ADDRESS, first_block=0)  # type: ignore[arg-type]
+    watch = ChainWatch(None, MARKET)  # type: ignore[arg-type]
     watch.subscribe(TASK)
     return watch
 
@@ -42,3 +47,79 @@ async def test_wait__when_cancelled_as_the_event_comes__then_no_cancellation_is_
     if waiting.cancel():
         with pytest.raises(asyncio.CancelledError):
             await waiting
+
+
+class Chain:
+    """A chain of blocks with one log each, which can be taken back and told otherwise."""
+
+    poll_seconds = 0.001
+
+    def __init__(self) -> None:
+        self.words = ["a", "b", "c"]
+        #: Called whenever logs are asked for.
+        self.look: Callable[[], None] = lambda: None
+
+    async def fetch_head(self) -> Block:
+        return self._build(len(self.words) - 1)
+
+    async def fetch_block(self, number: int | str) -> Block | None:
+        number = len(self.words) - 1 if isinstance(number, str) else number
+        return self._build(number) if number < len(self.words) else None
+
+    async def fetch_logs(self, address: Address, first: int, last: int) -> list[Log]:
+        if address == ZERO_ADDRESS:
+            return []
+        self.look()
+        await asyncio.sleep(0)
+        return [
+            Log(
+                address=address,
+                topics=(),
+                data=word.encode(),
+                block_number=number,
+                block_hash=ZERO_HASH,
+                transaction=ZERO_HASH,
+                index=0,
+            )
+            for number, word in enumerate(self.words)
+            if first <= number <= last
+        ]
+
+    def _build(self, number: int) -> Block:
+        told = Hash32("".join(self.words[: number + 1]).encode().ljust(32))
+        return Block(
+            number=number,
+            hash=told,
+            parent_hash=ZERO_HASH,
+            timestamp=Seconds(number),
+            base_fee=Wei(0),
+        )
+
+
+async def test_running__when_the_chain_is_reorganized__then_known_on_until_read_anew() -> None:
+    chain, known, seen = Chain(), list[str](), list[list[str]]()
+
+    def add(events: Sequence[Any]) -> list[Hash32]:
+        known.extend(events)
+        return []
+
+    source = EventSource(
+        contract=replace(MARKET, address=Address("0x" + "11" * 20)),
+        decode=lambda log: log.data.decode(),  # type: ignore[arg-type,return-value]
+        add=add,
+        clear=known.clear,
+    )
+    watch = ChainWatch(chain, MARKET, [source])  # type: ignore[arg-type]
+    watch.subscribe(TASK)
+    async with watch.running():
+        assert known == ["a", "b", "c"]
+        chain.look = lambda: seen.append(list(known))
+        chain.words = ["a", "x", "y", "z"]
+        await asyncio.wait_for(watch.wait(TASK, [], timeout_seconds=10), 10)
+        assert known == ["a", "x", "y", "z"]
+        # It was read from the beginning, and what was known before stood meanwhile.
+        assert seen
+        assert all(one == ["a", "b", "c"] for one in seen)
+        chain.words = ["a"]
+        await asyncio.wait_for(watch.wait(TASK, [], timeout_seconds=10), 10)
+        assert known == ["a"]
