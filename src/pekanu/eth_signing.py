@@ -14,27 +14,19 @@ import sys
 from types import ModuleType
 from typing import Any, Final
 
+from pekanu.stand_ins import Later
+
 #: Order of the groups of BLS12-381. Source: draft-irtf-cfrg-pairing-friendly-curves-11, 4.2.1.
 BLS12_381_ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 #: Order of secp256k1's group. Source: SEC 2, version 2, 2.4.1.
 SECP256K1_ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
-class _Later:
-    """What a module holds under a name, imported when it is used."""
-
-    def __init__(self, module: str, name: str) -> None:
-        self._module, self._name = module, name
-
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(getattr(importlib.import_module(self._module), self._name), attribute)
-
-
 def _import_keyfile() -> None:
     """Import `eth_keyfile` with stand-ins for all that it wants of `py_ecc`."""
     stands: dict[str, dict[str, Any]] = {
         "py_ecc": {},
-        "py_ecc.bls": {"G2ProofOfPossession": _Later("py_ecc.bls", "G2ProofOfPossession")},
+        "py_ecc.bls": {"G2ProofOfPossession": Later("py_ecc.bls", "G2ProofOfPossession")},
         "py_ecc.bls12_381": {"curve_order": BLS12_381_ORDER},
         "py_ecc.secp256k1": {"N": SECP256K1_ORDER},
     }

@@ -17,7 +17,7 @@ from pekanu.market.claim import Claim, Result
 from pekanu.market.task import MarketDomain, Task, Terms
 from pekanu.node.blobs import BlobStore
 from pekanu.node.channel_keys import ChannelIdentity
-from pekanu.node.peer_client import PeerClient, PeerPatience
+from pekanu.node.peer_client import PeerClient
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_handler import Delivered
 from pekanu.node.peer_line import PeerAddress
@@ -36,6 +36,7 @@ from pekanu.node.peer_messages import (
     TaskStatus,
 )
 from pekanu.node.peer_server import PeerLimits, build_peer_app
+from pekanu.node.peer_talk import PeerPatience
 from pekanu.types import ZERO_HASH, Address, Hash32, Seconds, Wei
 
 DOMAIN = MarketDomain(chain_id=31337, market=Address("0x5FbDB2315678afecb367f032d93F642f64180aa3"))

@@ -15,6 +15,7 @@ from typing import Final
 import typer
 
 from pekanu.cli.failures import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, get_exit_code, report
+from pekanu.cli.starting import spare
 from pekanu.errors import PekanuError
 from pekanu.version import __version__
 
@@ -91,8 +92,10 @@ def _run(arguments: list[str] | None) -> int:
     # time in which a command starts.
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
     given = sys.argv[1:] if arguments is None else arguments
+    first = given[0] if given else ""
+    spare(first)
     try:
-        code = build_app(given[0] if given else "")(given, standalone_mode=False)
+        code = build_app(first)(given, standalone_mode=False)
         sys.stdout.flush()
     except PekanuError as error:
         report(error.message, error.hint)

@@ -117,6 +117,10 @@ def show_progress(what: str) -> Generator[Callable[[float], None]]:
 @contextmanager
 def show_bytes(what: str) -> Generator[Callable[[int, int], None]]:
     """Yield what takes bytes done and bytes in all, and shows them, rate and rest on a terminal."""
+    console = make_notes_console()
+    if not console.is_terminal:
+        yield lambda _, __: None
+        return
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -133,10 +137,7 @@ def show_bytes(what: str) -> Generator[Callable[[int, int], None]]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    console = make_notes_console()
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

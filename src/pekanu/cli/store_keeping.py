@@ -65,13 +65,13 @@ async def _verify(
         return
     if what is None:
         raise UsageError("verify what?", hint="`pekanu store ls` lists what is stored")
-    from pekanu.cli.store import find_shared, open_store
+    from pekanu.cli.store import find_shared, open_stored
     from pekanu.node.storage.reading import verify_object
 
-    async with open_store(session) as storer:
-        shared = find_shared(storer, what)
+    async with open_stored(session) as desk:
+        shared = find_shared(desk, what)
         with show_bytes("verifying chunks") as progress:
-            found = await verify_object(storer, shared, share=sample, progress=progress)
+            found = await verify_object(desk, shared, share=sample, progress=progress)
     if session.as_json:
         print_json(
             {

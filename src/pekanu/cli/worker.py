@@ -289,8 +289,9 @@ async def _fetch_info(door: MarketDoor, announced: Announced) -> Info | None:
 
     from pekanu.chain import Account
     from pekanu.node.channel_keys import ChannelIdentity
-    from pekanu.node.peer_client import PeerClient, PeerPatience
+    from pekanu.node.peer_client import PeerClient
     from pekanu.node.peer_line import PeerAddress
+    from pekanu.node.peer_talk import PeerPatience
 
     domain = door.contract.domain
     # Nobody in particular asks: a fresh key, forgotten afterwards.

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias, assert_never
 
 from pekanu.dispute.place import Side
 from pekanu.market.state import Status
-from pekanu.node.peer_messages import Message
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import U32, U256, Name, Word
 from pekanu.ringers.cases import Turn
 from pekanu.types import ZERO_HASH, Hash32, Seconds

@@ -13,7 +13,8 @@ from pekanu.catalog.policy import get_miss_probability, parse_policy
 from pekanu.catalog.verdict import format_probability
 from pekanu.node.client_task import ClientTask
 from pekanu.node.journal import Cost
-from pekanu.node.peer_messages import BlobRef, Message
+from pekanu.node.peer_messages import BlobRef
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import U8, U32, U64, U256, AddressText, Name, Word
 from pekanu.ringers import RingerCount
 from pekanu.types import Address, Wei

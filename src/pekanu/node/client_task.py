@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pekanu.node.peer_messages import BlobRef, Message
+from pekanu.node.peer_messages import BlobRef
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import (
     U32,
     U64,

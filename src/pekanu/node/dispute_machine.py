@@ -16,7 +16,7 @@ from typing import Final, TypeAlias, assert_never
 from pekanu.dispute.game import Outcome
 from pekanu.dispute.place import Side
 from pekanu.market.state import Status
-from pekanu.node.peer_messages import Message
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import (
     U32,
     U64,

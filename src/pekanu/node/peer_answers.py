@@ -28,11 +28,11 @@ from pekanu.node.peer_messages import (
     InfoRequest,
     InputPart,
     InputState,
-    Message,
     QuoteRequest,
     TaskQuery,
     pack_results,
 )
+from pekanu.node.peer_operations import Message, Operation
 from pekanu.node.pieces import Buffer
 from pekanu.types import Address, Hash32
 
@@ -72,7 +72,7 @@ class Responders:
     def __init__(self, handler: PeerHandler, blobs: BlobStore) -> None:
         """Draw up the table."""
         self._handler, self._blobs = handler, blobs
-        self.table: Final[dict[str, tuple[routes.Operation[Any, Any], Responder]]] = {
+        self.table: Final[dict[str, tuple[Operation[Any, Any], Responder]]] = {
             operation.path: (operation, responder)
             for operation, responder in (
                 (routes.INFO, self._info),

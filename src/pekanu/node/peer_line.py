@@ -16,7 +16,6 @@ from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.json_text import parse_json
 from pekanu.lines.http_line import BROKEN, HttpExchange, HttpLine
 from pekanu.market.task import MarketDomain
-from pekanu.node import peer_routes as routes
 from pekanu.node.bodies import MOST_PARTS, Body, pull_parts
 from pekanu.node.channel import (
     EPOCH_SIZE,
@@ -33,7 +32,7 @@ from pekanu.node.channel_stream import (
     get_sealed_size,
 )
 from pekanu.node.peer_errors import PeerImpostor, PeerRefused, PeerUnreachable
-from pekanu.node.peer_messages import Message, Refusal
+from pekanu.node.peer_operations import IDENTITY_PATH, Identity, Message, Operation, Refusal
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.pieces import Buffer, Pieces
 from pekanu.types import Address
@@ -183,7 +182,7 @@ class PeerLine:
     @asynccontextmanager
     async def call(
         self,
-        operation: routes.Operation[RequestT, ResponseT],
+        operation: Operation[RequestT, ResponseT],
         request: RequestT,
         body: Attachment | None = None,
     ) -> AsyncGenerator[Call[ResponseT], None]:
@@ -250,12 +249,12 @@ class PeerLine:
         http = self._open_http()
         try:
             async with http.open() as line, asyncio.timeout(self._limits.read_seconds):
-                path = http.url.path.rstrip("/") + routes.IDENTITY_PATH
+                path = http.url.path.rstrip("/") + IDENTITY_PATH
                 data = await http.run(_ask_identity, line, path)
         except BROKEN as error:
             raise self._unreachable() from error
         try:
-            identity = decode_message(routes.Identity, data)
+            identity = decode_message(Identity, data)
             epoch = bytes.fromhex(identity.epoch)
         except (ValueError, InvalidMessage) as error:
             raise PeerUnreachable(f"no {self._address.label} answers") from error
@@ -295,7 +294,7 @@ class PeerLine:
         opener: StreamOpener,
         head: bytes,
         line: HttpExchange,
-        operation: routes.Operation[RequestT, ResponseT],
+        operation: Operation[RequestT, ResponseT],
     ) -> Call[ResponseT]:
         if head[:1] == b"\x01":
             refusal = decode_message(Refusal, head[1:])

@@ -18,8 +18,8 @@ from annotated_types import Len
 from pekanu.errors import InvalidMessage
 from pekanu.market.claim import Result
 from pekanu.node.agreement import Agreement
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import (
-    STRICT,
     U32,
     U64,
     U256,
@@ -35,13 +35,6 @@ from pekanu.node.peer_wire import (
     Word,
 )
 from pekanu.types import Hash32
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """What all messages share: strict decoding."""
-
-    __pydantic_config__ = STRICT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -277,15 +270,6 @@ class ApprovalNotice(Message):
     claim_hash: Word
     #: Over `typed_data.build_approval`.
     signature: WalletSignature
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal(Message):
-    """An answer that says no."""
-
-    code: Name
-    message: Sentence
-    hint: Sentence = ""
 
 
 _RESULT: Final = Struct("<BI32sI32s")

@@ -25,7 +25,6 @@ from starlette.types import Receive, Scope, Send
 
 from pekanu.errors import InvalidMessage, PekanuError, ProtocolError, UsageError
 from pekanu.market.task import MarketDomain
-from pekanu.node import peer_routes as routes
 from pekanu.node.blobs import BlobStore
 from pekanu.node.bodies import Body
 from pekanu.node.body_socket import (
@@ -53,7 +52,7 @@ from pekanu.node.channel_stream import (
 from pekanu.node.peer_answers import Answer, PeerRequest, Responder, Responders
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_handler import PeerHandler
-from pekanu.node.peer_messages import Refusal
+from pekanu.node.peer_operations import IDENTITY_PATH, PREFIX, Identity, Operation, Refusal
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.pieces import Buffer
 from pekanu.node.rations import Rations
@@ -138,7 +137,7 @@ class Service:
     """What is behind a sealed server."""
 
     #: The operations by path, each with what answers it.
-    table: dict[str, tuple[routes.Operation[Any, Any], Responder]]
+    table: dict[str, tuple[Operation[Any, Any], Responder]]
     #: Returns whether a wallet is no stranger to the quotas.
     is_customer: Callable[[Address], bool]
 
@@ -168,8 +167,8 @@ def build_sealed_app(
         clock=clock,
     )
     # As plain routes: there is nothing for FastAPI to parse, and looking took it a millisecond.
-    app.router.add_route(routes.IDENTITY_PATH, server.show_identity, methods=["GET"])
-    app.router.add_route(routes.PREFIX + "/{operation}", server.answer, methods=["POST"])
+    app.router.add_route(IDENTITY_PATH, server.show_identity, methods=["GET"])
+    app.router.add_route(PREFIX + "/{operation}", server.answer, methods=["POST"])
     return app
 
 
@@ -193,7 +192,7 @@ class _PeerServer:
         """Answer who the worker is."""
         _ = request
         binding = self._channel.identity.binding
-        identity = routes.Identity(
+        identity = Identity(
             owner=binding.owner,
             key=Hash32(binding.key),
             expiry=binding.expiry,
@@ -225,7 +224,7 @@ class _PeerServer:
 
     async def _answer_body(
         self,
-        operation: routes.Operation[Any, Any],
+        operation: Operation[Any, Any],
         responder: Responder,
         reader: _BodyReader,
         size: int,
@@ -270,7 +269,7 @@ class _PeerServer:
             _LOG.exception("a peer's request failed here")
             raise PeerRefused("internal", "the worker failed to answer") from error
 
-    def _check_head(self, request: Request) -> tuple[routes.Operation[Any, Any], Responder, int]:
+    def _check_head(self, request: Request) -> tuple[Operation[Any, Any], Responder, int]:
         host = request.client.host if request.client else ""
         if not self._hosts.take(host, self._clock()):
             raise ChannelRefused("quota", "too many requests from this address")

@@ -5,13 +5,15 @@ Not here: what they are and where they go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import numpy as np
 
 #: Anything with contiguous bytes.
 Buffer: TypeAlias = bytes | bytearray | memoryview
+#: Told bytes done, and bytes in all.
+Progress: TypeAlias = Callable[[int, int], None]
 
 
 def make_room(size: int) -> memoryview:

@@ -14,7 +14,8 @@ from enum import Enum, StrEnum
 from typing import Final, TypeAlias, assert_never
 
 from pekanu.market.state import Status, TaskState
-from pekanu.node.peer_messages import BlobRef, Message
+from pekanu.node.peer_messages import BlobRef
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import (
     U64,
     U256,

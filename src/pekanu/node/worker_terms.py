@@ -16,7 +16,12 @@ from pekanu.market.task import Task
 from pekanu.node.agreement import Agreement
 from pekanu.node.dispute_terms import MARGIN, find_unfit, get_audit_window, get_max_steps
 from pekanu.node.peer_errors import PeerRefused
-from pekanu.node.peer_messages import FunctionOffer, ProgramOffer, Quote, QuoteRequest
+from pekanu.node.peer_messages import (
+    FunctionOffer,
+    ProgramOffer,
+    Quote,
+    QuoteRequest,
+)
 from pekanu.ringers import Domain
 from pekanu.types import ZERO_ADDRESS, ZERO_HASH, Address, Hash32, Seconds, Wei, parse_wei
 

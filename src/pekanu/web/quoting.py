@@ -27,9 +27,10 @@ from pekanu.node.client_job import JobRequest
 from pekanu.node.client_task import WorkerRef
 from pekanu.node.market_index import MarketIndex, Record
 from pekanu.node.offers import Demand, Offer, ask_workers, rank
-from pekanu.node.peer_client import PeerClient, PeerPatience
+from pekanu.node.peer_client import PeerClient
 from pekanu.node.peer_line import PeerAddress
 from pekanu.node.peer_messages import BlobRef
+from pekanu.node.peer_talk import PeerPatience
 from pekanu.node.worker_terms import WorkerTerms
 from pekanu.ringers import RingerCount
 from pekanu.types import ZERO_ADDRESS, Address, Seconds, Wei, format_wei

@@ -17,7 +17,6 @@ from pekanu.crypto.keccak import keccak256
 from pekanu.node import peer_listener, peer_routes
 from pekanu.node.channel import MESSAGE_SIZE, REQUEST_PREFIX_SIZE, ChannelContext, ClientExchange
 from pekanu.node.channel_keys import ChannelIdentity
-from pekanu.node.peer_client import PeerPatience
 from pekanu.node.peer_errors import PeerUnreachable
 from pekanu.node.peer_listener import PeerListener
 from pekanu.node.peer_messages import (
@@ -26,10 +25,11 @@ from pekanu.node.peer_messages import (
     Info,
     InfoRequest,
     InputPart,
-    Message,
     TaskQuery,
 )
+from pekanu.node.peer_operations import IDENTITY_PATH, Identity, Message, Operation
 from pekanu.node.peer_server import PeerLimits
+from pekanu.node.peer_talk import PeerPatience
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.types import Hash32
 from support.peers import CLIENT, DOMAIN, WORKER, World, build_task
@@ -93,16 +93,18 @@ def build_post(path: str, body: bytes, *, length: int | None = None, close: bool
 
 
 async def fetch_epoch(server: PeerListener) -> bytes:
-    head = f"GET {peer_routes.IDENTITY_PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    head = f"GET {IDENTITY_PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
     answer = await send(server, head.encode())
-    identity = decode_message(peer_routes.Identity, answer.split(b"\r\n\r\n", 1)[1])
+    identity = decode_message(Identity, answer.split(b"\r\n\r\n", 1)[1])
     return bytes.fromhex(identity.epoch)
 
 
 async def begin(
-    world: World, server: PeerListener, operation: peer_routes.Operation[Message, Message] | object
+    world: World,
+    server: PeerListener,
+    operation: Operation[Message, Message] | object,
 ) -> ClientExchange:
-    assert isinstance(operation, peer_routes.Operation)
+    assert isinstance(operation, Operation)
     context = ChannelContext(
         domain=DOMAIN,
         worker=WORKER.address,

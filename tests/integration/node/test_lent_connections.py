@@ -18,7 +18,8 @@ from pekanu.node.channel_keys import ChannelIdentity
 from pekanu.node.channel_stream import PART_SIZE
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.peer_listener import PeerListener
-from pekanu.node.peer_messages import BlobRef, CiphertextRange, InputPart, Message
+from pekanu.node.peer_messages import BlobRef, CiphertextRange, InputPart
+from pekanu.node.peer_operations import IDENTITY_PATH, PREFIX, Identity, Message, Operation
 from pekanu.node.peer_server import PeerLimits
 from pekanu.node.peer_wire import decode_message, encode_message
 from support.peers import CLIENT, DOMAIN, WORKER, World, build_task
@@ -38,15 +39,15 @@ class Wire:
 
     async def __aenter__(self) -> Self:
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self._server.port)
-        self.writer.write(f"GET {peer_routes.IDENTITY_PATH} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+        self.writer.write(f"GET {IDENTITY_PATH} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         _, body = await self.read_answer()
-        self._epoch = bytes.fromhex(decode_message(peer_routes.Identity, body).epoch)
+        self._epoch = bytes.fromhex(decode_message(Identity, body).epoch)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.writer.transport.abort()
 
-    def begin(self, operation: peer_routes.Operation[Message, Message]) -> ClientExchange:
+    def begin(self, operation: Operation[Message, Message]) -> ClientExchange:
         context = ChannelContext(
             domain=DOMAIN,
             worker=WORKER.address,
@@ -59,7 +60,7 @@ class Wire:
 
     async def send(self, operation: str, body: bytes, *, length: int | None = None) -> None:
         size = len(body) if length is None else length
-        head = f"POST {peer_routes.PREFIX}/{operation} HTTP/1.1\r\nhost: x\r\n"
+        head = f"POST {PREFIX}/{operation} HTTP/1.1\r\nhost: x\r\n"
         self.writer.write(f"{head}content-length: {size}\r\n\r\n".encode() + body)
         await self.writer.drain()
 

@@ -12,7 +12,6 @@ from pekanu.crypto.keccak import keccak256
 from pekanu.errors import InvalidMessage
 from pekanu.market.claim import Result
 from pekanu.node.blobs import BlobLimits, BlobStore
-from pekanu.node.peer_client import PeerPatience
 from pekanu.node.peer_errors import PeerImpostor, PeerRefused, PeerUnreachable
 from pekanu.node.peer_messages import (
     AcceptanceRequest,
@@ -22,6 +21,7 @@ from pekanu.node.peer_messages import (
     QuoteRequest,
 )
 from pekanu.node.peer_server import PeerLimits
+from pekanu.node.peer_talk import PeerPatience
 from pekanu.types import ZERO_HASH
 from support.peers import CLIENT, DOMAIN, PROGRAM, WORKER, Wallet, World, build_task, build_terms
 

@@ -15,9 +15,9 @@ import pytest
 
 from pekanu.crypto.keccak import keccak256
 from pekanu.node.blobs import BlobStore
-from pekanu.node.peer_client import PeerPatience
 from pekanu.node.peer_errors import PeerUnreachable
 from pekanu.node.peer_messages import BlobRef
+from pekanu.node.peer_talk import PeerPatience
 from support.peers import DOMAIN, World, build_task
 
 TASK = build_task().id(DOMAIN)

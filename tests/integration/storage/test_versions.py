@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pekanu.chain import Account
-from pekanu.node.peer_messages import Message
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import OPEN, Name
 from pekanu.node.provider.counter import ProviderCounter
 from pekanu.node.storage.messages import ProviderInfo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -34,3 +35,21 @@ def test_command__when_it_runs__then_the_modules_of_others_stay_away() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pekanu.cli.store" in done.stderr
     assert "pekanu.cli.worker" not in done.stderr
+
+
+def test_store_get__when_it_runs__then_what_only_others_need_stays_away(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pekanu.cli.main import _run;"
+        f"_run(['store', 'get', 'x', '--home', {str(tmp_path)!r}]);"
+        "print(*(name for name in sys.modules if name.startswith('pekanu.')), sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert loaded > {"pekanu.node.storage.reading", "pekanu.node.market_desk"}
+    assert not loaded & {
+        "pekanu.chain.referee_contract",
+        "pekanu.dispute.history",
+        "pekanu.node.peer_messages",
+        "pekanu.node.referees",
+        "pekanu.node.storage.storer",
+    }

@@ -14,13 +14,12 @@ from pekanu.node.peer_messages import (
     BlobRef,
     ClaimHead,
     KeyOpening,
-    Message,
     Phase,
-    Refusal,
     TaskStatus,
     pack_results,
     unpack_results,
 )
+from pekanu.node.peer_operations import Message, Refusal
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.types import ZERO_HASH, Hash32
 from support.peers import PROGRAM, build_task, build_terms

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from pekanu.node.peer_messages import Message
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import (
     U32,
     U64,

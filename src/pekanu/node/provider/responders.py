@@ -12,7 +12,7 @@ from typing import Any, Final
 from pekanu.errors import InvalidMessage
 from pekanu.node.channel_stream import PART_SIZE, get_part_sizes
 from pekanu.node.peer_answers import Answer, PeerRequest, Responder
-from pekanu.node.peer_routes import Operation
+from pekanu.node.peer_operations import Operation
 from pekanu.node.pieces import Buffer, Pieces, make_room
 from pekanu.node.provider.counter import ProviderCounter
 from pekanu.node.provider.joined_ranges import JoinedRanges

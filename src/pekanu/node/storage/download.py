@@ -12,9 +12,9 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from pekanu.errors import InvalidProof
+from pekanu.node.pieces import Progress
 from pekanu.node.rooms import Rooms
 from pekanu.node.storage import routes
-from pekanu.node.storage.plan import Progress
 from pekanu.node.storage.provider_client import CHUNKS_ROOM, ProviderClient
 from pekanu.node.storage.writing import Target, Writer
 from pekanu.storage.chunk_names import ChunkName

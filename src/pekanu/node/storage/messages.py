@@ -16,7 +16,7 @@ from typing import Annotated, Final
 from annotated_types import Len
 
 from pekanu.errors import InvalidMessage
-from pekanu.node.peer_messages import Message
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import (
     OPEN,
     U32,

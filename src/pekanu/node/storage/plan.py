@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
+from pekanu.node.pieces import Progress
 from pekanu.node.storage.sealing import StorageSecret
 from pekanu.node.storage.source import Source
 from pekanu.storage.chunk_names import ChunkName
@@ -29,7 +30,6 @@ from pekanu.storage.manifest import (
 from pekanu.types import Hash32
 
 #: Told bytes done and bytes in all.
-Progress = Callable[[int, int], None]
 #: Chunks in memory at once.
 _AHEAD: Final = 6
 

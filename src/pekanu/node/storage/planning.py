@@ -10,7 +10,8 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from pekanu.node.storage.plan import Plan, Progress, build_plan
+from pekanu.node.pieces import Progress
+from pekanu.node.storage.plan import Plan, build_plan
 from pekanu.node.storage.sealing import StorageSecret
 from pekanu.node.storage.source import Source, scan
 from pekanu.storage.domains import EncryptionDomain

@@ -11,8 +11,8 @@ from typing import Final, Generic, TypeVar
 
 from pekanu.errors import InvalidMessage, InvalidProof
 from pekanu.node.channel_stream import PART_SIZE
-from pekanu.node.peer_client import PeerClient
 from pekanu.node.peer_line import Attachment
+from pekanu.node.peer_talk import PeerTalk
 from pekanu.node.pieces import Buffer
 from pekanu.node.storage import routes
 from pekanu.node.storage.messages import (
@@ -46,8 +46,8 @@ _HASH_SIZE: Final = 32
 CHUNKS_ROOM: Final = routes.CHUNKS.download_bytes + PART_SIZE
 
 
-class ProviderClient(PeerClient):
-    """Talks with one provider; an async context manager. Methods raise as `PeerClient`'s."""
+class ProviderClient(PeerTalk):
+    """Talks with one provider; an async context manager. Methods raise as `PeerTalk` says."""
 
     async def fetch_provider_info(self) -> ProviderInfo:
         """Return what the provider says of itself."""

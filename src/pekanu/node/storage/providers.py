@@ -19,8 +19,8 @@ from pekanu.chain.storage_deploy import open_storage_server
 from pekanu.errors import NoWorker, PekanuError, ProtocolError
 from pekanu.node.channel_keys import ChannelIdentity
 from pekanu.node.market_desk import MarketDesk
-from pekanu.node.peer_client import PeerPatience
 from pekanu.node.peer_line import PeerAddress
+from pekanu.node.peer_talk import PeerPatience
 from pekanu.node.storage.messages import ProviderInfo
 from pekanu.node.storage.provider_client import ProviderClient
 from pekanu.types import Address, Hash32, Wei

@@ -20,14 +20,14 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES256
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from pekanu.errors import InvalidInput, PekanuError
+from pekanu.node.pieces import Progress
 from pekanu.node.storage.download import (
     download,
     fetch_manifest,
     iterate_runs,
 )
-from pekanu.node.storage.plan import Progress
 from pekanu.node.storage.provider_client import ProviderClient
-from pekanu.node.storage.storer import Storer
+from pekanu.node.storage.storage_desk import StorageDesk
 from pekanu.node.storage.writing import choose_target
 from pekanu.storage.link import Link, SharedLink
 from pekanu.storage.manifest import ChunkRef, FileKind, Manifest
@@ -63,14 +63,14 @@ class Verified:
         return self.proved == self.asked
 
 
-async def fetch_contents(storer: Storer, shared: SharedLink) -> Manifest:
+async def fetch_contents(desk: StorageDesk, shared: SharedLink) -> Manifest:
     """Return which files an object holds."""
-    async with storer.open_provider(shared.link) as provider:
+    async with desk.open_provider(shared.link) as provider:
         return await fetch_manifest(provider.client, shared.link, shared.manifest_key)
 
 
 async def get_object(
-    storer: Storer,
+    desk: StorageDesk,
     shared: SharedLink,
     out: Path | None,
     *,
@@ -81,7 +81,7 @@ async def get_object(
     """Fetch an object's files; an earlier get that was broken off is gone on with.
 
     Args:
-        storer: Opens the provider.
+        desk: Opens the provider.
         shared: The object.
         out: A file or folder; None takes the object's name, here.
         only: Paths within the object; empty takes all.
@@ -92,7 +92,7 @@ async def get_object(
         InvalidInput: A file is there already, or cannot be written.
         InvalidProof: The provider sent something else; nothing of that is written.
     """
-    async with storer.open_provider(shared.link) as provider:
+    async with desk.open_provider(shared.link) as provider:
         manifest = await fetch_manifest(provider.client, shared.link, shared.manifest_key)
         place = out if out is not None else Path(Path(manifest.name or "stored").name)
         tag = shared.link.agreement_id.hex()[:16]
@@ -109,14 +109,14 @@ async def get_object(
 
 
 async def iterate_file(
-    storer: Storer, shared: SharedLink, path: str = ""
+    desk: StorageDesk, shared: SharedLink, path: str = ""
 ) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of one file, in order, each proved; by default of the only one.
 
     Raises:
         InvalidInput: There is no such file, or it is not the only one.
     """
-    async with storer.open_provider(shared.link) as provider:
+    async with desk.open_provider(shared.link) as provider:
         manifest = await fetch_manifest(provider.client, shared.link, shared.manifest_key)
         offset, size = find_file(manifest, path)
         starts = [0, *accumulate(ref.size for ref in manifest.chunks)]
@@ -154,12 +154,12 @@ def find_file(manifest: Manifest, path: str) -> tuple[int, int]:
 
 
 async def read_range(
-    storer: Storer, shared: SharedLink, *, path: str = "", offset: int = 0, size: int
+    desk: StorageDesk, shared: SharedLink, *, path: str = "", offset: int = 0, size: int
 ) -> bytes:
     """Return a range of a file: only the leaves that hold it are fetched, each with its proof.
 
     Args:
-        storer: Opens the provider.
+        desk: Opens the provider.
         shared: The object.
         path: The file; by default the only one.
         offset: First byte.
@@ -168,7 +168,7 @@ async def read_range(
     Raises:
         InvalidProof: The provider's proof does not hold.
     """
-    async with storer.open_provider(shared.link) as provider:
+    async with desk.open_provider(shared.link) as provider:
         manifest = await fetch_manifest(provider.client, shared.link, shared.manifest_key)
         start, length = find_file(manifest, path)
         begin, end = start + min(offset, length), start + min(offset + size, length)
@@ -204,7 +204,7 @@ async def _read_inside(
 
 
 async def verify_object(
-    storer: Storer,
+    desk: StorageDesk,
     shared: SharedLink,
     *,
     share: float = 1.0,
@@ -213,12 +213,12 @@ async def verify_object(
     """Check that the provider holds an object: all of it, or random leaves of a share of chunks.
 
     Args:
-        storer: Opens the provider.
+        desk: Opens the provider.
         shared: The object.
         share: 1 fetches and checks every byte; less asks for one random leaf of so many chunks.
         progress: Told chunks checked and chunks to check.
     """
-    async with storer.open_provider(shared.link) as provider:
+    async with desk.open_provider(shared.link) as provider:
         client, link = provider.client, shared.link
         try:
             manifest = await fetch_manifest(client, link, shared.manifest_key)

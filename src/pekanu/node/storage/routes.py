@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pekanu.node.peer_routes import Operation
+from pekanu.node.peer_operations import Operation
 from pekanu.node.storage import messages
 
 #: Bytes of chunks in one request or response. Each costs a provider some waits for its disk, and

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from pekanu.node.market_desk import MarketDesk
+from pekanu.node.pieces import Progress
 from pekanu.node.storage import keeping, reading
 from pekanu.node.storage.keeping import ChallengeSeen
-from pekanu.node.storage.plan import Progress
 from pekanu.node.storage.planning import PutRequest
 from pekanu.node.storage.providers import ProviderOffer, fetch_offers
 from pekanu.node.storage.reading import Fetched, Verified

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from pekanu.node.peer_messages import Message
+from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import decode_message, encode_message
 from pekanu.node.storage.messages import ContentHex, StorageTermsHex
 from pekanu.node.storage.steps import Step

@@ -13,12 +13,12 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pekanu.chain import AddressBook, Call
+from pekanu.chain import Call
 from pekanu.chain.storage_contract import (
     Confirmation,
     StorageClientContract,
@@ -34,8 +34,8 @@ from pekanu.errors import (
     UsageError,
 )
 from pekanu.market.typed_data import get_signable
-from pekanu.node.journal import Entry
 from pekanu.node.market_desk import MarketDesk
+from pekanu.node.pieces import Progress
 from pekanu.node.signatures import is_signed_by
 from pekanu.node.storage.deal import (
     Admitted,
@@ -47,7 +47,7 @@ from pekanu.node.storage.deal import (
     register,
 )
 from pekanu.node.storage.messages import UploadRequest
-from pekanu.node.storage.plan import Plan, Progress, restore_plan
+from pekanu.node.storage.plan import Plan, restore_plan
 from pekanu.node.storage.planning import Planned, PutRequest, plan_files
 from pekanu.node.storage.providers import (
     NoProvider,
@@ -55,12 +55,10 @@ from pekanu.node.storage.providers import (
     ProviderOffer,
     choose_offer,
     fetch_offers,
-    find_announced,
-    open_provider_line,
 )
-from pekanu.node.storage.sealing import StorageSecret
 from pekanu.node.storage.source import Source, scan
 from pekanu.node.storage.steps import Step, describe_receipt
+from pekanu.node.storage.storage_desk import StorageDesk
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.upload import ChunkReader, upload_missing
 from pekanu.storage.domains import DomainKind, EncryptionDomain
@@ -121,64 +119,8 @@ class Ears:
     uploading: Progress | None = None
 
 
-class Storer:
-    """Stores for one account; made by `open_storer`.
-
-    Args:
-        desk: The account's desk.
-        book: Where the chain's contracts are.
-        folder: Keeps manifests of what is under way.
-        secret: The account's.
-    """
-
-    def __init__(
-        self, desk: MarketDesk, book: AddressBook, folder: Path, secret: StorageSecret
-    ) -> None:
-        self.desk, self.book, self.secret = desk, book, secret
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-    # --- what is known ------------------------------------------------------------------------
-
-    def list(self, *, live_only: bool = False) -> list[StoredObject]:
-        """Return this account's objects on this chain, oldest first."""
-        chain_id = self.desk.chain.chain_id
-        found = self.desk.journal.load_states(ROLE, chain_id=chain_id, live_only=live_only)
-        return [StoredObject.from_json(text) for text in found]
-
-    def find(self, name: str) -> StoredObject:
-        """Return the object of a name or of the beginning of an agreement's id; the last of a name.
-
-        Raises:
-            InvalidInput: There is none, or the beginning is that of several.
-        """
-        objects = self.list()
-        digits = name.removeprefix("0x").lower()
-        named = [one for one in objects if one.name == name]
-        if named:
-            return named[-1]
-        found = [one for one in objects if one.agreement_id.hex().startswith(digits)]
-        if len(found) == 1 and digits:
-            return found[0]
-        if found and digits:
-            raise InvalidInput(f"{len(found)} agreements begin with {name}")
-        raise InvalidInput(
-            f"nothing is stored under {name!r}", hint="`pekanu store ls` lists what is"
-        )
-
-    def record(self, stored: StoredObject) -> StoredObject:
-        """Write an object to the journal and return it."""
-        entry = Entry(
-            role=ROLE,
-            task_id=stored.agreement_id,
-            chain_id=stored.chain_id,
-            market=stored.server,
-            step=stored.step.value,
-            is_live=stored.step is not StoreStep.ENDED,
-            state=stored.to_json(),
-        )
-        self.desk.journal.record(entry, self.desk.watch.now)
-        return stored
+class Storer(StorageDesk):
+    """Stores for one account; made by `open_storer`."""
 
     # --- put ----------------------------------------------------------------------------------
 
@@ -223,7 +165,7 @@ class Storer:
         if not offers:
             raise NoProvider("no storage provider answers on this chain")
         server = Address(offers[0].info.server)
-        async with self._open(offers[0].announced.account, server) as found:
+        async with self.open_line(offers[0].announced.account, server) as found:
             return await register(self.desk, found, self.secret, now=time.time())
 
     async def estimate_cost(self, prepared: Prepared) -> dict[str, int]:
@@ -399,7 +341,7 @@ class Storer:
         is_own = stored.domain == DomainKind.OWN.value
         domain = self.secret.own_domain if is_own else None
         reader = ChunkReader(plan, source, domain)
-        async with self._open(stored.provider, stored.server) as provider:
+        async with self.open_line(stored.provider, stored.server) as provider:
             return await self._carry_on(provider, stored, plan, reader, ears or Ears())
 
     async def is_unfinished(self, stored: StoredObject) -> bool:
@@ -596,20 +538,7 @@ class Storer:
         self, prepared: Prepared
     ) -> contextlib.AbstractAsyncContextManager[OpenProvider]:
         offer = prepared.offer
-        return self._open(offer.announced.account, Address(offer.info.server))
-
-    @contextlib.asynccontextmanager
-    async def _open(self, provider: Address, server: Address) -> AsyncIterator[OpenProvider]:
-        announced = await find_announced(self.desk, provider)
-        async with open_provider_line(self.desk, self.book, announced, server) as found:
-            yield found
-
-    def open_provider(
-        self, stored: StoredObject | Link
-    ) -> contextlib.AbstractAsyncContextManager[OpenProvider]:
-        """Return the line to the provider of an object."""
-        server = stored.domain.server if isinstance(stored, Link) else stored.server
-        return self._open(stored.provider, server)
+        return self.open_line(offer.announced.account, Address(offer.info.server))
 
     def _get_manifest_path(self, agreement_id: Hash32) -> Path:
         return self._folder / f"{agreement_id.hex()}.manifest"
@@ -645,6 +574,4 @@ def _get_due(stored: StoredObject) -> Wei:
 
 async def open_storer(desk: MarketDesk, home: Path) -> Storer:
     """Return the client's side of storage for a desk's account."""
-    book = AddressBook.load(home, desk.chain.chain_id)
-    secret = await asyncio.to_thread(StorageSecret.from_wallet, desk.account)
-    return Storer(desk, book, home / "store" / "client" / desk.address.lower(), secret)
+    return await Storer.open(desk, home)

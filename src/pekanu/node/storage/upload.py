@@ -13,8 +13,9 @@ from typing import Final
 
 from pekanu.errors import InvalidInput, InvalidProof, PekanuError
 from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.pieces import Progress
 from pekanu.node.storage import routes
-from pekanu.node.storage.plan import Plan, Progress
+from pekanu.node.storage.plan import Plan
 from pekanu.node.storage.provider_client import ProviderClient
 from pekanu.node.storage.source import Source
 from pekanu.storage.domains import EncryptionDomain, check_chunk, encrypt_chunk

@@ -1,0 +1,34 @@
+"""What a command's process does without, told to libraries before they are imported.
+
+Only where the process is ours: a program that uses the library keeps what it has. Not here:
+keyfiles without pairing curves (`pekanu.eth_signing`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Final
+
+from pekanu.stand_ins import StandIn
+
+#: Names and numbers of all known chains: a quarter of what it takes to import `eth_abi`.
+_CHAINS: Final = ("eth_typing.networks", "eth_utils.network")
+#: Groups of commands that do no linear algebra.
+_WITHOUT_ALGEBRA: Final = frozenset({"store", "provider"})
+
+
+def spare(first: str) -> None:
+    """Tell libraries what is not needed; whoever has chosen otherwise keeps that.
+
+    Args:
+        first: The command's first argument.
+    """
+    for module in _CHAINS:
+        if module not in sys.modules:
+            sys.modules[module] = StandIn(module)
+    # It would look through all installed packages.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if first in _WITHOUT_ALGEBRA:
+        # NumPy's threads for it spin for a tenth of a second before they sleep.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -1,0 +1,60 @@
+"""What a command's process spares itself is there as soon as somebody wants it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import os, sys
+from pekanu.cli.starting import spare
+from pekanu.stand_ins import StandIn
+spare("store")
+import eth_utils
+from eth_typing import ChainId
+assert isinstance(sys.modules["eth_typing.networks"], StandIn), "the chains were loaded"
+assert isinstance(sys.modules["eth_utils.network"], StandIn), "their names were loaded"
+assert ChainId.ETH.value == 1
+assert ChainId(1) is ChainId.ETH
+assert eth_utils.name_from_chain_id(1) == "Ethereum Mainnet"
+assert not isinstance(sys.modules["eth_utils.network"], StandIn)
+"""
+
+AFTER_OTHERS = """
+import eth_utils, sys
+from pekanu.cli.starting import spare
+spare("store")
+assert sys.modules["eth_utils.network"].name_from_chain_id is eth_utils.name_from_chain_id
+"""
+
+
+@pytest.mark.parametrize("program", [PROGRAM, AFTER_OTHERS])
+def test_spare__when_a_chain_is_asked_for__then_it_is_there(program: str) -> None:
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("first", ["store", "worker"])
+def test_spare__when_the_user_chose_otherwise__then_that_stays(first: str) -> None:
+    code = "import os; from pekanu.cli.starting import spare; spare({!r}); print({}, {})".format(
+        first,
+        "os.environ.get('OPENBLAS_NUM_THREADS')",
+        "os.environ.get('PYDANTIC_DISABLE_PLUGINS')",
+    )
+
+    def run(**chosen: str) -> str:
+        given = ("OPENBLAS_NUM_THREADS", "PYDANTIC_DISABLE_PLUGINS")
+        own = {key: value for key, value in os.environ.items() if key not in given}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**own, **chosen},
+        )
+        return done.stdout.strip()
+
+    assert run() == ("1 __all__" if first == "store" else "None __all__")
+    assert run(OPENBLAS_NUM_THREADS="3", PYDANTIC_DISABLE_PLUGINS="x") == "3 x"
