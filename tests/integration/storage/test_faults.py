@@ -14,12 +14,14 @@ import pytest
 from pekanu.chain import Account
 from pekanu.chain.storage_contract import StorageServerContract
 from pekanu.errors import InvalidInput, InvalidProof, Rejected
+from pekanu.lines.http_line import HttpExchange
 from pekanu.node.peer_errors import PeerRefused
 from pekanu.node.provider import provider
 from pekanu.node.provider.counter import ProviderCounter
 from pekanu.node.provider.provider import ProviderOptions
 from pekanu.node.provider.vault import Vault
-from pekanu.node.storage import writing
+from pekanu.node.storage import download, writing
+from pekanu.node.storage.download import check_received
 from pekanu.node.storage.keeping import (
     await_answer,
     challenge,
@@ -32,6 +34,7 @@ from pekanu.node.storage.reading import get_object, verify_object
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Ears, Storer
 from pekanu.node.storage.upload import ChunkReader
+from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.state import AgreementState, Status
 from pekanu.storage.stores import StoreError
 from support.storage import TERMS, Depot, lose_leaf, put, wait_for
@@ -279,6 +282,39 @@ async def test_get__when_broken_off__then_goes_on_with_what_was_written(
     assert not (tmp_path / "back").exists()
     got = await get_object(storer, stored.shared_link, tmp_path / "back")
     assert got.fetched_bytes < 20_000_000
+    assert (tmp_path / "back").read_bytes() == path.read_bytes()
+
+
+async def test_get__when_lines_break_again_and_again__then_goes_on_behind_what_came(
+    depot: Depot,
+    accounts: tuple[Account, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    storer = await depot.open_storer(accounts[0])
+    path = write_file(tmp_path, 30_000_000)
+    stored = await put(storer, path)
+    receive, checked = HttpExchange.receive, list[int]()
+    left, breaks = 7_000_000, 0
+
+    def break_often(self: HttpExchange, room: memoryview) -> int:
+        nonlocal left, breaks
+        count = receive(self, room)
+        left -= count
+        if left < 0:
+            left, breaks = 7_000_000, breaks + 1
+            raise ConnectionResetError
+        return count
+
+    def note(name: ChunkName, data: memoryview, number: int) -> None:
+        checked.append(number)
+        check_received(name, data, number)
+
+    monkeypatch.setattr(HttpExchange, "receive", break_often)
+    monkeypatch.setattr(download, "check_received", note)
+    got = await get_object(storer, stored.shared_link, tmp_path / "back")
+    assert breaks >= 3
+    assert len(checked) == len(set(checked)) == len(got.manifest.chunks)
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
 

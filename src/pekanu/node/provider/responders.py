@@ -125,7 +125,7 @@ class StorageResponders:
                 Hash32(asked.root),
                 asked.first,
                 min(asked.count, routes.BATCH_CHUNKS),
-                routes.BATCH_BYTES,
+                routes.ANSWER_BYTES,
             )
         head, numbers = ChunksHead(count=len(sizes), size=sum(sizes)), pack_numbers(sizes)
         size = len(numbers) + head.size

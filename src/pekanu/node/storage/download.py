@@ -30,6 +30,8 @@ HandledT = TypeVar("HandledT")
 #: Runs that are fetched at once, and that are begun before the first of them is written.
 _AT_ONCE: Final = 3
 _WRITTEN_AHEAD: Final = 16
+#: Between two words on progress.
+_TELL_SECONDS: Final = 0.05
 
 
 def check_received(name: ChunkName, data: bytes | memoryview, number: int) -> None:
@@ -96,7 +98,7 @@ async def iterate_runs(
         wanted: Numbers of those that are wanted, rising.
         handle: Called in a thread with a chunk's number, how many neighbours came with it, itself
             among them, and the plain bytes of all, to be used before it returns. Later ones may
-            come first, and some again after a broken line.
+            come first.
         ahead: Runs that are begun before the first of them is yielded; some are fetched at once.
     """
     names = [ChunkName(root=ref.root, size=ref.size) for ref in chunks]
@@ -104,7 +106,6 @@ async def iterate_runs(
     rooms = Rooms(_AT_ONCE, 2 * CHUNKS_ROOM)
 
     async def fetch(first: int, count: int) -> list[HandledT]:
-        found, end = list[HandledT](), first + count
         async with rooms.lend() as room:
             plain = room[CHUNKS_ROOM:]
 
@@ -112,12 +113,9 @@ async def iterate_runs(
                 size = _open_chunks(some, start, names, chunks, plain)
                 return handle(start, len(some), plain[:size])
 
-            while first < end:
-                came, handled = await client.fetch_chunks(
-                    link, first, names[first:end], room[:CHUNKS_ROOM], open_run
-                )
-                first, found = first + came, found + handled
-        return found
+            return await client.fetch_chunks(
+                link, first, names[first : first + count], room[:CHUNKS_ROOM], open_run
+            )
 
     try:
         for first, count in _split_runs(wanted, names):
@@ -157,7 +155,7 @@ def _split_runs(wanted: Sequence[int], names: Sequence[ChunkName]) -> Iterator[t
         more = names[number].size
         if count and (
             number != first + count
-            or size + more > routes.BATCH_BYTES
+            or size + more > routes.ANSWER_BYTES
             or count >= routes.BATCH_CHUNKS
         ):
             yield first, count
@@ -195,19 +193,29 @@ async def download(
     """
     writer = await asyncio.to_thread(Writer, manifest, target, is_forced=is_forced)
     try:
-        fetched, held = 0, writer.held_bytes
-        if progress is not None:
-            progress(held, writer.total_bytes)
-        wanted = writer.list_missing()
+        before, wanted = writer.held_bytes, writer.list_missing()
         runs = iterate_runs(
             client, link, manifest.chunks, wanted, writer.write_run, ahead=_WRITTEN_AHEAD
         )
-        async with contextlib.aclosing(runs):
-            async for size in runs:
-                fetched += size
-                if progress is not None:
-                    progress(held + fetched, writer.total_bytes)
+        writing = asyncio.create_task(_exhaust(runs))
+        try:
+            while progress is not None and not writing.done():
+                progress(writer.held_bytes, writer.total_bytes)
+                await asyncio.wait({writing}, timeout=_TELL_SECONDS)
+            await writing
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+        if progress is not None:
+            progress(writer.held_bytes, writer.total_bytes)
+        fetched = writer.held_bytes - before
         await asyncio.to_thread(writer.finish)
     finally:
         writer.close()
     return fetched
+
+
+async def _exhaust(runs: AsyncGenerator[object, None]) -> None:
+    async with contextlib.aclosing(runs):
+        async for _ in runs:
+            pass

@@ -42,8 +42,10 @@ from pekanu.types import Hash32
 HandledT = TypeVar("HandledT")
 
 _HASH_SIZE: Final = 32
+#: Bytes of a chunk, at most: what can be uploaded at once.
+_MOST_CHUNK: Final = routes.BATCH_BYTES
 #: Bytes of room that chunks need on their way: those of the largest and of a part behind it.
-CHUNKS_ROOM: Final = routes.CHUNKS.download_bytes + PART_SIZE
+CHUNKS_ROOM: Final = _MOST_CHUNK + PART_SIZE
 
 
 class ProviderClient(PeerTalk):
@@ -144,8 +146,8 @@ class ProviderClient(PeerTalk):
         names: Sequence[ChunkName],
         room: memoryview,
         handle: Callable[[int, list[memoryview]], HandledT],
-    ) -> tuple[int, list[HandledT]]:
-        """Hand on neighbouring chunks, as many as the provider sends at once and at least one.
+    ) -> list[HandledT]:
+        """Hand on neighbouring chunks, by as many answers as the provider needs.
 
         Their lengths are checked here, their roots are not (`check_received`).
 
@@ -155,31 +157,38 @@ class ProviderClient(PeerTalk):
             names: That chunk and its neighbours.
             room: Of `CHUNKS_ROOM` bytes; the chunks pass through it.
             handle: Called in a thread with the number of a chunk, and that one and its neighbours
-                as they came, to be used before it returns. After a broken line all come again.
+                as they came, to be used before it returns. It is called once for each chunk: behind
+                a broken line it goes on.
 
         Returns:
-            How many chunks came, and what became of them.
+            What became of them, in order.
         """
-        query = ChunksQuery(
-            agreement_id=link.agreement_id,
-            root=link.root,
-            first=first,
-            count=min(len(names), routes.BATCH_CHUNKS),
-        )
+        if any(name.size > _MOST_CHUNK for name in names):
+            raise InvalidMessage(f"a chunk has at most {_MOST_CHUNK} bytes")
+        cutter = _Cutter(first, [name.size for name in names], handle)
 
-        async def ask() -> tuple[int, list[HandledT]]:
+        async def ask() -> None:
+            left = len(names) - cutter.done
+            query = ChunksQuery(
+                agreement_id=link.agreement_id,
+                root=link.root,
+                first=first + cutter.done,
+                count=min(left, routes.BATCH_CHUNKS),
+            )
             async with self._line.call(routes.CHUNKS, query) as call:
                 head = call.head
                 if not 1 <= head.count <= query.count:
                     raise InvalidMessage("the provider sent another number of chunks")
-                expected = [name.size for name in names[: head.count]]
-                if head.size != sum(expected) or head.size > routes.CHUNKS.download_bytes:
+                size = cutter.expect(head.count, head.count * NUMBER_SIZE)
+                if head.count * NUMBER_SIZE + head.size != size:
                     raise InvalidMessage("the provider's chunks have other lengths than agreed")
-                cutter = _Cutter(first, [head.count * NUMBER_SIZE, *expected], handle)
-                await call.read_through(cutter.size, room, cutter.take)
-                return head.count, cutter.handled
+                if head.size > routes.ANSWER_BYTES:
+                    raise InvalidMessage("the provider sent too many chunks at once")
+                await call.read_through(size, room, cutter.take)
 
-        return await self._insist(ask)
+        while cutter.done < len(names):
+            await self._insist(ask, get_progress=lambda: cutter.done)
+        return cutter.handled
 
     async def fetch_chunk(self, link: Link, number: int, most_bytes: int) -> bytes:
         """Return a chunk whose length is not known; nothing of it is checked here."""
@@ -230,27 +239,38 @@ class _Cutter(Generic[HandledT]):
 
     Args:
         first: The first chunk's number.
-        sizes: Bytes of what comes before the chunks, and of each of them.
+        sizes: Bytes of the chunks.
         handle: Takes a chunk's number, and that one and its neighbours.
     """
 
     def __init__(
         self, first: int, sizes: list[int], handle: Callable[[int, list[memoryview]], HandledT]
     ) -> None:
-        self.size = sum(sizes)
+        #: Chunks that were handed on, and what became of them.
+        self.done = 0
         self.handled: list[HandledT] = []
-        self._handle, self._first = handle, first - 1
-        self._sizes, self._next = sizes, 0
+        self._first, self._sizes, self._handle = first, sizes, handle
+        self._skipped = 0
+
+    def expect(self, count: int, skipped: int) -> int:
+        """Begin with an answer that brings the next chunks, and return its size.
+
+        Args:
+            count: So many chunks.
+            skipped: Bytes that come before them.
+        """
+        self._skipped = skipped
+        return skipped + sum(self._sizes[self.done : self.done + count])
 
     def take(self, data: memoryview) -> int:
-        """Hand on what is whole, and return how many bytes that is."""
-        begin, place, whole = self._next, 0, list[memoryview]()
-        while self._next < len(self._sizes) and place + self._sizes[self._next] <= len(data):
-            whole.append(data[place : place + self._sizes[self._next]])
-            place += self._sizes[self._next]
-            self._next += 1
-        if not begin:
-            begin, whole = 1, whole[1:]
+        """Hand on what is whole, and return how many bytes are done with."""
+        place = min(self._skipped, len(data))
+        self._skipped -= place
+        whole, end = list[memoryview](), self.done
+        while end < len(self._sizes) and place + self._sizes[end] <= len(data):
+            whole.append(data[place : place + self._sizes[end]])
+            place, end = place + self._sizes[end], end + 1
         if whole:
-            self.handled.append(self._handle(self._first + begin, whole))
+            self.handled.append(self._handle(self._first + self.done, whole))
+            self.done = end
         return place

@@ -10,9 +10,11 @@ from typing import Final
 from pekanu.node.peer_operations import Operation
 from pekanu.node.storage import messages
 
-#: Bytes of chunks in one request or response. Each costs a provider some waits for its disk, and
-#: both sides a millisecond or two of what surrounds the bytes.
+#: Bytes of chunks in one request, which a provider holds in memory. Each costs it some waits for
+#: its disk, and both sides a millisecond or two of what surrounds the bytes.
 BATCH_BYTES: Final = 12 << 20
+#: Bytes of chunks in one response, of which both sides hold a part at a time.
+ANSWER_BYTES: Final = 32 << 20
 #: Chunks in one request or response.
 BATCH_CHUNKS: Final = 4096
 #: Bytes of a list of chunks: some 1.8 million.
@@ -64,7 +66,7 @@ CHUNKS: Final = Operation(
     name="storage-chunks",
     request=messages.ChunksQuery,
     response=messages.ChunksHead,
-    download_bytes=BATCH_BYTES + 4 * BATCH_CHUNKS,
+    download_bytes=ANSWER_BYTES + 4 * BATCH_CHUNKS,
 )
 LEAVES: Final = Operation(
     name="storage-leaves",

@@ -109,30 +109,25 @@ class Writer:
         with _explain(target.note.parent):
             self._make_folders()
             self._note, self._done = self._open_note()
-
-    @property
-    def held_bytes(self) -> int:
-        """Of them, those that are written."""
-        return sum(self._manifest.chunks[n].size for n in self._wanted if self._done[n])
+        #: Of them, those that are written.
+        self.held_bytes = sum(manifest.chunks[n].size for n in self._wanted if self._done[n])
 
     def list_missing(self) -> list[int]:
         """Return the chunks that are still wanted."""
         return [number for number in self._wanted if not self._done[number]]
 
-    def write_run(self, first: int, count: int, plain: memoryview) -> int:
-        """Write neighbouring chunks, and return their bytes; for any thread.
+    def write_run(self, first: int, count: int, plain: memoryview) -> None:
+        """Write neighbouring chunks; for any thread, once for each chunk.
 
-        A thread that is still at it when all was closed writes no other file, and returns 0.
+        A thread that is still at it when all was closed writes no other file, and notes nothing.
 
         Args:
             first: The first one's number.
             count: So many.
             plain: Their bytes.
         """
-        if not self._write(first, count, plain):
-            return 0
-        self._sync_when_due(len(plain))
-        return len(plain)
+        if self._write(first, count, plain):
+            self._sync_when_due(len(plain))
 
     def _sync_when_due(self, size: int) -> None:
         """Bring to disk what is written so far, beside what goes on: little is left for the end."""
@@ -186,6 +181,7 @@ class Writer:
         with self._lock:
             if self._note >= 0:
                 os.pwrite(self._note, b"\x01" * count, _BOOT_SIZE + first)
+                self.held_bytes += len(plain)
             return self._note >= 0
 
     @contextlib.contextmanager
