@@ -106,6 +106,11 @@ class EventStream:
     def __aiter__(self) -> AsyncIterator[EventBatch | Rollback]:
         return self._follow()
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the last look found nothing new, and not only a node that refused or moved on."""
+        return self._exhausted is not None and self._exhausted[1] == self.cursor
+
     async def poll(self, head: Block | None = None) -> EventBatch | Rollback | None:
         """Return what is new now, at most one range of blocks; None when nothing is.
 

@@ -79,9 +79,9 @@ class _Reading:
     def finish(self) -> bool:
         """Let what was read anew take the place of what was known; return whether it has.
 
-        Called when nothing more is to be read.
+        It waits until nothing more is to be read.
         """
-        if self._anew is None:
+        if self._anew is None or not self.stream.is_exhausted:
             return False
         self.source.clear()
         self.source.add(self._anew)
@@ -193,8 +193,10 @@ class ChainWatch:
         await asyncio.gather(self.refresh(), *(self._read_all(one) for one in self._readings))
 
     async def _read_all(self, reading: _Reading) -> None:
-        while (found := await reading.stream.poll()) is not None:
-            self._wake(reading.take(found))
+        while not reading.stream.is_exhausted:
+            found = await reading.stream.poll()
+            if found is not None:
+                self._wake(reading.take(found))
         reading.finish()
 
     async def _follow(self) -> None:
