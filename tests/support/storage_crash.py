@@ -34,7 +34,8 @@ from pekanu.node.storage.keeping import (
     renew,
 )
 from pekanu.node.storage.reading import get_object
-from pekanu.node.storage.storer import ROLE, Storer, StoreStep, open_storer
+from pekanu.node.storage.storage_desk import ROLE
+from pekanu.node.storage.storer import Storer, StoreStep, open_storer
 from pekanu.storage.state import Status
 from pekanu.storage.stores import FolderStore
 from support.crash import die_once, start_process

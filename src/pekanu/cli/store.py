@@ -474,10 +474,10 @@ async def _list_objects(session: Session, storer: Storer) -> None:
     print_table(heads, rows, empty="nothing is stored by this account on this chain")
 
 
-async def _list_files(session: Session, storer: StorageDesk, what: str) -> None:
+async def _list_files(session: Session, desk: StorageDesk, what: str) -> None:
     from pekanu.node.storage.reading import fetch_contents
 
-    manifest = await fetch_contents(storer, find_shared(storer, what))
+    manifest = await fetch_contents(desk, find_shared(desk, what))
     if session.as_json:
         print_json(
             {

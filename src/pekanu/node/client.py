@@ -277,12 +277,9 @@ class ClientNode:
         return SearchDraft.plant(function, content, job.ringers, self.office.draw)
 
     def _get_demand(self, job: ClientJob) -> Demand:
-        referee = (
-            self.desk.referees.ringers.address
-            if job.is_search
-            else self.desk.referees.bisection.address
-        )
-        return build_demand(job, self.desk.address, referee)
+        referees = self.desk.referees
+        referee = referees.ringers if job.is_search else referees.bisection
+        return build_demand(job, self.desk.address, referee.address)
 
     async def _get_missing(self, price: Wei) -> Wei:
         """Return what must be deposited, beside what other tries have reserved."""

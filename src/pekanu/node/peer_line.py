@@ -87,9 +87,12 @@ class Call(Generic[HeadT]):
         left = size
         while parts := await self._incoming.run(self._incoming.pull):
             for part in parts:
-                left = _count(left, part)
+                left -= len(part)
+                if left < 0:
+                    raise _build_length_error()
                 yield part
-        _count(left)
+        if left:
+            raise _build_length_error()
 
     async def read_through(
         self, size: int, room: memoryview, take: Callable[[memoryview], int]
@@ -109,20 +112,19 @@ class Call(Generic[HeadT]):
         incoming.opener.target = room
         while parts := incoming.pull(1):
             for part in parts:
-                left, held = _count(left, part), held + len(part)
+                left, held = left - len(part), held + len(part)
+            if left < 0:
+                raise _build_length_error()
             taken = take(room[:held])
             held -= taken
             room[:held] = room[taken : taken + held]
             incoming.opener.target = room[held:]
-        _count(left)
+        if left:
+            raise _build_length_error()
 
 
-def _count(left: int, part: Buffer | None = None) -> int:
-    """Return how many bytes of an answer are left after a part; None stands for its end."""
-    left -= 0 if part is None else len(part)
-    if left < 0 or (left and part is None):
-        raise InvalidMessage("the worker's answer has another length than it says")
-    return left
+def _build_length_error() -> InvalidMessage:
+    return InvalidMessage("the worker's answer has another length than it says")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -204,7 +204,8 @@ class ChainWatch:
             try:
                 head = await self._chain.fetch_head()
                 polled = [(one, await one.stream.poll(head)) for one in self._readings]
-                if any(found is not None for _, found in polled):
+                is_news = any(found is not None for _, found in polled)
+                if is_news:
                     # First the time, so that whoever is woken sees it.
                     await self.refresh()
                 for reading, found in polled:
@@ -212,7 +213,7 @@ class ChainWatch:
                         self._wake(reading.take(found))
                     elif reading.finish():
                         self._wake(self._wakers)
-                if any(found is not None for _, found in polled):
+                if is_news:
                     continue
                 if time.monotonic() - self._clock_read > _CLOCK_SECONDS:
                     await self.refresh()

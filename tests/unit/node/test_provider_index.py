@@ -60,7 +60,7 @@ def read_all(vault: Vault, names: Sequence[ChunkName]) -> list[bytes]:
     while len(found) < len(names):
         count, ranges = vault.open(names[len(found) :])
         assert count
-        with ranges:
+        with closing(ranges):
             for name in names[len(found) : len(found) + count]:
                 room = memoryview(bytearray(name.size))
                 ranges.fill(room)
@@ -145,7 +145,7 @@ def test_open__when_a_pack_ends_early_meanwhile__then_told(
     _, ranges = vault.open(row.names)
     (path,) = (tmp_path / "packs").glob("*/*")
     os.truncate(path, 1500)
-    with ranges:
+    with closing(ranges):
         ranges.fill(memoryview(bytearray(1500)))
         with pytest.raises(StoreError, match="shorter"):
             ranges.fill(memoryview(bytearray(1)))

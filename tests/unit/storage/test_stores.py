@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -51,9 +52,23 @@ def test_put__when_read_in_ranges__then_the_same_bytes(store: PackStore) -> None
     store.put("ab34", [os.urandom(100_000)])
     assert store.read("ab12", 0, 11) == b"hello world"
     assert store.read("ab12", 6, 5) == b"world"
-    with store.open("ab12", 6, 5) as file:
-        assert file.read(5) == b"world"
+    with closing(store.open("ab12", 6, 5)) as found:
+        room = bytearray(5)
+        assert found.readinto(memoryview(room)) == 5
+        assert room == b"world"
     assert sorted(store.list()) == ["ab12", "ab34"]
+
+
+def test_open__when_the_range_is_long__then_read_on_to_its_end(store: PackStore) -> None:
+    data = os.urandom(9_000_000)
+    store.put("ab56", [data])
+    with closing(store.open("ab56", 1000, len(data) - 2000)) as found:
+        parts, room = [], memoryview(bytearray(700_000))
+        while len(data) - 2000 > sum(map(len, parts)):
+            count = found.readinto(room[: len(data) - 2000 - sum(map(len, parts))])
+            assert count
+            parts.append(bytes(room[:count]))
+    assert b"".join(parts) == data[1000:-1000]
 
 
 def test_read__when_beyond_the_end_or_missing__then_refused(store: PackStore) -> None:

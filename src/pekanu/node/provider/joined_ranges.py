@@ -6,19 +6,16 @@ the ranges are (`vault`).
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import BinaryIO, Self
-
-from pekanu.storage.stores import StoreError
+from pekanu.storage.stores import PackRange, StoreError
 
 
 class JoinedRanges:
-    """The bytes of ranges; a context manager that closes them."""
+    """The bytes of ranges; to be closed."""
 
     def __init__(self) -> None:
-        self._ranges: list[tuple[BinaryIO, int]] = []
+        self._ranges: list[tuple[PackRange, int]] = []
 
-    def add(self, source: BinaryIO, size: int) -> None:
+    def add(self, source: PackRange, size: int) -> None:
         """Let a range follow: the next bytes of a file, which is closed behind them."""
         self._ranges.append((source, size))
 
@@ -31,7 +28,7 @@ class JoinedRanges:
         while room:
             source, left = self._ranges[0]
             try:
-                count = source.readinto(room[:left])  # type: ignore[attr-defined] # raw files have it
+                count = source.readinto(room[:left])
             except OSError as error:
                 raise StoreError(f"a pack cannot be read: {error}") from error
             if not count:
@@ -46,19 +43,6 @@ class JoinedRanges:
         """Close what is left."""
         while self._ranges:
             self._ranges.pop()[0].close()
-
-    def __enter__(self) -> Self:
-        """Nothing is to be done."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close what is left."""
-        self.close()
 
     def __del__(self) -> None:
         """Close what nobody came to read."""

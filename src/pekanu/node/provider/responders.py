@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any, Final
 
 from pekanu.errors import InvalidMessage
@@ -154,7 +155,7 @@ def _read_parts(head: bytes, found: JoinedRanges, size: int) -> Iterator[Buffer]
     All are in the same room: each is gone when the next one is asked for.
     """
     room = make_room(min(size, PART_SIZE))
-    with found:
+    with closing(found):
         for part_size in get_part_sizes(size):
             part = room[:part_size]
             part[: len(head)] = head

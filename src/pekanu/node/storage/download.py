@@ -78,7 +78,7 @@ async def _fetch_proved(client: ProviderClient, link: Link, chunk: int) -> bytes
     return data
 
 
-async def iterate_runs(
+async def iterate_runs(  # noqa: PLR0913 - what is fetched, and how much of it at once
     client: ProviderClient,
     link: Link,
     chunks: Sequence[ChunkRef],
@@ -86,6 +86,7 @@ async def iterate_runs(
     handle: Callable[[int, int, memoryview], HandledT],
     *,
     ahead: int = _AT_ONCE,
+    run_bytes: int = routes.ANSWER_BYTES,
 ) -> AsyncGenerator[HandledT, None]:
     """Yield what becomes of wanted chunks, some neighbours at a time, in order.
 
@@ -100,6 +101,7 @@ async def iterate_runs(
             among them, and the plain bytes of all, to be used before it returns. Later ones may
             come first.
         ahead: Runs that are begun before the first of them is yielded; some are fetched at once.
+        run_bytes: Bytes of a run, at most; what becomes of a run is kept until all of it came.
     """
     names = [ChunkName(root=ref.root, size=ref.size) for ref in chunks]
     waiting: deque[asyncio.Task[list[HandledT]]] = deque()
@@ -118,7 +120,7 @@ async def iterate_runs(
             )
 
     try:
-        for first, count in _split_runs(wanted, names):
+        for first, count in _split_runs(wanted, names, run_bytes):
             waiting.append(asyncio.create_task(fetch(first, count)))
             if len(waiting) >= ahead:
                 for handled in await waiting.popleft():
@@ -148,15 +150,15 @@ def _open_chunks(
     return size
 
 
-def _split_runs(wanted: Sequence[int], names: Sequence[ChunkName]) -> Iterator[tuple[int, int]]:
+def _split_runs(
+    wanted: Sequence[int], names: Sequence[ChunkName], most_bytes: int
+) -> Iterator[tuple[int, int]]:
     """Yield neighbouring chunks, first and count, as many as fit into an answer."""
     first, count, size = 0, 0, 0
     for number in wanted:
         more = names[number].size
         if count and (
-            number != first + count
-            or size + more > routes.ANSWER_BYTES
-            or count >= routes.BATCH_CHUNKS
+            number != first + count or size + more > most_bytes or count >= routes.BATCH_CHUNKS
         ):
             yield first, count
             count = 0

@@ -29,7 +29,6 @@ from pekanu.storage.manifest import (
 )
 from pekanu.types import Hash32
 
-#: Told bytes done and bytes in all.
 #: Chunks in memory at once.
 _AHEAD: Final = 6
 

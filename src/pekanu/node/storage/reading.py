@@ -34,6 +34,8 @@ from pekanu.storage.manifest import ChunkRef, FileKind, Manifest
 from pekanu.storage.trees import LEAF_SIZE, MAX_ANSWER, get_leaf_count
 
 _BLOCK: Final = 16
+#: Bytes of a run that is handed on in order: some runs are in memory.
+_STREAMED_BYTES: Final = 12 << 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,9 +127,15 @@ async def iterate_file(
         first = bisect_right(starts, offset) - 1
         last = bisect_right(starts, offset + size - 1) - 1
         wanted = range(first, last + 1)
-        async for number, run in iterate_runs(
-            provider.client, shared.link, manifest.chunks, wanted, _take_run
-        ):
+        runs = iterate_runs(
+            provider.client,
+            shared.link,
+            manifest.chunks,
+            wanted,
+            _take_run,
+            run_bytes=_STREAMED_BYTES,
+        )
+        async for number, run in runs:
             begin = max(0, offset - starts[number])
             yield run[begin : offset + size - starts[number]]
 

@@ -68,7 +68,6 @@ from pekanu.storage.state import Status
 from pekanu.storage.typed_data import build_typed_data
 from pekanu.types import Address, Hash32, Wei
 
-ROLE: Final = "store"
 #: Gas of a payment, and of making a client contract, for estimates.
 PAY_GAS: Final = 110_000
 CREATE_GAS: Final = 1_100_000

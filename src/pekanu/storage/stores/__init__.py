@@ -7,6 +7,6 @@ pack the provider's index says. Not here: the index (`pekanu.node.provider`).
 from pekanu.storage.stores.folder import FolderStore
 from pekanu.storage.stores.memory import MemoryStore
 from pekanu.storage.stores.opening import open_store
-from pekanu.storage.stores.pack_store import PackStore, StoreError
+from pekanu.storage.stores.pack_store import PackRange, PackStore, StoreError
 
-__all__ = ["FolderStore", "MemoryStore", "PackStore", "StoreError", "open_store"]
+__all__ = ["FolderStore", "MemoryStore", "PackRange", "PackStore", "StoreError", "open_store"]

@@ -9,9 +9,9 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
-from pekanu.storage.stores.pack_store import Buffer, StoreError
+from pekanu.storage.stores.pack_store import Buffer, PackRange, StoreError
 
 _DRAFT: Final = ".new"
 #: Hex digits of a name that choose its folder.
@@ -61,7 +61,7 @@ class FolderStore:
             raise StoreError(f"pack {name} lacks bytes from {offset} on")
         return data
 
-    def open(self, name: str, offset: int, size: int) -> BinaryIO:
+    def open(self, name: str, offset: int, size: int) -> PackRange:
         """Return the file of a pack, at a range's beginning."""
         try:
             file = self._get_path(name).open("rb", buffering=0)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from io import BytesIO
-from typing import BinaryIO
 
-from pekanu.storage.stores.pack_store import Buffer, StoreError
+from pekanu.storage.stores.pack_store import Buffer, PackRange, StoreError
 
 
 class MemoryStore:
@@ -26,7 +25,7 @@ class MemoryStore:
             raise StoreError(f"pack {name} lacks bytes from {offset} on")
         return data
 
-    def open(self, name: str, offset: int, size: int) -> BinaryIO:
+    def open(self, name: str, offset: int, size: int) -> PackRange:
         """Return a range of a pack, in memory."""
         return BytesIO(self.read(name, offset, size))
 

@@ -6,7 +6,7 @@ Not here: the stores (`folder`, `remote`, `memory`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from pekanu.errors import JournalError
 
@@ -16,6 +16,22 @@ Buffer: TypeAlias = bytes | memoryview
 
 class StoreError(JournalError):
     """A store cannot be reached, is full, or lost what it acknowledged."""
+
+
+class PackRange(Protocol):
+    """The bytes of a pack from a place on; to be closed."""
+
+    def readinto(self, buffer: memoryview, /) -> int | None:
+        """Fill a buffer with the next bytes and return how many; 0 at the end.
+
+        Raises:
+            OSError, StoreError: They cannot be read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
 
 
 class PackStore(Protocol):
@@ -34,11 +50,8 @@ class PackStore(Protocol):
         """Return a range of a pack, exactly `size` bytes."""
         ...
 
-    def open(self, name: str, offset: int, size: int) -> BinaryIO:
-        """Return what gives the bytes of a range, if it was there when this was called.
-
-        Reading on raises `OSError`, or ends early. It is to be closed.
-        """
+    def open(self, name: str, offset: int, size: int) -> PackRange:
+        """Return what gives the bytes of a range, which was there when this was called."""
         ...
 
     def delete(self, name: str) -> None:

@@ -7,18 +7,19 @@ means (`opening`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 import obstore
 from obstore.exceptions import BaseError
 
-from pekanu.storage.stores.pack_store import Buffer, StoreError
+from pekanu.storage.stores.pack_store import Buffer, PackRange, StoreError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _PREFIX: Final = "packs/"
+#: Bytes of a range that are fetched at once.
+_STEP: Final = 4 << 20
 
 
 class RemoteStore:
@@ -50,9 +51,9 @@ class RemoteStore:
             raise StoreError(f"pack {name} lacks bytes from {offset} on at {self._place}")
         return data
 
-    def open(self, name: str, offset: int, size: int) -> BinaryIO:
-        """Return a range of a pack, in memory."""
-        return BytesIO(self.read(name, offset, size))
+    def open(self, name: str, offset: int, size: int) -> PackRange:
+        """Return a range of a pack, of which a step at a time is in memory."""
+        return _Steps(self, name, offset, size)
 
     def delete(self, name: str) -> None:
         """Forget a pack."""
@@ -71,3 +72,26 @@ class RemoteStore:
                     yield str(found["path"]).removeprefix(_PREFIX)
         except (BaseError, OSError) as error:
             raise StoreError(f"{self._place} cannot be listed: {error}") from error
+
+
+class _Steps:
+    """A range, of which the first step is fetched at once and each other when it is wanted."""
+
+    def __init__(self, store: RemoteStore, name: str, offset: int, size: int) -> None:
+        self._store, self._name, self._next, self._left = store, name, offset, size
+        self._rest = self._fetch()
+
+    def readinto(self, buffer: memoryview, /) -> int:
+        self._rest = self._rest or self._fetch()
+        some, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
+        buffer[: len(some)] = some
+        return len(some)
+
+    def close(self) -> None:
+        self._rest, self._left = memoryview(b""), 0
+
+    def _fetch(self) -> memoryview:
+        size = min(_STEP, self._left)
+        found = self._store.read(self._name, self._next, size) if size else b""
+        self._next, self._left = self._next + size, self._left - size
+        return memoryview(found)
