@@ -141,7 +141,7 @@ async def test_provider__when_killed_behind_each_write__then_it_keeps_all_that_i
     async with keeping_alive(party):
         for act in ("put", "get", "challenge", "renew", "rm"):
             await insist(ACTS[act], storer, get_party(town, act, 0, file=file))
-        await wait_for(lambda: read_deaths(party) >= PROVIDER_PLACES)
+        await wait_deaths(party, PROVIDER_PLACES, 60)
     assert PROVIDER_PLACES <= read_deaths(party) <= PROVIDER_PLACES | RARE_PLACES
     await check_over(storer, StorageServerContract(storer.desk.chain, server.address))
     # A quote whose answer was lost with its provider is forgotten once nobody can pay it.
@@ -218,7 +218,7 @@ async def test_provider__when_killed_while_it_ends_agreements__then_each_ends_on
         town.devnet.advance_time(DAY + TERMS.response_window)
         party = get_party(town, "serve", 1, port=find_port())
         await keeping_on.enter_async_context(keeping_alive(party))
-        await wait_for(lambda: read_deaths(party) >= ENDING_PLACES, 90)
+        await wait_deaths(party, ENDING_PLACES, 90)
         folder = get_provider_folder(town.home, accounts[1].address)
         with open_index(folder / "index.db") as index:
             await wait_for(lambda: not index.list_agreements(live_only=True))
@@ -279,6 +279,15 @@ async def keeping_alive(party: StorageParty) -> AsyncIterator[None]:
     finally:
         is_over.set()
         await keeping
+
+
+async def wait_deaths(party: StorageParty, places: set[str], seconds: float) -> None:
+    """Return once children have died at all places; say at which they have not."""
+    try:
+        await wait_for(lambda: read_deaths(party) >= places, seconds)
+    except TimeoutError as error:
+        message = f"nobody has died at {sorted(places - read_deaths(party))}"
+        raise AssertionError(message) from error
 
 
 async def sum_fees(storer: Storer, first: int) -> int:
