@@ -64,14 +64,22 @@ def measure(size: int = SIZE, tell: Callable[[str], None] = lambda _: None) -> d
         tell: Told what is under way.
     """
     with tempfile.TemporaryDirectory(prefix="pekanu-bench-") as name:
-        folder = Path(name)
-        files = _write_files(folder / "files", size)
-        found = {"pekanu": _measure_pekanu(folder / "pekanu", files, tell)}
+        files = _write_files(Path(name) / "files", size)
+        with _make_place(name) as folder:
+            found = {"pekanu": _measure_pekanu(folder, files, tell)}
         for peer in PEERS:
             if shutil.which(peer.program):
                 tell(f"{peer.program} …")
-                found[peer.program] = _measure_peer(peer, folder / peer.program, files)
+                with _make_place(name) as folder:
+                    found[peer.program] = _measure_peer(peer, folder, files)
     return _report(found, size)
+
+
+@contextmanager
+def _make_place(inside: str) -> Iterator[Path]:
+    """Yield a folder for one program; its memory and disk are free again for the next one."""
+    with tempfile.TemporaryDirectory(dir=inside) as name:
+        yield Path(name)
 
 
 def _write_files(folder: Path, size: int) -> tuple[Path, Path]:
@@ -182,7 +190,8 @@ class _Watch:
         self._thread.join()
 
     def time(self, act: str, start: Callable[[], subprocess.Popen[bytes]]) -> None:
-        """Run a process to its end."""
+        """Run a process to its end, when what was written before it is on the disk."""
+        os.sync()
         before = _get_cpu(self._provider)
         started = time.perf_counter()
         process = start()
