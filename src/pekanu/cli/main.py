@@ -20,7 +20,7 @@ from pekanu.errors import PekanuError
 from pekanu.version import __version__
 
 #: Objects made since the last collection that call for the next.
-_COLLECT_AFTER: Final = 50_000
+_COLLECT_AFTER: Final = 200_000
 #: What the parser raises for a wrong option or argument; Typer shows only its leaves.
 _ParserError: Final[type[Exception]] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Whoever reads a pipe is no terminal of 80 columns; a hash and its neighbours stay on one line.
 PIPE_COLUMNS: Final = 200
+#: Variables by which people make Rich take a pipe for a terminal.
+_FORCING: Final = ("FORCE_COLOR", "TTY_COMPATIBLE")
 STYLES: Final = {
     "error": "bold red",
     "hint": "cyan",
@@ -89,8 +91,16 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     make_console().print(table)
 
 
+def _may_be_terminal() -> bool:
+    """Return whether Rich may find a terminal at stderr: if not, it need not be loaded."""
+    return sys.stderr.isatty() or any(os.environ.get(name) for name in _FORCING)
+
+
 def note(sentence: str) -> None:
     """Tell people something on stderr."""
+    if not _may_be_terminal():
+        sys.stderr.write(f"{sentence}\n")
+        return
     from rich.text import Text
 
     make_notes_console().print(Text(sentence), soft_wrap=True)
@@ -117,8 +127,7 @@ def show_progress(what: str) -> Generator[Callable[[float], None]]:
 @contextmanager
 def show_bytes(what: str) -> Generator[Callable[[int, int], None]]:
     """Yield what takes bytes done and bytes in all, and shows them, rate and rest on a terminal."""
-    console = make_notes_console()
-    if not console.is_terminal:
+    if not _may_be_terminal() or not (console := make_notes_console()).is_terminal:
         yield lambda _, __: None
         return
     from rich.progress import (

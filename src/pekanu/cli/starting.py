@@ -6,6 +6,7 @@ keyfiles without pairing curves (`pekanu.eth_signing`).
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import Final
@@ -14,6 +15,8 @@ from pekanu.stand_ins import StandIn
 
 #: Names and numbers of all known chains: a quarter of what it takes to import `eth_abi`.
 _CHAINS: Final = ("eth_typing.networks", "eth_utils.network")
+#: What pycryptodome loads its C code with.
+_BINDING: Final = "Crypto.Util._raw_api"
 #: Groups of commands that do no linear algebra.
 _WITHOUT_ALGEBRA: Final = frozenset({"store", "provider"})
 
@@ -27,8 +30,27 @@ def spare(first: str) -> None:
     for module in _CHAINS:
         if module not in sys.modules:
             sys.modules[module] = StandIn(module)
+    _spare_declarations()
     # It would look through all installed packages.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     if first in _WITHOUT_ALGEBRA:
         # NumPy's threads for it spin for a tenth of a second before they sleep.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+def _spare_declarations() -> None:
+    """Let pycryptodome reach its C code by ctypes, as it does where cffi is missing.
+
+    With cffi it parses C declarations in each process; a hash takes less time by ctypes, too.
+    """
+    if _BINDING in sys.modules:
+        return
+    there = sys.modules.get("cffi")
+    # None makes its import fail.
+    sys.modules["cffi"] = None  # type: ignore[assignment]
+    try:
+        importlib.import_module(_BINDING)
+    finally:
+        del sys.modules["cffi"]
+        if there is not None:
+            sys.modules["cffi"] = there

@@ -18,9 +18,10 @@ from pekanu.market.claim import Claim, Result
 from pekanu.market.task import Task, Terms
 from pekanu.node.batch_file import split_items
 from pekanu.node.input_facts import get_inputs_root
+from pekanu.node.market_wire import TermsHex
 from pekanu.node.peer_messages import RESULT_SIZE, pack_results, unpack_results
 from pekanu.node.peer_operations import Message
-from pekanu.node.peer_wire import U32, U64, TermsHex, Word, decode_message, encode_message
+from pekanu.node.peer_wire import U32, U64, Word, decode_message, encode_message
 from pekanu.node.run_files import write_whole
 from pekanu.types import Hash32
 

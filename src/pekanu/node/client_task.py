@@ -10,21 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from pekanu.node.market_wire import ClaimHex, SearchHex, TaskHex, TermsHex
 from pekanu.node.peer_messages import BlobRef
 from pekanu.node.peer_operations import Message
-from pekanu.node.peer_wire import (
-    U32,
-    U64,
-    U256,
-    AddressText,
-    ClaimHex,
-    Name,
-    SearchHex,
-    TaskHex,
-    TermsHex,
-    WalletSignature,
-    Word,
-)
+from pekanu.node.peer_wire import U32, U64, U256, AddressText, Name, WalletSignature, Word
 from pekanu.types import ZERO_HASH, Wei
 
 

@@ -16,18 +16,9 @@ from typing import Final, TypeAlias, assert_never
 from pekanu.dispute.game import Outcome
 from pekanu.dispute.place import Side
 from pekanu.market.state import Status
+from pekanu.node.market_wire import ClaimHex, TaskHex, TermsHex
 from pekanu.node.peer_operations import Message
-from pekanu.node.peer_wire import (
-    U32,
-    U64,
-    U256,
-    AddressText,
-    ClaimHex,
-    Name,
-    TaskHex,
-    TermsHex,
-    Word,
-)
+from pekanu.node.peer_wire import U32, U64, U256, AddressText, Name, Word
 from pekanu.types import ZERO_HASH, Hash32, Seconds
 
 

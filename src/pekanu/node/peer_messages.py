@@ -18,19 +18,16 @@ from annotated_types import Len
 from pekanu.errors import InvalidMessage
 from pekanu.market.claim import Result
 from pekanu.node.agreement import Agreement
+from pekanu.node.market_wire import ClaimHex, SearchHex, TaskHex, TermsHex
 from pekanu.node.peer_operations import Message
 from pekanu.node.peer_wire import (
     U32,
     U64,
     U256,
     AddressText,
-    ClaimHex,
     Millionths,
     Name,
-    SearchHex,
     Sentence,
-    TaskHex,
-    TermsHex,
     WalletSignature,
     Word,
 )

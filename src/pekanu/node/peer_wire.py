@@ -2,8 +2,9 @@
 
 A message has exactly one encoding: what decodes is encoded again and compared, so that spaces,
 double keys, other orders, upper-case hex and numbers as text are all refused. Bytes are hex;
-market structs are the hex of their ABI encoding, which has one definition in `pekanu.market`.
-What is not here: the messages themselves (`peer_messages`) and encryption (`channel`).
+the contracts' structs are the hex of their ABI encoding.
+What is not here: the market's structs (`market_wire`), the messages themselves (`peer_messages`)
+and encryption (`channel`).
 """
 
 from __future__ import annotations
@@ -26,10 +27,6 @@ from pydantic import (
 
 from pekanu.errors import InvalidMessage, PekanuError
 from pekanu.json_text import parse_json
-from pekanu.market.claim import CLAIM_ABI, Claim
-from pekanu.market.task import TASK_ABI, TERMS_ABI, Task, Terms
-from pekanu.ringers.terms import TERMS_ABI as SEARCH_ABI
-from pekanu.ringers.terms import SearchTerms
 from pekanu.types import Address, Hash32, parse_address
 from pekanu.version import __version__
 
@@ -91,11 +88,6 @@ Name = Annotated[str, Len(1, 64)]
 #: A sentence for people.
 Sentence = Annotated[str, Len(0, 500)]
 AddressText = Annotated[Address, AfterValidator(_check_address)]
-TaskHex = Annotated[Task, *struct_codec(Task, TASK_ABI)]
-TermsHex = Annotated[Terms, *struct_codec(Terms, TERMS_ABI)]
-SearchHex = Annotated[SearchTerms, *struct_codec(SearchTerms, SEARCH_ABI)]
-ClaimHex = Annotated[Claim, *struct_codec(Claim, CLAIM_ABI)]
-
 
 #: Of a version that is told.
 _VERSION_LENGTH: Final = 32

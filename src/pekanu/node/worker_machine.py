@@ -14,20 +14,10 @@ from enum import Enum, StrEnum
 from typing import Final, TypeAlias, assert_never
 
 from pekanu.market.state import Status, TaskState
+from pekanu.node.market_wire import ClaimHex, SearchHex, TaskHex, TermsHex
 from pekanu.node.peer_messages import BlobRef
 from pekanu.node.peer_operations import Message
-from pekanu.node.peer_wire import (
-    U64,
-    U256,
-    AddressText,
-    ClaimHex,
-    Name,
-    SearchHex,
-    TaskHex,
-    TermsHex,
-    WalletSignature,
-    Word,
-)
+from pekanu.node.peer_wire import U64, U256, AddressText, Name, WalletSignature, Word
 from pekanu.types import Seconds
 
 

@@ -52,4 +52,5 @@ def test_store_get__when_it_runs__then_what_only_others_need_stays_away(tmp_path
         "pekanu.node.peer_messages",
         "pekanu.node.referees",
         "pekanu.node.storage.storer",
+        "pekanu.ringers",
     }

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pekanu.cli.output import format_span
+from pekanu.cli.output import format_span, note, show_bytes
 from pekanu.cli.plain import to_plain
 from pekanu.market.claim import Claim
 from pekanu.types import Hash32
@@ -29,3 +29,32 @@ def test_plain__of_a_claim__keeps_every_digit() -> None:
         "key_x": str(2**255 + 1),
         "key_y": "0",
     }
+
+
+@pytest.mark.parametrize("name", ["FORCE_COLOR", "TTY_COMPATIBLE"])
+def test_note__whether_rich_is_asked_for_or_not__then_it_says_the_same(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "written to [a] " + "long/" * 60 + " ünï"
+    monkeypatch.delenv(name, raising=False)
+    note(sentence)
+    plain = capsys.readouterr().err
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    note(sentence)
+    assert plain == capsys.readouterr().err == sentence + "\n"
+
+
+def test_bytes__where_a_terminal_is_forced__then_they_are_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def show() -> str:
+        with show_bytes("fetching") as tell:
+            tell(512, 1024)
+        return capsys.readouterr().err
+
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    assert not show()
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "fetching" in show()

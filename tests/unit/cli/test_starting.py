@@ -23,6 +23,20 @@ assert eth_utils.name_from_chain_id(1) == "Ethereum Mainnet"
 assert not isinstance(sys.modules["eth_utils.network"], StandIn)
 """
 
+DECLARATIONS = """
+import sys
+from pekanu.cli.starting import spare
+spare("store")
+from Crypto.Cipher import AES
+from Crypto.Hash import keccak
+assert "pycparser" not in sys.modules, "declarations were parsed"
+assert keccak.new(digest_bits=256, data=b"").hexdigest()[:8] == "c5d24601"
+cipher = AES.new(bytes(16), AES.MODE_CTR, nonce=bytes(8))
+assert cipher.encrypt(bytes(16)).hex() == "66e94bd4ef8a2c3b884cfa59ca342b2e"
+import cffi
+assert cffi.FFI().sizeof("int")
+"""
+
 AFTER_OTHERS = """
 import eth_utils, sys
 from pekanu.cli.starting import spare
@@ -31,8 +45,8 @@ assert sys.modules["eth_utils.network"].name_from_chain_id is eth_utils.name_fro
 """
 
 
-@pytest.mark.parametrize("program", [PROGRAM, AFTER_OTHERS])
-def test_spare__when_a_chain_is_asked_for__then_it_is_there(program: str) -> None:
+@pytest.mark.parametrize("program", [PROGRAM, AFTER_OTHERS, DECLARATIONS])
+def test_spare__when_what_is_spared_is_asked_for__then_it_is_there(program: str) -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
