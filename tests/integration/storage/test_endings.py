@@ -27,7 +27,7 @@ from pekanu.node.storage.stored import StoredObject
 from pekanu.node.storage.storer import Ears, Storer
 from pekanu.storage.money import get_vested
 from pekanu.storage.state import AgreementState, Status
-from pekanu.types import ZERO_ADDRESS
+from pekanu.types import ZERO_ADDRESS, Hash32
 from support.storage import DAY, TERMS, Depot, put
 
 DATA = bytes(range(256)) * 400
@@ -153,19 +153,26 @@ async def test_give_back__before_the_provider_saw_its_receipt_on_chain__then_the
     depot: Depot, storer: Storer, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = depot.provider.shop.vault.index
+    looks_away, under_way, attend = asyncio.Event(), set[Hash32](), keeper.Keeper._attend
 
-    async def look_away(*_: object) -> None:
-        return
+    async def look(self: keeper.Keeper, agreement_id: Hash32) -> None:
+        if not looks_away.is_set():
+            under_way.add(agreement_id)
+            await attend(self, agreement_id)
+            under_way.remove(agreement_id)
 
     with monkeypatch.context() as patch:
+        patch.setattr(keeper.Keeper, "_attend", look)
         stored = await put(storer, file)
         await wait_for(storer, stored, lambda one: one.status is Status.STORED)
-        # Once it has seen that, a look under way changes nothing any more.
         until = time.monotonic() + 60
         while (row := index.list_agreements()[0]).stage != "confirmed":
             assert time.monotonic() < until
             await asyncio.sleep(0.05)
-        patch.setattr(keeper.Keeper, "_attend", look_away)
+        looks_away.set()
+        while under_way:
+            assert time.monotonic() < until
+            await asyncio.sleep(0.01)
         index.set_state(
             row.agreement_id, stage="stored", state=row.state, is_live=True, expected=row.stage
         )
