@@ -15,7 +15,7 @@ from pekanu.chain.storage_contract import Confirmation
 from pekanu.chain.storage_events import Linked, decode_storage_event
 from pekanu.errors import PekanuError
 from pekanu.node.provider import keeper
-from pekanu.node.storage import provider_client
+from pekanu.node.storage import availability, provider_client
 from pekanu.node.storage.keeping import (
     fetch_state,
     fine,
@@ -106,6 +106,27 @@ async def test_put__when_the_client_has_its_receipt__then_no_link_goes_on_chain(
     chain = storer.desk.chain
     logs = await chain.fetch_logs(stored.server, 0, await chain.fetch_block_number())
     assert not [e for e in map(decode_storage_event, logs) if isinstance(e, Linked)]
+
+
+async def test_put__when_the_provider_keeps_its_receipt_off_chain__then_the_client_shows_it(
+    depot: Depot, storer: Storer, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def tarry(*_: object) -> None:
+        return
+
+    monkeypatch.setattr(keeper.Keeper, "_show", tarry)
+    monkeypatch.setattr(availability, "_SHOW_SECONDS", 0.2)
+    stored = await put(storer, file)
+    server, terms = depot.provider.shop.server, stored.quote.terms
+    shown = stored.steps[12].evidence["transaction"]
+    mined = await storer.desk.chain.request("eth_getTransactionReceipt", shown)
+    assert mined["from"] == storer.desk.address.lower()
+    assert (await fetch_state(storer, stored)).status is Status.STORED
+    # Neither side lost anything by it: price and penalty are locked until the term is over.
+    assert await server.fetch_free() == depot.deposit - terms.penalty
+    held = await storer.desk.chain.get_balance(server.address)
+    assert held == depot.deposit + terms.price
+    assert (await server.fetch_account(stored.client)).balance == 0
 
 
 async def test_provider_shows_a_receipt_for_something_else__then_fined_for_it(

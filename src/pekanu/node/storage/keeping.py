@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final
 
 from pekanu import contracts
 from pekanu.chain import Call
 from pekanu.chain.storage_calls import ShownReceipt, fetch_receipt
 from pekanu.chain.storage_contract import StorageClientContract, StorageServerContract
-from pekanu.chain.storage_events import AgreementEvent, Answered, Fined, decode_storage_event
+from pekanu.chain.storage_events import Answered, Fined, decode_storage_event
 from pekanu.chain.storage_events import Stored as Shown
 from pekanu.errors import ProtocolError, Rejected, TransactionReverted, UsageError
+from pekanu.node.storage.availability import find_event
 from pekanu.node.storage.deal import ask_quote
 from pekanu.node.storage.download import fetch_manifest
 from pekanu.node.storage.messages import UploadRequest
@@ -29,14 +30,8 @@ from pekanu.storage.state import AgreementState, Status
 from pekanu.types import Hash32, Seconds, Wei
 
 _LOOK_SECONDS: Final = 0.3
-#: The step of the payment.
-_PAYMENT: Final = 9
-#: Blocks searched where the payment's is not known.
-_LOOK_BACK: Final = 1000
 #: Place of the leaves among an answer's arguments.
 _LEAVES_ARGUMENT: Final = 6
-
-EventT = TypeVar("EventT", bound=AgreementEvent)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,7 +213,7 @@ async def fine(
     else:
         name, call = planned or await build_fine(storer, stored)
         await storer.desk.send(call, task_id=stored.agreement_id, name=name)
-    fined = await _find_event(storer, stored, Fined)
+    fined = await find_event(storer.desk, stored, Fined)
     if fined is None:
         raise ProtocolError("the chain does not show the fine", hint="`pekanu store fine` again")
     step = Step.build(
@@ -255,25 +250,13 @@ async def build_fine(storer: Storer, stored: StoredObject) -> tuple[str, Call]:
 
 async def _find_contradiction(storer: Storer, stored: StoredObject) -> ShownReceipt | None:
     """Return a receipt that the provider showed on chain against its own quote, if it did."""
-    event = await _find_event(storer, stored, Shown)
+    event = await find_event(storer.desk, stored, Shown)
     if event is None:
         return None
     shown = await fetch_receipt(
         storer.desk.chain, stored.storage_domain, stored.quote, event.log.transaction
     )
     return shown if shown and shown.receipt.contradicts(stored.quote) else None
-
-
-async def _find_event(storer: Storer, stored: StoredObject, kind: type[EventT]) -> EventT | None:
-    """Return the first event of a kind that an agreement has on chain, or None."""
-    chain, head = storer.desk.chain, await storer.desk.chain.fetch_block_number()
-    paid = next((step for step in stored.steps if step.number == _PAYMENT), None)
-    first = int(paid.evidence["block_number"]) if paid else max(0, head - _LOOK_BACK)
-    for log in await chain.fetch_logs(stored.server, first, head):
-        event = decode_storage_event(log)
-        if isinstance(event, kind) and event.agreement_id == stored.agreement_id:
-            return event
-    return None
 
 
 async def reclaim(storer: Storer, stored: StoredObject) -> Wei:

@@ -32,6 +32,8 @@ TITLES: Final[dict[int, tuple[str, str]]] = {
     13: ("provider", "returned the signed receipt and the link pointer"),
     14: ("client", "armed the penalty"),
 }
+#: The step in which the client pays.
+PAYMENT_STEP: Final = 9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

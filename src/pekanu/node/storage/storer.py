@@ -2,7 +2,7 @@
 
 An agreement is journaled when it is quoted, before it is paid; every later step finds in the
 journal, on the chain or at the provider whether it was taken. Not here: single steps (`deal`,
-`upload`), reading (`reading`), what comes after (`keeping`).
+`upload`, `availability`), reading (`reading`), what comes after (`keeping`).
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ from typing import BinaryIO, Final
 
 from pekanu.chain import Call
 from pekanu.chain.storage_contract import (
-    Confirmation,
     StorageClientContract,
     StorageFactoryContract,
     StorageServerContract,
 )
-from pekanu.chain.storage_events import Stored, decode_storage_event
 from pekanu.errors import (
     InvalidInput,
     PekanuError,
-    ProtocolError,
     TransactionReverted,
     UsageError,
 )
-from pekanu.market.typed_data import get_signable
 from pekanu.node.market_desk import MarketDesk
 from pekanu.node.pieces import Progress
-from pekanu.node.signatures import is_signed_by
+from pekanu.node.storage.availability import (
+    arm,
+    await_availability,
+    prove_upload,
+    take_receipt,
+)
 from pekanu.node.storage.deal import (
     Admitted,
     ask_quote,
@@ -57,29 +58,20 @@ from pekanu.node.storage.providers import (
     fetch_offers,
 )
 from pekanu.node.storage.source import Source, scan
-from pekanu.node.storage.steps import Step, describe_receipt
+from pekanu.node.storage.steps import PAYMENT_STEP, Step
 from pekanu.node.storage.storage_desk import StorageDesk
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.upload import ChunkReader, upload_missing
 from pekanu.storage.domains import DomainKind, EncryptionDomain
-from pekanu.storage.link import Link
-from pekanu.storage.money import get_end
 from pekanu.storage.state import Status
-from pekanu.storage.typed_data import build_typed_data
 from pekanu.types import Address, Hash32, Wei
 
 #: Gas of a payment, and of making a client contract, for estimates.
 PAY_GAS: Final = 110_000
 CREATE_GAS: Final = 1_100_000
-#: Seconds to wait for the provider to show its receipt on chain before the client does it.
-_SHOW_SECONDS: Final = 60.0
-#: Between two looks at the chain; doubled each time.
-_LOOK_SECONDS: Final = 0.02
-_LONGEST_LOOK_SECONDS: Final = 2.0
 _NONCE_SIZE: Final = 24
-#: Numbers of the steps in which the client finds what it must pay, and pays.
+#: Number of the step in which the client finds what it must pay.
 _FUNDS: Final = 8
-_PAYMENT: Final = 9
 #: Those by which a provider lets a client in.
 _ADMISSION: Final = frozenset({1, 2, 3, 4, 7})
 
@@ -389,7 +381,7 @@ class Storer(StorageDesk):
             if stored.step is StoreStep.PAYING:
                 await self._stand_again(provider, stored)
                 stored = await self._pay(stored)
-                ears.step(next(one for one in stored.steps if one.number == _PAYMENT))
+                ears.step(next(one for one in stored.steps if one.number == PAYMENT_STEP))
                 stored = self.record(replace(stored, step=StoreStep.UPLOADING))
             try:
                 return await self._bring(provider, stored, plan, reader, ears)
@@ -424,112 +416,21 @@ class Storer(StorageDesk):
         count, size, shown = await upload_missing(
             provider.client, stored.agreement_id, plan, reader, ears.uploading
         )
-        twelfth = await self._prove_upload(provider, stored, (count, size, shown))
+        twelfth = await prove_upload(provider, stored, (count, size, shown))
         ears.step(twelfth)
         stored = self.record(stored.with_step(*admitted, twelfth))
-        stored, thirteenth = await self._take_receipt(provider, stored)
-        stored = await self._await_availability(provider.server, stored, thirteenth)
-        ears.step(stored.steps[-1])
-        fourteenth = await self._arm(provider.server, stored)
+        signature, signed = await take_receipt(provider, stored)
+        stored = self.record(replace(stored, receipt_signature=signature))
+        with contextlib.suppress(PekanuError):
+            await provider.client.acknowledge(stored.agreement_id)
+        thirteenth = await await_availability(self.desk, provider.server, stored, signed)
+        stored = stored.with_step(thirteenth)
+        ears.step(thirteenth)
+        fourteenth = await arm(provider.server, stored)
         ears.step(fourteenth)
         stored = self.record(replace(stored, step=StoreStep.STORED).with_step(fourteenth))
         self._drop_manifest(stored.agreement_id)
         return stored
-
-    async def _prove_upload(
-        self, provider: OpenProvider, stored: StoredObject, done: tuple[int, int, int]
-    ) -> Step:
-        """Step 12's evidence: a leaf drawn now, with the provider's proof to the root."""
-        chunk = secrets.randbelow(stored.quote.content.chunk_count)
-        proof = await provider.client.fetch_leaves(stored.link, chunk=chunk, first=0, count=1)
-        uploaded, size, shown = done
-        return Step.build(
-            12,
-            uploaded_chunks=uploaded,
-            uploaded_bytes=size,
-            shown_chunks=shown,
-            chunk_count=stored.quote.content.chunk_count,
-            root=stored.root,
-            proof={
-                "chunk": proof.chunk,
-                "first": proof.first,
-                "leaf_count": proof.leaf_count,
-                "data": proof.data,
-                "siblings": list(proof.siblings),
-            },
-        )
-
-    async def _take_receipt(
-        self, provider: OpenProvider, stored: StoredObject
-    ) -> tuple[StoredObject, Step]:
-        """Step 13: take sigma and L, and check both before anything rests on them."""
-        head = await provider.client.fetch_receipt(stored.agreement_id)
-        if Link.decode(head.link) != stored.link:
-            raise ProtocolError("the provider's link leads elsewhere")
-        domain = stored.storage_domain
-        document = get_signable(build_typed_data(domain, stored.receipt))
-        if not is_signed_by(stored.provider, document, head.signature):
-            raise ProtocolError("the provider did not sign the receipt of what it was sent")
-        stored = self.record(replace(stored, receipt_signature=head.signature))
-        with contextlib.suppress(PekanuError):
-            await provider.client.acknowledge(stored.agreement_id)
-        step = Step.build(
-            13,
-            server=stored.server,
-            receipt=describe_receipt(stored.receipt),
-            signature=head.signature,
-            link=head.link,
-        )
-        return stored, step
-
-    async def _await_availability(
-        self, server: StorageServerContract, stored: StoredObject, step: Step
-    ) -> StoredObject:
-        """Wait until the receipt is on chain; a provider that tarries is helped."""
-        until, pause = time.monotonic() + _SHOW_SECONDS, _LOOK_SECONDS
-        while (state := await server.fetch_agreement(stored.agreement_id)).status is Status.PAID:
-            if time.monotonic() > until:
-                confirmation = Confirmation(
-                    receipt=stored.receipt, signature=stored.receipt_signature
-                )
-                with contextlib.suppress(ProtocolError):
-                    call = server.confirm(confirmation)
-                    await self.desk.send(call, task_id=stored.agreement_id, name="confirm")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_LOOK_SECONDS)
-        if state.status not in {Status.STORED, Status.CHALLENGED}:
-            raise ProtocolError(
-                f"the agreement is {state.status.name.lower()} on chain instead of stored",
-                hint="`pekanu store ls` shows what came of it",
-            )
-        shown = await self._find_shown(stored)
-        evidence = {**step.evidence, "transaction": "0x" + shown.hex(), "started": state.started}
-        return stored.with_step(replace(step, evidence=evidence))
-
-    async def _find_shown(self, stored: StoredObject) -> Hash32:
-        """Return the transaction that showed the receipt."""
-        head = await self.desk.chain.fetch_block_number()
-        paid = next((step for step in stored.steps if step.number == _PAYMENT), None)
-        first = int(paid.evidence["block_number"]) if paid else max(0, head - 1000)
-        for log in await self.desk.chain.fetch_logs(stored.server, first, head):
-            event = decode_storage_event(log)
-            if isinstance(event, Stored) and event.agreement_id == stored.agreement_id:
-                return log.transaction
-        return Hash32(bytes(32))
-
-    async def _arm(self, server: StorageServerContract, stored: StoredObject) -> Step:
-        """Step 14, after an honest upload: the calls that would make the provider pay."""
-        state = await server.fetch_agreement(stored.agreement_id)
-        fine = server.fine(stored.quote)
-        return Step.build(
-            14,
-            server=stored.server,
-            call="fine",
-            data=fine.data,
-            penalty_wei=str(stored.quote.terms.penalty),
-            challenge_before=get_end(stored.quote.terms, state),
-            response_window=stored.quote.terms.response_window,
-        )
 
     # --- within -------------------------------------------------------------------------------
 
