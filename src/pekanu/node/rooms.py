@@ -33,10 +33,18 @@ class Rooms:
         self._wanted += 1
         try:
             async with self._turns:
-                room = self._free.pop() if self._free else memoryview(mmap.mmap(-1, self._size))
+                room = self._free.pop() if self._free else _make_room(self._size)
                 yield room
                 self._free.append(room)
         finally:
             self._wanted -= 1
             if not self._wanted:
                 self._free.clear()
+
+
+def _make_room(size: int) -> memoryview:
+    """Return fresh memory, in large pages where the system has them."""
+    room = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        room.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(room)
