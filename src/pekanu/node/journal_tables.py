@@ -1,103 +1,187 @@
-"""The tables of the journal.
+"""The tables of the journal, and how its SQLite file is used.
 
 `steps` is only ever added to; `tasks`, `jobs` and `sends` hold the latest state of each. Money,
-hashes and states are text, so that SQLite and PostgreSQL keep them alike. What is not here: who
-writes and when (`journal`).
+hashes and states are text. What is not here: who writes and when (`journal`).
 """
 
 from __future__ import annotations
 
-from typing import Final
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-)
+from pekanu.errors import JournalError
 
 #: Raised with every change below.
 SCHEMA_VERSION: Final = 1
 
-metadata: Final = MetaData()
+Values: TypeAlias = Mapping[str, Any]
 
-#: One row: which version of these tables it is.
-versions: Final = Table("versions", metadata, Column("version", Integer, primary_key=True))
+_TABLES: Final = """
+-- One row: which version of these tables it is.
+CREATE TABLE IF NOT EXISTS versions (version INTEGER PRIMARY KEY);
+-- What a client wants computed; its tasks are the tries with one worker each. The state is the job
+-- as JSON; times are the chain's.
+CREATE TABLE IF NOT EXISTS jobs (
+    number INTEGER PRIMARY KEY,
+    job_id TEXT NOT NULL UNIQUE,
+    account TEXT NOT NULL,
+    is_live INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+);
+-- The state is task, terms, secrets and all else that is needed to carry on, as JSON.
+CREATE TABLE IF NOT EXISTS tasks (
+    number INTEGER PRIMARY KEY,
+    role TEXT NOT NULL,
+    account TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    chain_id INTEGER NOT NULL,
+    market TEXT NOT NULL,
+    job_id TEXT NOT NULL,
+    step TEXT NOT NULL,
+    is_live INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (role, account, task_id)
+);
+CREATE TABLE IF NOT EXISTS steps (
+    number INTEGER PRIMARY KEY,
+    role TEXT NOT NULL,
+    account TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    step TEXT NOT NULL,
+    at INTEGER NOT NULL
+);
+CREATE INDEX IF NOT EXISTS steps_of_task ON steps (role, account, task_id);
+-- Transactions under way or mined, for the sender; by its own keys, its own record as JSON.
+CREATE TABLE IF NOT EXISTS sends (
+    account TEXT NOT NULL,
+    key TEXT NOT NULL,
+    chain_id INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    is_open INTEGER NOT NULL,
+    PRIMARY KEY (account, key, chain_id)
+);
+CREATE INDEX IF NOT EXISTS open_sends ON sends (account, chain_id, is_open);
+-- What each mined transaction of a task cost its sender.
+CREATE TABLE IF NOT EXISTS receipts (
+    account TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    call TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    "transaction" TEXT NOT NULL,
+    gas_used INTEGER NOT NULL,
+    fee TEXT NOT NULL,
+    PRIMARY KEY (account, task_id, call, number)
+);
+"""
+_NAMES: Final = frozenset({"versions", "jobs", "tasks", "steps", "sends", "receipts"})
+_GET_VERSION: Final = "SELECT version FROM versions"
 
-#: What a client wants computed; its tasks are the tries with one worker each.
-jobs: Final = Table(
-    "jobs",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("job_id", String(64), nullable=False, unique=True),
-    Column("account", String(42), nullable=False),
-    Column("is_live", Integer, nullable=False),
-    # The job as JSON.
-    Column("state", Text, nullable=False),
-    # Chain time.
-    Column("created_at", BigInteger, nullable=False),
-)
 
-tasks: Final = Table(
-    "tasks",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("role", String(8), nullable=False),
-    Column("account", String(42), nullable=False),
-    Column("task_id", String(64), nullable=False),
-    Column("chain_id", BigInteger, nullable=False),
-    Column("market", String(42), nullable=False),
-    Column("job_id", String(64), nullable=False, default=""),
-    Column("step", String(32), nullable=False),
-    Column("is_live", Integer, nullable=False),
-    # Task, terms, secrets and all else that is needed to carry on, as JSON.
-    Column("state", Text, nullable=False),
-    # Chain time.
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
-    UniqueConstraint("role", "account", "task_id"),
-)
+class Tables:
+    """One connection to the journal's file, for all threads in turn.
 
-steps: Final = Table(
-    "steps",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("role", String(8), nullable=False),
-    Column("account", String(42), nullable=False),
-    Column("task_id", String(64), nullable=False),
-    Column("step", String(32), nullable=False),
-    # Chain time.
-    Column("at", BigInteger, nullable=False),
-    Index("steps_of_task", "role", "account", "task_id"),
-)
+    Names of tables and columns are this package's own; values are bound, never written out. What is
+    closed can still be read.
 
-#: Transactions under way or mined, for the sender; by its own keys.
-sends: Final = Table(
-    "sends",
-    metadata,
-    Column("account", String(42), primary_key=True),
-    Column("key", String(200), primary_key=True),
-    Column("chain_id", BigInteger, primary_key=True),
-    # The sender's own record as JSON.
-    Column("state", Text, nullable=False),
-    Column("is_open", Integer, nullable=False),
-    Index("open_sends", "account", "chain_id", "is_open"),
-)
+    Args:
+        path: The file.
+        is_writable: Whether it may be changed, or made.
+    """
 
-#: What each mined transaction of a task cost its sender.
-receipts: Final = Table(
-    "receipts",
-    metadata,
-    Column("account", String(42), primary_key=True),
-    Column("task_id", String(64), primary_key=True),
-    Column("call", String(32), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("transaction", String(64), nullable=False),
-    Column("gas_used", BigInteger, nullable=False),
-    Column("fee", String(78), nullable=False),
-)
+    def __init__(self, path: Path, *, is_writable: bool) -> None:
+        """Open the file."""
+        self._path, self._lock = path, threading.RLock()
+        self._connection: sqlite3.Connection | None = _connect(path, is_writable=is_writable)
+
+    def create(self) -> int:
+        """Create what is missing; return the version of what is there."""
+        with self._lock:
+            there = {name for (name,) in self.select("SELECT name FROM sqlite_master", {})}
+            if not there >= _NAMES or not self.select(_GET_VERSION, {}):
+                self._get_open().executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+                with self.change():
+                    if not self.select(_GET_VERSION, {}):
+                        self.insert("versions", {"version": SCHEMA_VERSION})
+            ((version,),) = self.select(_GET_VERSION, {})
+        return int(version)
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Keep all that is written in the context, or nothing; it is on disk behind it."""
+        with self._lock:
+            connection = self._get_open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def select(self, query: str, values: Values) -> list[tuple[Any, ...]]:
+        """Return rows."""
+        with self._lock:
+            if self._connection is not None:
+                return self._connection.execute(query, values).fetchall()
+            with closing(_connect(self._path, is_writable=False)) as connection:
+                return connection.execute(query, values).fetchall()
+
+    def execute(self, statement: str, **values: Any) -> int:
+        """Execute one statement of a change; return how many rows it met."""
+        return self._get_open().execute(statement, values).rowcount
+
+    def insert(self, table: str, values: Values) -> None:
+        """Add a row, within a change."""
+        columns = ", ".join(f'"{name}"' for name in values)
+        places = ", ".join(f":{name}" for name in values)
+        self.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", **values)  # noqa: S608 - our names
+
+    def update(self, table: str, key: Values, values: Values) -> bool:
+        """Change the rows of a key, within a change; return whether there is one."""
+        change = ", ".join(f'"{name}" = :{name}' for name in values)
+        statement = f"UPDATE {table} SET {change} WHERE {match(key)}"  # noqa: S608 - our names
+        return self.execute(statement, **key, **values) > 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+
+    def _get_open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise JournalError(f"the journal {self._path} was closed")
+        return self._connection
+
+
+def _connect(path: Path, *, is_writable: bool) -> sqlite3.Connection:
+    place = path.absolute().as_uri() + ("" if is_writable else "?mode=ro")
+    connection = sqlite3.connect(place, uri=True, isolation_level=None, check_same_thread=False)
+    if is_writable:
+        try:
+            configure_sqlite(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
+    return connection
+
+
+def match(key: Values) -> str:
+    """Return the condition under which a row has these values, to be bound by their names."""
+    return " AND ".join(f'"{name}" = :{name}' for name in key)
+
+
+def configure_sqlite(connection: Any, _record: object = None) -> None:
+    """Let a fresh SQLite connection sync every commit and wait for others' locks."""
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

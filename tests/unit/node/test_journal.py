@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,18 @@ from pekanu.errors import JournalError
 from pekanu.node.journal import Cost, Entry, open_journal
 from pekanu.types import Address, Hash32, Seconds, Wei
 
+#: As the first versions made them, by another library.
+EARLIER = """
+CREATE TABLE versions (version INTEGER NOT NULL, PRIMARY KEY (version));
+CREATE TABLE tasks (
+    number INTEGER NOT NULL, role VARCHAR(8) NOT NULL, account VARCHAR(42) NOT NULL,
+    task_id VARCHAR(64) NOT NULL, chain_id BIGINT NOT NULL, market VARCHAR(42) NOT NULL,
+    job_id VARCHAR(64) NOT NULL, step VARCHAR(32) NOT NULL, is_live INTEGER NOT NULL,
+    state TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL,
+    PRIMARY KEY (number), UNIQUE (role, account, task_id)
+);
+INSERT INTO versions VALUES (1);
+"""
 ALICE, BOB = Address("0x" + "a" * 40), Address("0x" + "b" * 40)
 TASK = Hash32(b"t" * 32)
 
@@ -116,6 +129,59 @@ def test_open_journal__when_file_is_no_database__then_refused(tmp_path: Path) ->
         open_journal(place, ALICE, purpose="a test"),
     ):
         pass
+
+
+def test_open_journal__when_an_earlier_version_wrote_it__then_it_goes_on(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    database = sqlite3.connect(place)
+    database.executescript(EARLIER)
+    row = (1, "worker", BOB, TASK.hex(), 7, "", "", "old", 1, "before", 1, 1)
+    database.execute("INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    database.commit()
+    database.close()
+    with open_journal(place, BOB, purpose="a test") as journal:
+        assert journal.load_states("worker", chain_id=7) == ["before"]
+        journal.record(build_entry("executing"), Seconds(2))
+        journal.build_sends(7).save(build_transaction("key", 1))
+        assert journal.load_states("worker", chain_id=7) == ['"executing"']
+
+
+def test_journal__when_it_was_closed__then_it_is_read_and_not_written(tmp_path: Path) -> None:
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+        journal.record(build_entry("accepting"), Seconds(1))
+    assert journal.load_state("worker", TASK) == '"accepting"'
+    with pytest.raises(JournalError, match="was closed"):
+        journal.record(build_entry("executing"), Seconds(2))
+    assert journal.load_steps("worker", TASK) == [("accepting", 1)]
+
+
+def test_record__when_it_cannot_be_written_whole__then_nothing_is_kept(tmp_path: Path) -> None:
+    place = tmp_path / "journal.db"
+    with open_journal(place, ALICE, purpose="a test") as journal:
+        journal.record(build_entry("accepting"), Seconds(1))
+        database = sqlite3.connect(place)
+        database.execute("ALTER TABLE steps RENAME TO away")
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            journal.record(build_entry("executing"), Seconds(2))
+        assert journal.load_state("worker", TASK) == '"accepting"'
+        database.execute("ALTER TABLE away RENAME TO steps")
+        database.close()
+        journal.record(build_entry("sealing"), Seconds(2))
+        assert journal.load_steps("worker", TASK) == [("accepting", 1), ("sealing", 2)]
+
+
+def test_record__when_threads_write_at_once__then_every_step_is_kept(tmp_path: Path) -> None:
+    with open_journal(tmp_path / "journal.db", ALICE, purpose="a test") as journal:
+
+        def write(number: int) -> None:
+            task = Hash32(bytes([number % 4]) * 32)
+            journal.record(build_entry(f"step {number}", task_id=task), Seconds(number))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write, range(40)))
+        assert len(journal.list_live(7)) == 4
+        kept = [journal.load_steps("worker", Hash32(bytes([one]) * 32)) for one in range(4)]
+        assert sorted(at for steps in kept for _, at in steps) == list(range(40))
 
 
 def test_record_cost__when_told_twice__then_counted_once(tmp_path: Path) -> None:

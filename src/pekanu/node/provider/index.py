@@ -34,7 +34,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from pekanu.errors import JournalError, UsageError
-from pekanu.node.journal import configure_sqlite
+from pekanu.node.journal_tables import configure_sqlite
 from pekanu.node.provider.tables import agreements, chunks, clients, packs
 from pekanu.storage.chunk_names import ChunkList, ChunkName
 from pekanu.types import Hash32
