@@ -18,7 +18,7 @@ from typing import Any
 from pekanu.errors import JournalError
 from pekanu.node.account_lock import AccountLock
 from pekanu.node.journal_sends import JournalSends
-from pekanu.node.journal_tables import SCHEMA_VERSION, Tables, match
+from pekanu.node.journal_tables import SCHEMA_VERSION, Tables
 from pekanu.types import Address, Hash32, Seconds, Wei
 
 
@@ -68,7 +68,6 @@ class Journal:
 
     def record(self, entry: Entry, at: Seconds) -> None:
         """Write a task's step and state; they are on disk when this returns."""
-        tables = self._tables
         key = {"role": entry.role, "account": self.account, "task_id": entry.task_id.hex()}
         values = {
             "step": entry.step,
@@ -76,17 +75,21 @@ class Journal:
             "state": entry.state,
             "updated_at": at,
         }
-        with tables.change():
-            if not tables.update("tasks", key, values):
-                new = {"chain_id": entry.chain_id, "market": entry.market, "job_id": entry.job_id}
-                tables.insert("tasks", {**key, **values, **new, "created_at": at})
-            tables.insert("steps", {**key, "step": entry.step, "at": at})
+        new = {
+            "chain_id": entry.chain_id,
+            "market": entry.market,
+            "job_id": entry.job_id,
+            "created_at": at,
+        }
+        with self._tables.change():
+            self._tables.put("tasks", key, values, new)
+            self._tables.insert("steps", {**key, "step": entry.step, "at": at})
 
     def load_state(self, role: str, task_id: Hash32) -> str | None:
         """Return a task's state, or None when it was never recorded."""
         key = {"role": role, "account": self.account, "task_id": task_id.hex()}
-        found = self._tables.select(f"SELECT state FROM tasks WHERE {match(key)}", key)  # noqa: S608 - our names
-        return str(found[0][0]) if found else None
+        found = self._list("tasks", "state", key)
+        return found[0] if found else None
 
     def load_states(
         self, role: str, *, chain_id: int, live_only: bool = True, job_id: str | None = None
@@ -97,34 +100,33 @@ class Journal:
             wanted["is_live"] = 1
         if job_id is not None:
             wanted["job_id"] = job_id
-        return self._list("SELECT state FROM tasks", wanted)
+        return self._list("tasks", "state", wanted)
 
     def list_live(self, chain_id: int) -> list[Hash32]:
         """Return the ids of all that this account has under way on a chain, in any role."""
         wanted = {"account": self.account, "chain_id": chain_id, "is_live": 1}
-        found = self._list("SELECT task_id FROM tasks", wanted)
+        found = self._list("tasks", "task_id", wanted)
         return [Hash32(bytes.fromhex(one)) for one in found]
 
     def load_steps(self, role: str, task_id: Hash32) -> list[tuple[str, Seconds]]:
         """Return the steps of a task in the order they were recorded, with chain time."""
         key = {"role": role, "account": self.account, "task_id": task_id.hex()}
-        query = f"SELECT step, at FROM steps WHERE {match(key)} ORDER BY number"  # noqa: S608 - our names
-        return [(step, Seconds(at)) for step, at in self._tables.select(query, key)]
+        found = self._tables.select("steps", ("step", "at"), key)
+        return [(step, Seconds(at)) for step, at in found]
 
     def record_job(self, job_id: str, state: str, at: Seconds, *, is_live: bool) -> None:
         """Write a job."""
         key = {"job_id": job_id, "account": self.account}
         values = {"state": state, "is_live": int(is_live)}
         with self._tables.change():
-            if not self._tables.update("jobs", key, values):
-                self._tables.insert("jobs", {**key, **values, "created_at": at})
+            self._tables.put("jobs", key, values, {"created_at": at})
 
     def load_jobs(self, *, live_only: bool = True) -> list[str]:
         """Return this account's jobs, oldest first."""
         wanted: dict[str, Any] = {"account": self.account}
         if live_only:
             wanted["is_live"] = 1
-        return self._list("SELECT state FROM jobs", wanted)
+        return self._list("jobs", "state", wanted)
 
     def record_cost(
         self, task_id: Hash32, cost: Cost, *, attempts: Collection[Hash32] = ()
@@ -144,23 +146,18 @@ class Journal:
         }
         same = {one.hex() for one in (cost.transaction, *attempts)}
         with self._tables.change():
-            query = f'SELECT call, number, "transaction" FROM receipts WHERE {match(key)}'  # noqa: S608 - our names
-            rows = self._tables.select(query, key)
+            rows = self._tables.select("receipts", ("call", "number", "transaction"), key)
             there = [(call, number) for call, number, known in rows if known in same]
-            for call, number in there:
-                of_row = {**key, "call": call, "number": number}
-                self._tables.update("receipts", of_row, values)
             if not there:
-                of_call = {**key, "call": cost.call}
-                query = f"SELECT count(*) FROM receipts WHERE {match(of_call)}"  # noqa: S608 - our names
-                ((number,),) = self._tables.select(query, of_call)
-                self._tables.insert("receipts", {**of_call, **values, "number": number})
+                there = [(cost.call, sum(call == cost.call for call, _, _ in rows))]
+            for call, number in there:
+                self._tables.put("receipts", {**key, "call": call, "number": number}, values)
 
     def load_costs(self, task_id: Hash32) -> list[Cost]:
         """Return what this account's transactions of a task cost."""
         key = {"account": self.account, "task_id": task_id.hex()}
-        columns = 'call, "transaction", gas_used, fee'
-        query = f"SELECT {columns} FROM receipts WHERE {match(key)} ORDER BY call, number"  # noqa: S608 - our names
+        columns = ("call", "transaction", "gas_used", "fee")
+        found = self._tables.select("receipts", columns, key, order="call, number")
         return [
             Cost(
                 call=call,
@@ -168,11 +165,11 @@ class Journal:
                 gas_used=gas_used,
                 fee=Wei(int(fee)),
             )
-            for call, transaction, gas_used, fee in self._tables.select(query, key)
+            for call, transaction, gas_used, fee in found
         ]
 
-    def _list(self, query: str, wanted: dict[str, Any]) -> list[str]:
-        rows = self._tables.select(f"{query} WHERE {match(wanted)} ORDER BY number", wanted)
+    def _list(self, table: str, column: str, wanted: dict[str, Any]) -> list[str]:
+        rows = self._tables.select(table, (column,), wanted)
         return [str(one) for (one,) in rows]
 
 

@@ -24,11 +24,7 @@ class JournalSends:
 
     def load(self, key: str) -> PendingTransaction | None:
         """Return the transaction of a key, or None."""
-        query = (
-            "SELECT state FROM sends WHERE account = :account AND chain_id = :chain_id "
-            "AND key = :key"
-        )
-        found = self._tables.select(query, {**self._mine, "key": key})
+        found = self._tables.select("sends", ("state",), {**self._mine, "key": key})
         return PendingTransaction.from_json(found[0][0]) if found else None
 
     def save(self, transaction: PendingTransaction) -> None:
@@ -39,23 +35,16 @@ class JournalSends:
             "is_open": int(transaction.state is PendingState.OPEN),
         }
         with self._tables.change():
-            if not self._tables.update("sends", key, values):
-                self._tables.insert("sends", {**key, **values})
+            self._tables.put("sends", key, values)
 
     def remove(self, key: str) -> None:
         """Forget a transaction that the chain's node refused."""
-        statement = (
-            "DELETE FROM sends WHERE account = :account AND chain_id = :chain_id AND key = :key"
-        )
         with self._tables.change():
-            self._tables.execute(statement, **self._mine, key=key)
+            self._tables.delete("sends", {**self._mine, "key": key})
 
     def list_open(self, chain_id: int, account: Address) -> list[PendingTransaction]:
         """Return an account's open transactions on a chain, by nonce."""
-        query = (
-            "SELECT state FROM sends WHERE account = :account AND chain_id = :chain_id "
-            "AND is_open = 1"
-        )
-        rows = self._tables.select(query, {"account": account, "chain_id": chain_id})
+        key = {"account": account, "chain_id": chain_id, "is_open": 1}
+        rows = self._tables.select("sends", ("state",), key)
         found = [PendingTransaction.from_json(text) for (text,) in rows]
         return sorted(found, key=lambda one: one.nonce)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -80,8 +80,6 @@ CREATE TABLE IF NOT EXISTS receipts (
     PRIMARY KEY (account, task_id, call, number)
 );
 """
-_NAMES: Final = frozenset({"versions", "jobs", "tasks", "steps", "sends", "receipts"})
-_GET_VERSION: Final = "SELECT version FROM versions"
 
 
 class Tables:
@@ -103,13 +101,13 @@ class Tables:
     def create(self) -> int:
         """Create what is missing; return the version of what is there."""
         with self._lock:
-            there = {name for (name,) in self.select("SELECT name FROM sqlite_master", {})}
-            if not there >= _NAMES or not self.select(_GET_VERSION, {}):
-                self._get_open().executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+            # Each statement is whole by itself: what a kill left undone the next one does.
+            self._get_open().executescript(_TABLES)
+            if not self.select("versions", ("version",), {}):
                 with self.change():
-                    if not self.select(_GET_VERSION, {}):
+                    if not self.select("versions", ("version",), {}):
                         self.insert("versions", {"version": SCHEMA_VERSION})
-            ((version,),) = self.select(_GET_VERSION, {})
+            ((version,),) = self.select("versions", ("version",), {})
         return int(version)
 
     @contextmanager
@@ -125,29 +123,52 @@ class Tables:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
 
-    def select(self, query: str, values: Values) -> list[tuple[Any, ...]]:
-        """Return rows."""
+    def select(
+        self, table: str, columns: Sequence[str], key: Values, *, order: str = "rowid"
+    ) -> list[tuple[Any, ...]]:
+        """Return the rows of a key.
+
+        Args:
+            table: Its name.
+            columns: What is wanted of each.
+            key: Values that they have in common.
+            order: The columns by which they are sorted; else as they were added.
+        """
+        wanted = ", ".join(map(_quote, columns))
+        query = f"SELECT {wanted} FROM {table} {_match(key)} ORDER BY {order}"  # noqa: S608 - our names
         with self._lock:
             if self._connection is not None:
-                return self._connection.execute(query, values).fetchall()
+                return self._connection.execute(query, key).fetchall()
             with closing(_connect(self._path, is_writable=False)) as connection:
-                return connection.execute(query, values).fetchall()
+                return connection.execute(query, key).fetchall()
 
-    def execute(self, statement: str, **values: Any) -> int:
-        """Execute one statement of a change; return how many rows it met."""
-        return self._get_open().execute(statement, values).rowcount
+    def put(self, table: str, key: Values, values: Values, new: Values | None = None) -> None:
+        """Change the row of a key, or add it, within a change.
+
+        Args:
+            table: Its name.
+            key: What tells it from others.
+            values: What it shall hold beside.
+            new: What it holds too if it is added.
+        """
+        if not self.update(table, key, values):
+            self.insert(table, {**key, **values, **(new or {})})
 
     def insert(self, table: str, values: Values) -> None:
         """Add a row, within a change."""
-        columns = ", ".join(f'"{name}"' for name in values)
+        columns = ", ".join(map(_quote, values))
         places = ", ".join(f":{name}" for name in values)
-        self.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", **values)  # noqa: S608 - our names
+        self._execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", values)  # noqa: S608 - our names
 
     def update(self, table: str, key: Values, values: Values) -> bool:
         """Change the rows of a key, within a change; return whether there is one."""
-        change = ", ".join(f'"{name}" = :{name}' for name in values)
-        statement = f"UPDATE {table} SET {change} WHERE {match(key)}"  # noqa: S608 - our names
-        return self.execute(statement, **key, **values) > 0
+        change = ", ".join(map(_bind, values))
+        statement = f"UPDATE {table} SET {change} {_match(key)}"  # noqa: S608 - our names
+        return self._execute(statement, {**key, **values}) > 0
+
+    def delete(self, table: str, key: Values) -> None:
+        """Remove the rows of a key, within a change."""
+        self._execute(f"DELETE FROM {table} {_match(key)}", key)  # noqa: S608 - our names
 
     def close(self) -> None:
         """Let go of the file."""
@@ -155,6 +176,9 @@ class Tables:
             if self._connection is not None:
                 self._connection.close()
             self._connection = None
+
+    def _execute(self, statement: str, values: Values) -> int:
+        return self._get_open().execute(statement, values).rowcount
 
     def _get_open(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -174,9 +198,16 @@ def _connect(path: Path, *, is_writable: bool) -> sqlite3.Connection:
     return connection
 
 
-def match(key: Values) -> str:
-    """Return the condition under which a row has these values, to be bound by their names."""
-    return " AND ".join(f'"{name}" = :{name}' for name in key)
+def _quote(name: str) -> str:
+    return f'"{name}"'
+
+
+def _bind(name: str) -> str:
+    return f'"{name}" = :{name}'
+
+
+def _match(key: Values) -> str:
+    return "WHERE " + " AND ".join(map(_bind, key)) if key else ""
 
 
 def configure_sqlite(connection: Any, _record: object = None) -> None:
