@@ -91,35 +91,34 @@ def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     make_console().print(table)
 
 
-def _may_be_terminal() -> bool:
-    """Return whether Rich may find a terminal at stderr: if not, it need not be loaded."""
-    return sys.stderr.isatty() or any(os.environ.get(name) for name in _FORCING)
+def _find_terminal() -> Console | None:
+    """Return the console for notes if it is a terminal; where none can be, Rich is not loaded."""
+    if not sys.stderr.isatty() and not any(os.environ.get(name) for name in _FORCING):
+        return None
+    console = make_notes_console()
+    return console if console.is_terminal else None
 
 
 def note(sentence: str) -> None:
     """Tell people something on stderr."""
-    if not _may_be_terminal():
+    if (console := _find_terminal()) is None:
         sys.stderr.write(f"{sentence}\n")
         return
     from rich.text import Text
 
-    make_notes_console().print(Text(sentence), soft_wrap=True)
+    console.print(Text(sentence), soft_wrap=True)
 
 
 @contextmanager
 def show_progress(what: str) -> Generator[Callable[[float], None]]:
     """Yield what takes the share done, 0 to 1, and shows it on a terminal once it takes long."""
+    if (console := _find_terminal()) is None:
+        yield lambda _: None
+        return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    console = make_notes_console()
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
         task = progress.add_task(what, total=1.0)
         yield lambda share: progress.update(task, completed=share)
 
@@ -127,7 +126,7 @@ def show_progress(what: str) -> Generator[Callable[[float], None]]:
 @contextmanager
 def show_bytes(what: str) -> Generator[Callable[[int, int], None]]:
     """Yield what takes bytes done and bytes in all, and shows them, rate and rest on a terminal."""
-    if not _may_be_terminal() or not (console := make_notes_console()).is_terminal:
+    if (console := _find_terminal()) is None:
         yield lambda _, __: None
         return
     from rich.progress import (
@@ -159,17 +158,13 @@ def show_steps(what: str, most: int | None) -> Generator[Callable[[int], None]]:
         what: Is under way.
         most: Steps after which it surely ends, if that is known.
     """
+    if (console := _find_terminal()) is None:
+        yield lambda _: None
+        return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
-    console = make_notes_console()
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
         task = progress.add_task(what, total=most, told="")
         started = time.monotonic()
         first: int | None = None
