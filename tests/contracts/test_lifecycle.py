@@ -12,8 +12,8 @@ import pytest
 from pekanu.errors import Rejected
 from pekanu.market import actions as act
 from pekanu.market.state import Status
-from pekanu.types import Seconds, Wei
-from support.world import AGENT, CLIENT, FEE, PRICE, STAKE, STRANGER, WORKER, World
+from pekanu.types import Address, Seconds, Wei
+from support.world import AGENT, CHALLENGER, CLIENT, FEE, PRICE, STAKE, STRANGER, WORKER, World
 
 
 def refuse(world: World, action: act.Action, reason: str, evidence: bytes = b"") -> None:
@@ -215,6 +215,24 @@ def test_resolve__when_both_sign__then_the_price_is_split(world: World, part: in
     )
     world.do(action)
     assert world.get_gains() == {CLIENT: part - PRICE, WORKER: PRICE - part}
+    refuse(world, action, "not live")
+
+
+@pytest.mark.parametrize("taker", [WORKER, CHALLENGER, CLIENT])
+def test_resolve__when_an_open_offer_was_taken__then_its_taker_signs(
+    world: World, taker: Address
+) -> None:
+    world.deposit(taker, STAKE)
+    world.do(act.Post(sender=CLIENT, value=PRICE))
+    world.do(act.Accept(sender=taker, value=Wei(0)))
+    action = act.Resolve(
+        sender=STRANGER, to_client=Wei(1), is_client_signed=True, is_worker_signed=True
+    )
+    world.do(action)
+    paid = [(CLIENT, 1), (taker, STAKE + PRICE - 1)]
+    for who in (CLIENT, taker):
+        assert world.ledger.get(who) == sum(amount for one, amount in paid if one == who)
+    assert world.ledger.locked == 0
     refuse(world, action, "not live")
 
 

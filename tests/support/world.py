@@ -209,7 +209,8 @@ class World:
 
     def _sign(self, name: str, document: dict[str, object]) -> bytes:
         """Return a party's signature; a contract notes that it signed (EIP-1271)."""
-        wallet = self.wallets.get({"client": self.task.client, "worker": self.worker}[name])
+        parties = {"client": self.task.client, "worker": self.worker}
+        wallet = self.wallets.get(parties[name]) if name in parties else None
         if wallet is None:
             return sign(name, document)
         wallet.call("sign", keccak256(b"\x19" + b"".join(typed_data.get_signable(document))))
@@ -288,7 +289,11 @@ def _demand_chunks(world: World, action: Any, _evidence: bytes) -> list[object]:
 
 def _resolve(world: World, action: Any, _evidence: bytes) -> list[object]:
     by_client = world.sign_resolution("client", action.to_client, is_good=action.is_client_signed)
-    by_worker = world.sign_resolution("worker", action.to_client, is_good=action.is_worker_signed)
+    # Whoever accepted an open offer is its worker.
+    worker = next(
+        (name for name, one in CAST.items() if one.address == world.state.worker), "worker"
+    )
+    by_worker = world.sign_resolution(worker, action.to_client, is_good=action.is_worker_signed)
     return [action.to_client, by_client, by_worker]
 
 
