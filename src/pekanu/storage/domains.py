@@ -3,7 +3,8 @@
 A chunk's key is a keyed hash of the chunk, so the same chunk in the same domain becomes the same
 ciphertext. In the *own* domain, the default, only the client's own files meet; in a *shared* one
 the files of all who know its secret, and each of them can tell that another stored a file that he
-has too. The ciphertext carries no tag: its Merkle root says whether it is right.
+has too. The ciphertext carries no tag: its Merkle root says whether it is right, or, to whoever
+knows the domain's secret, the key.
 Not here: where secrets come from (the client's node), what chunks are (`chunking`).
 Source: design/storage.md, "Data".
 """
@@ -66,7 +67,7 @@ class EncryptionDomain:
         """The key of the domain's cut points."""
         return derive_key(self.secret, "cut points")
 
-    def get_chunk_key(self, plain: bytes) -> bytes:
+    def get_chunk_key(self, plain: bytes | memoryview) -> bytes:
         """Return the key under which a chunk is encrypted."""
         return blake3(plain, key=derive_key(self.secret, "chunk keys")).digest()
 
@@ -80,7 +81,7 @@ def encrypt_chunk(plain: bytes | memoryview, key: bytes) -> memoryview:
 
 
 def decrypt_chunk(ciphertext: bytes | memoryview, key: bytes) -> memoryview:
-    """Return the plain bytes; that the ciphertext is right its root must have shown before."""
+    """Return the plain bytes; whether they are right the root or the key must show."""
     return encrypt_chunk(ciphertext, key)
 
 

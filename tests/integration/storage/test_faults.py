@@ -20,8 +20,8 @@ from pekanu.node.provider import provider
 from pekanu.node.provider.counter import ProviderCounter
 from pekanu.node.provider.provider import ProviderOptions
 from pekanu.node.provider.vault import Vault
-from pekanu.node.storage import download, writing
-from pekanu.node.storage.download import check_received
+from pekanu.node.storage import writing
+from pekanu.node.storage.chunk_opener import ChunkOpener
 from pekanu.node.storage.keeping import (
     await_answer,
     challenge,
@@ -34,7 +34,6 @@ from pekanu.node.storage.reading import get_object, verify_object
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Ears, Storer
 from pekanu.node.storage.upload import ChunkReader
-from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.state import AgreementState, Status
 from pekanu.storage.stores import StoreError
 from support.storage import TERMS, Depot, lose_leaf, put, wait_for
@@ -300,7 +299,7 @@ async def test_get__when_lines_break_again_and_again__then_goes_on_behind_what_c
     storer = await depot.open_storer(accounts[0])
     path = write_file(tmp_path, 30_000_000)
     stored = await put(storer, path)
-    receive, checked = HttpExchange.receive, list[int]()
+    receive, open_run, opened = HttpExchange.receive, ChunkOpener.open_run, list[int]()
     left, breaks = 7_000_000, 0
 
     def break_often(self: HttpExchange, room: memoryview) -> int:
@@ -312,15 +311,15 @@ async def test_get__when_lines_break_again_and_again__then_goes_on_behind_what_c
             raise ConnectionResetError
         return count
 
-    def note(name: ChunkName, data: memoryview, number: int) -> None:
-        checked.append(number)
-        check_received(name, data, number)
+    def note(self: ChunkOpener, first: int, some: list[memoryview], room: memoryview) -> memoryview:
+        opened.extend(range(first, first + len(some)))
+        return open_run(self, first, some, room)
 
     monkeypatch.setattr(HttpExchange, "receive", break_often)
-    monkeypatch.setattr(download, "check_received", note)
+    monkeypatch.setattr(ChunkOpener, "open_run", note)
     got = await get_object(storer, stored.shared_link, tmp_path / "back")
     assert breaks >= 3
-    assert len(checked) == len(set(checked)) == len(got.manifest.chunks)
+    assert len(opened) == len(set(opened)) == len(got.manifest.chunks)
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
 
 

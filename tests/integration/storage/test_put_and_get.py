@@ -13,7 +13,6 @@ from pekanu.chain import Account, Call
 from pekanu.errors import InvalidInput, InvalidProof, UsageError
 from pekanu.node.journal import Journal
 from pekanu.node.provider.metrics import fetch_metrics
-from pekanu.node.storage.download import check_received
 from pekanu.node.storage.keeping import fetch_state, take_back
 from pekanu.node.storage.providers import NoProvider
 from pekanu.node.storage.reading import (
@@ -28,10 +27,8 @@ from pekanu.node.storage.recovery import recover_objects
 from pekanu.node.storage.steps import Step
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Ears
-from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.link import SharedLink
 from pekanu.storage.state import Status
-from pekanu.storage.trees import get_entry
 from pekanu.types import Wei
 from support.storage import Depot, put, read_tree, write_tree
 
@@ -168,14 +165,6 @@ async def test_register__when_done_alone_and_twice__then_one_contract(
     assert [step.number for step in first.steps] == [1, 2, 3, 4, 7]
     with pytest.raises(NoProvider):
         await storer.register(accounts[7].address)
-
-
-def test_check_received__when_a_byte_differs__then_refused() -> None:
-    name = ChunkName(root=get_entry(b"right").chunk_root, size=5)
-    check_received(name, b"right", 0)
-    for wrong in (b"wrong", b"right!", b""):
-        with pytest.raises((InvalidProof, ValueError)):
-            check_received(name, wrong, 0)
 
 
 @pytest.mark.parametrize("share", [0.4, 3])

@@ -204,7 +204,8 @@ async def test_audit__when_evidence_is_altered__then_it_fails(
     (tmp_path / "file").write_bytes(b"x" * 1000)
     steps = [step.to_json() for step in (await put(storer, tmp_path / "file")).steps]
     evidence = {step["number"]: step["evidence"] for step in steps}
-    proof = {**evidence[12]["proof"], "data": "0x00" + evidence[12]["proof"]["data"][4:]}
+    data = bytes.fromhex(evidence[12]["proof"]["data"][2:])
+    proof = {**evidence[12]["proof"], "data": "0x" + bytes([data[0] ^ 1, *data[1:]]).hex()}
     word = "0x" + "11" * 32
     changes = {
         1: {"provider": accounts[5].address},

@@ -1,6 +1,7 @@
-"""Getting chunks back: each is held to its root, decrypted, and only then handed on.
+"""Getting chunks back, some neighbours at a time, and only what was found right.
 
-Not here: which object (`storer`), the talk (`provider_client`), the files (`writing`).
+Not here: which object (`reading`), opening chunks (`chunk_opener`), the talk (`provider_client`),
+the files (`writing`).
 """
 
 from __future__ import annotations
@@ -15,14 +16,15 @@ from pekanu.errors import InvalidProof
 from pekanu.node.pieces import Progress
 from pekanu.node.rooms import Rooms
 from pekanu.node.storage import routes
+from pekanu.node.storage.chunk_opener import ChunkOpener
 from pekanu.node.storage.provider_client import CHUNKS_ROOM, ProviderClient
 from pekanu.node.storage.writing import Target, Writer
 from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.chunk_trees import get_chunk_levels
-from pekanu.storage.domains import decrypt_chunk, decrypt_into
+from pekanu.storage.domains import decrypt_chunk
 from pekanu.storage.link import Link
 from pekanu.storage.manifest import PART_SIZE as MANIFEST_PART
-from pekanu.storage.manifest import ChunkRef, Manifest, get_part_key
+from pekanu.storage.manifest import Manifest, get_part_key
 from pekanu.storage.trees import LEAF_SIZE, get_siblings
 
 HandledT = TypeVar("HandledT")
@@ -32,16 +34,6 @@ _AT_ONCE: Final = 3
 _WRITTEN_AHEAD: Final = 16
 #: Between two words on progress.
 _TELL_SECONDS: Final = 0.05
-
-
-def check_received(name: ChunkName, data: bytes | memoryview, number: int) -> None:
-    """Refuse bytes that a provider sent for a chunk and that are not it.
-
-    Raises:
-        InvalidProof: They have another root or length.
-    """
-    if not name.is_of(data):
-        raise InvalidProof(f"the provider sent other bytes than chunk {number}")
 
 
 async def fetch_manifest(client: ProviderClient, link: Link, manifest_key: bytes) -> Manifest:
@@ -81,7 +73,7 @@ async def _fetch_proved(client: ProviderClient, link: Link, chunk: int) -> bytes
 async def iterate_runs(  # noqa: PLR0913 - what is fetched, and how much of it at once
     client: ProviderClient,
     link: Link,
-    chunks: Sequence[ChunkRef],
+    opener: ChunkOpener,
     wanted: Sequence[int],
     handle: Callable[[int, int, memoryview], HandledT],
     *,
@@ -90,12 +82,12 @@ async def iterate_runs(  # noqa: PLR0913 - what is fetched, and how much of it a
 ) -> AsyncGenerator[HandledT, None]:
     """Yield what becomes of wanted chunks, some neighbours at a time, in order.
 
-    Some runs are fetched ahead. Each chunk is checked before it is decrypted.
+    Some runs are fetched ahead. Only what the opener found right is handed on.
 
     Args:
         client: Talks with the provider.
         link: The object.
-        chunks: All its chunks.
+        opener: Opens its chunks.
         wanted: Numbers of those that are wanted, rising.
         handle: Called in a thread with a chunk's number, how many neighbours came with it, itself
             among them, and the plain bytes of all, to be used before it returns. Later ones may
@@ -103,7 +95,7 @@ async def iterate_runs(  # noqa: PLR0913 - what is fetched, and how much of it a
         ahead: Runs that are begun before the first of them is yielded; some are fetched at once.
         run_bytes: Bytes of a run, at most; what becomes of a run is kept until all of it came.
     """
-    names = [ChunkName(root=ref.root, size=ref.size) for ref in chunks]
+    names = opener.names
     waiting: deque[asyncio.Task[list[HandledT]]] = deque()
     rooms = Rooms(_AT_ONCE, 2 * CHUNKS_ROOM)
 
@@ -112,8 +104,7 @@ async def iterate_runs(  # noqa: PLR0913 - what is fetched, and how much of it a
             plain = room[CHUNKS_ROOM:]
 
             def open_run(start: int, some: list[memoryview]) -> HandledT:
-                size = _open_chunks(some, start, names, chunks, plain)
-                return handle(start, len(some), plain[:size])
+                return handle(start, len(some), opener.open_run(start, some, plain))
 
             return await client.fetch_chunks(
                 link, first, names[first : first + count], room[:CHUNKS_ROOM], open_run
@@ -132,22 +123,6 @@ async def iterate_runs(  # noqa: PLR0913 - what is fetched, and how much of it a
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-
-
-def _open_chunks(
-    some: Sequence[memoryview],
-    first: int,
-    names: Sequence[ChunkName],
-    chunks: Sequence[ChunkRef],
-    plain: memoryview,
-) -> int:
-    """Check neighbouring chunks and decrypt them into some room; return how many bytes they are."""
-    size = 0
-    for number, data in enumerate(some, first):
-        check_received(names[number], data, number)
-        decrypt_into(data, chunks[number].key, plain[size:])
-        size += len(data)
-    return size
 
 
 def _split_runs(
@@ -173,7 +148,7 @@ def _split_runs(
 async def download(
     client: ProviderClient,
     link: Link,
-    manifest: Manifest,
+    opener: ChunkOpener,
     target: Target,
     *,
     is_forced: bool = False,
@@ -184,7 +159,7 @@ async def download(
     Args:
         client: Talks with the provider.
         link: The object.
-        manifest: Its files and chunks.
+        opener: Opens its chunks.
         target: Where they go.
         is_forced: Replace files that are there.
         progress: Told bytes written and bytes in all.
@@ -193,12 +168,10 @@ async def download(
         InvalidInput: A file is there already, or cannot be written.
         InvalidProof: The provider sent something else; nothing of that is written.
     """
-    writer = await asyncio.to_thread(Writer, manifest, target, is_forced=is_forced)
+    writer = await asyncio.to_thread(Writer, opener.manifest, target, is_forced=is_forced)
     try:
         before, wanted = writer.held_bytes, writer.list_missing()
-        runs = iterate_runs(
-            client, link, manifest.chunks, wanted, writer.write_run, ahead=_WRITTEN_AHEAD
-        )
+        runs = iterate_runs(client, link, opener, wanted, writer.write_run, ahead=_WRITTEN_AHEAD)
         writing = asyncio.create_task(_exhaust(runs))
         try:
             while progress is not None and not writing.done():

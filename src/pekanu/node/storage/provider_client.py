@@ -149,7 +149,7 @@ class ProviderClient(PeerTalk):
     ) -> list[HandledT]:
         """Hand on neighbouring chunks, by as many answers as the provider needs.
 
-        Their lengths are checked here, their roots are not (`check_received`).
+        Their lengths are checked here, their bytes are not (`chunk_opener`).
 
         Args:
             link: The object.

@@ -21,11 +21,8 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from pekanu.errors import InvalidInput, PekanuError
 from pekanu.node.pieces import Progress
-from pekanu.node.storage.download import (
-    download,
-    fetch_manifest,
-    iterate_runs,
-)
+from pekanu.node.storage.chunk_opener import ChunkOpener
+from pekanu.node.storage.download import download, fetch_manifest, iterate_runs
 from pekanu.node.storage.provider_client import ProviderClient
 from pekanu.node.storage.storage_desk import StorageDesk
 from pekanu.node.storage.writing import choose_target
@@ -102,7 +99,7 @@ async def get_object(
         fetched = await download(
             provider.client,
             shared.link,
-            manifest,
+            ChunkOpener(manifest, desk.secret.own_domain),
             target,
             is_forced=is_forced,
             progress=progress,
@@ -130,7 +127,7 @@ async def iterate_file(
         runs = iterate_runs(
             provider.client,
             shared.link,
-            manifest.chunks,
+            ChunkOpener(manifest, desk.secret.own_domain),
             wanted,
             _take_run,
             run_bytes=_STREAMED_BYTES,
@@ -241,8 +238,9 @@ async def _verify_all(
     client: ProviderClient, link: Link, manifest: Manifest, progress: Progress | None
 ) -> Verified:
     count, proved = len(manifest.chunks), 0
+    opener = ChunkOpener(manifest)  # the roots are what the provider signed for
     try:
-        async for run in iterate_runs(client, link, manifest.chunks, range(count), _count_run):
+        async for run in iterate_runs(client, link, opener, range(count), _count_run):
             proved += run
             if progress is not None:
                 progress(proved, count)
