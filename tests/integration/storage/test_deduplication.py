@@ -13,7 +13,7 @@ from pekanu.node.provider import keeper
 from pekanu.node.provider.agreements import Agreement
 from pekanu.node.provider.index import AgreementRow
 from pekanu.node.provider.vault import Vault
-from pekanu.node.storage import storer
+from pekanu.node.storage import storer, upload
 from pekanu.node.storage.keeping import fetch_state, give_back, renew
 from pekanu.node.storage.reading import get_object
 from pekanu.node.storage.stored import StoredObject, StoreStep
@@ -38,8 +38,12 @@ def is_held(vault: Vault, stored: StoredObject) -> bool:
 
 
 async def test_put__when_domains_are_own_or_shared__then_only_the_shared_one_spares_uploads(
-    depot: Depot, accounts: tuple[Account, ...], tmp_path: Path
+    depot: Depot,
+    accounts: tuple[Account, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(upload, "_SHOWN_BYTES", 1 << 20)  # a dozen requests, some at once
     one, two = await depot.open_storer(accounts[0]), await depot.open_storer(accounts[2])
     data = random.Random(1).randbytes(SIZE)
     file = tmp_path / "file"

@@ -258,7 +258,7 @@ class ProviderCounter:
         """Steps 10 and 11: where an agreement stands, and its payment."""
         row = self._get(peer, agreement_id)
         if read_stage(row) is Stage.QUOTED:
-            self._shop.watch.wake()
+            self._shop.watch.hurry()
         agreement = read_agreement(row)
         depth = 0
         if agreement.payment_block:

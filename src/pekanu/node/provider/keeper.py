@@ -162,7 +162,9 @@ class Keeper:
         terms, seen = agreement.terms, self._see_payment(row, agreement)
         if state.status is not Status.NONE and seen is not None:
             self.tally.payments += 1
-            await self._set(row, seen, Stage.PAID)
+            if await self._set(row, seen, Stage.PAID):
+                paid = replace(row, stage=Stage.PAID.value, state=seen.encode())
+                await self._await_depth(paid, state)
         elif (
             state.status is Status.NONE
             and self._shop.desk.watch.now > terms.valid_until + terms.response_window

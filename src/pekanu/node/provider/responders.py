@@ -32,7 +32,7 @@ from pekanu.types import Hash32
 
 _HASH_SIZE: Final = 32
 #: Uploads in memory at once, and downloads.
-_AT_ONCE: Final = 3
+_AT_ONCE: Final = 4
 
 
 class StorageResponders:

@@ -30,7 +30,7 @@ from pekanu.storage.manifest import (
 from pekanu.types import Hash32
 
 #: Chunks in memory at once.
-_AHEAD: Final = 6
+_AHEAD: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,17 +8,19 @@ are enough to find and read everything again, on any machine. Not here: chunks' 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 from nacl.secret import SecretBox
 
 from pekanu.errors import InvalidMessage
-from pekanu.node.channel_keys import WalletSigner
 from pekanu.storage.domains import EncryptionDomain, derive_key
 from pekanu.storage.link import Link
 from pekanu.types import Address, Hash32
+
+if TYPE_CHECKING:
+    from pekanu.node.channel_keys import WalletSigner
 
 _WARNING: Final = (
     "This signature is the key to everything that this wallet stores. Sign it nowhere else."

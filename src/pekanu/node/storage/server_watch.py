@@ -20,7 +20,8 @@ from pekanu.errors import ChainError
 from pekanu.types import Address, Hash32
 
 _LOG: Final = logging.getLogger(__name__)
-
+#: Share of the chain's pace that passes between two questions, however much somebody hurries.
+_LEAST_REST: Final = 0.2
 
 EventT = TypeVar("EventT", bound=AgreementEvent)
 
@@ -40,7 +41,7 @@ class ServerWatch:
     ) -> None:
         self.events: defaultdict[Hash32, list[AgreementEvent]] = defaultdict(list)
         self._chain, self._first_block = chain, first_block
-        self._news = asyncio.Event()
+        self._news, self._hurry = asyncio.Event(), asyncio.Event()
         self._stream = EventStream(
             chain,
             server,
@@ -79,6 +80,10 @@ class ServerWatch:
         """Let `wait` return."""
         self._news.set()
 
+    def hurry(self) -> None:
+        """Ask the chain soon: somebody says that there is news."""
+        self._hurry.set()
+
     async def _follow(self) -> None:
         while True:
             try:
@@ -87,9 +92,18 @@ class ServerWatch:
                 _LOG.warning("the provider's contract cannot be followed: %s", error)
                 found = None
             if found is None:
-                await asyncio.sleep(self._chain.poll_seconds)
+                await self._rest()
             else:
                 self._take(found)
+
+    async def _rest(self) -> None:
+        """Wait until the chain is to be asked again; whoever hurries it saves most of the wait."""
+        least = self._chain.poll_seconds * _LEAST_REST
+        await asyncio.sleep(least)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._chain.poll_seconds - least):
+                await self._hurry.wait()
+        self._hurry.clear()
 
     def _take(self, found: EventBatch | Rollback) -> None:
         if isinstance(found, Rollback):

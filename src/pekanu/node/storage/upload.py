@@ -7,7 +7,7 @@ upload that was broken off goes on where it stood. Not here: which chunks there 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -23,7 +23,9 @@ from pekanu.storage.ownership import prove_ownership
 from pekanu.types import Hash32
 
 #: Requests under way at once.
-_AT_ONCE: Final = 3
+_AT_ONCE: Final = 4
+#: Bytes that one request shows; neither side holds more of them than a chunk.
+_SHOWN_BYTES: Final = 32 << 20
 
 Batch = list[int]
 
@@ -99,18 +101,21 @@ async def upload_missing(
     left = plan.get_size((*missing.absent, *missing.unshown))
     tell = _Teller(plan.size, plan.size - left, progress)
     shown = 0
-    for some in _split(missing.unshown, plan, routes.BATCH_BYTES):
+
+    async def show(some: Batch) -> None:
+        nonlocal shown
         answers = await asyncio.to_thread(_prove, some, plan, reader, missing.nonce)
-        shown += await client.show(agreement_id, answers)
+        count = await client.show(agreement_id, answers)
+        shown += count
         tell.add(plan.get_size(some))
+
+    await _do_each(_split(missing.unshown, plan, _SHOWN_BYTES), show)
     absent = missing.absent
     if shown < len(missing.unshown):
         # What was not believed must be brought like the rest.
         again = await client.fetch_missing(agreement_id, len(plan.names))
         absent = tuple(sorted({*again.absent, *again.unshown}))
     info = await client.fetch_provider_info()
-    most_bytes = min(info.upload_bytes, routes.BATCH_BYTES)
-    limit = asyncio.Semaphore(_AT_ONCE)
 
     async def send(some: Batch) -> None:
         try:
@@ -119,19 +124,30 @@ async def upload_missing(
             # The provider holds each chunk to its root: a changed file shows there first.
             await asyncio.to_thread(reader.check, some)
             raise
+        tell.add(plan.get_size(some))
+
+    await _do_each(_split(absent, plan, min(info.upload_bytes, routes.BATCH_BYTES)), send)
+    return len(absent), plan.get_size(absent), shown
+
+
+async def _do_each(batches: Iterable[Batch], act: Callable[[Batch], Awaitable[None]]) -> None:
+    """Do something with each batch, some at a time; the first failure ends it all."""
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def run(some: Batch) -> None:
+        try:
+            await act(some)
         finally:
             limit.release()
-        tell.add(plan.get_size(some))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for some in _split(absent, plan, most_bytes):
+            for some in batches:
                 await limit.acquire()
-                group.create_task(send(some))
+                group.create_task(run(some))
     except* PekanuError as failed:
         # The others were cancelled for the first one's sake.
         raise _get_first(failed) from failed
-    return len(absent), plan.get_size(absent), shown
 
 
 def _get_first(group: BaseExceptionGroup[PekanuError]) -> PekanuError:
