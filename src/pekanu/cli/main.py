@@ -5,7 +5,6 @@ Not here: the commands (one module a group) and the table of exit codes (`failur
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import sys
@@ -15,12 +14,10 @@ from typing import Final
 import typer
 
 from pekanu.cli.failures import EXIT_DONE, EXIT_FAILED, EXIT_USAGE, get_exit_code, report
-from pekanu.cli.starting import spare
+from pekanu.cli.starting import collect_seldom, spare
 from pekanu.errors import PekanuError
 from pekanu.version import __version__
 
-#: Objects made since the last collection that call for the next.
-_COLLECT_AFTER: Final = 200_000
 #: What the parser raises for a wrong option or argument; Typer shows only its leaves.
 _ParserError: Final[type[Exception]] = next(
     base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException"
@@ -88,9 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str] | None) -> int:
-    # Imports make objects that stay: searched as often as by default, they took a tenth of the
-    # time in which a command starts.
-    gc.set_threshold(_COLLECT_AFTER, 20, 20)
+    collect_seldom()
     given = sys.argv[1:] if arguments is None else arguments
     first = given[0] if given else ""
     spare(first)

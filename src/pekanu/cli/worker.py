@@ -20,6 +20,7 @@ from pekanu.cli.commands import command
 from pekanu.cli.market import MarketDoor, fetch_events, fold_tasks, open_market
 from pekanu.cli.output import note, print_fields, print_json, print_table
 from pekanu.cli.session import Session
+from pekanu.cli.starting import collect_as_usual
 from pekanu.errors import InsufficientFunds, PekanuError, UsageError
 from pekanu.types import Address, Hash32, Wei, format_wei, parse_wei
 
@@ -202,7 +203,11 @@ def _tell_start(session: Session, worker: WorkerNode, terms: WorkerTerms, free: 
 
 
 async def until_signal(working: Coroutine[Any, Any, None], who: str = "the worker") -> None:
-    """Await work until it ends or a signal ends it, which is no failure."""
+    """Await work until it ends or a signal ends it, which is no failure.
+
+    Garbage is collected as Python does by default: it adds up where a process lives for long.
+    """
+    collect_as_usual()
     loop, running = asyncio.get_running_loop(), asyncio.create_task(working)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)

@@ -20,6 +20,8 @@ SCHEMA_VERSION: Final = 1
 
 Values: TypeAlias = Mapping[str, Any]
 
+#: Of a database's pages that one connection keeps.
+_KEPT_KIB: Final = 512
 _TABLES: Final = """
 -- One row: which version of these tables it is.
 CREATE TABLE IF NOT EXISTS versions (version INTEGER PRIMARY KEY);
@@ -211,8 +213,12 @@ def _match(key: Values) -> str:
 
 
 def configure_sqlite(connection: Any, _record: object = None) -> None:
-    """Let a fresh SQLite connection sync every commit and wait for others' locks."""
+    """Let a fresh SQLite connection sync every commit and wait for others' locks.
+
+    Each connection of a pool keeps pages of its own: little, since the system keeps them as well.
+    """
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+    kept = f"cache_size=-{_KEPT_KIB}"
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", kept):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

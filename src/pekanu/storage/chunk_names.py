@@ -5,9 +5,10 @@ Not here: what a root is (`trees`), where a chunk's bytes lie (`pekanu.node.prov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Final, overload
 
 from pekanu.storage.chunk_trees import get_chunk_entry
@@ -45,23 +46,20 @@ def pack_names(names: Iterable[ChunkName]) -> bytes:
     return b"".join(name.root + name.size.to_bytes(4, "little") for name in names)
 
 
-def unpack_names(data: bytes) -> list[ChunkName]:
-    """Return the chunks that records list; there are only whole ones."""
-    return list(ChunkList(data))
-
-
 class ChunkList(Sequence[ChunkName]):
     """An agreement's chunks in their order, read from their records when they are asked for.
 
+    They may be millions, so nothing here holds an object for each of them.
+
     Args:
-        records: As `pack_names` gives them.
+        records: As `pack_names` gives them, only whole ones.
     """
 
     def __init__(self, records: bytes) -> None:
-        self._records = records
+        self.records = records
 
     def __len__(self) -> int:
-        return len(self._records) // RECORD_SIZE
+        return len(self.records) // RECORD_SIZE
 
     @overload
     def __getitem__(self, index: int) -> ChunkName: ...
@@ -78,15 +76,38 @@ class ChunkList(Sequence[ChunkName]):
 
     def find_equal(self, numbers: Iterable[int]) -> list[int]:
         """Return the places of all chunks that equal one of some."""
-        records = {self._get_record(number) for number in numbers}
-        return [place for record in records for place in self._places[record]]
+        records = {self._get_record(number): number for number in numbers}
+        repeated = self._repeated
+        return [
+            place for record, number in records.items() for place in repeated.get(record, (number,))
+        ]
+
+    def split_different(self, count: int) -> Iterator[list[int]]:
+        """Yield the places of chunks, so many at a time; of equal ones the first alone."""
+        repeated = self._repeated
+        firsts = (
+            number
+            for number in range(len(self))
+            if repeated.get(self._get_record(number), (number,))[0] == number
+        )
+        while some := list(islice(firsts, count)):
+            yield some
 
     @cached_property
-    def _places(self) -> dict[bytes, list[int]]:
+    def _repeated(self) -> dict[bytes, list[int]]:
+        """The places of all chunks that are there more than once."""
+        seen: set[bytes] = set()
         found: dict[bytes, list[int]] = {}
         for number in range(len(self)):
-            found.setdefault(self._get_record(number), []).append(number)
+            record = self._get_record(number)
+            if record in seen:
+                found[record] = []
+            seen.add(record)
+        for number in range(len(self)) if found else ():
+            record = self._get_record(number)
+            if record in found:
+                found[record].append(number)
         return found
 
     def _get_record(self, number: int) -> bytes:
-        return self._records[number * RECORD_SIZE : (number + 1) * RECORD_SIZE]
+        return self.records[number * RECORD_SIZE : (number + 1) * RECORD_SIZE]

@@ -6,7 +6,7 @@ Equal to the clear definitions, which a test compares them with. Not here: what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Final, TypeAlias, overload
 
@@ -98,21 +98,21 @@ def get_chunk_levels(data: bytes | memoryview) -> list[Sequence[bytes]]:
     return [_Level(level) for level in _build_levels(_hash_leaves(data), _NODE)]
 
 
-def get_entry_levels(entries: Sequence[Entry]) -> list[Sequence[bytes]]:
+def get_entry_levels(entries: Iterable[Entry]) -> list[Sequence[bytes]]:
     """Return the tree over chunks in their order, entry hashes first; at least one.
 
     Raises:
         ValueError: There is no chunk.
     """
-    if not entries:
+    hashes = b"".join(entry.hash() for entry in entries)
+    if not hashes:
         message = "a root is over at least one chunk"
         raise ValueError(message)
-    hashes = b"".join(entry.hash() for entry in entries)
     rows = np.frombuffer(hashes, dtype=np.uint8).reshape(-1, 32)
     return [_Level(level) for level in _build_levels(rows, _ABOVE)]
 
 
-def get_entries_root(entries: Sequence[Entry]) -> Hash32:
+def get_entries_root(entries: Iterable[Entry]) -> Hash32:
     """Return the root over chunks in their order."""
     return Hash32(get_entry_levels(entries)[-1][0])
 

@@ -34,8 +34,10 @@ from pekanu.node.storage.reading import get_object, verify_object
 from pekanu.node.storage.stored import StoredObject, StoreStep
 from pekanu.node.storage.storer import Ears, Storer
 from pekanu.node.storage.upload import ChunkReader
+from pekanu.storage.chunk_names import ChunkList
 from pekanu.storage.state import AgreementState, Status
 from pekanu.storage.stores import StoreError
+from pekanu.types import Hash32
 from support.storage import TERMS, Depot, lose_leaf, put, wait_for
 
 SIZE = 3_000_000
@@ -220,9 +222,11 @@ async def test_show__when_the_client_has_only_the_roots__then_it_must_upload(
     answers: list[int] = []
     check = Vault.check_ownership
 
-    def count(self: Vault, row: object, nonce: bytes, given: dict[int, bytes]) -> int:
+    def count(
+        self: Vault, agreement: Hash32, names: ChunkList, nonce: bytes, given: dict[int, bytes]
+    ) -> int:
         # A client that knows roots and no bytes can but guess.
-        held = check(self, row, nonce, {number: bytes(32) for number in given})  # type: ignore[arg-type]
+        held = check(self, agreement, names, nonce, {number: bytes(32) for number in given})
         answers.append(held)
         return held
 

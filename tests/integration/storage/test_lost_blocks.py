@@ -375,8 +375,9 @@ async def test_challenge__when_the_provider_waits_for_depth_elsewhere__then_answ
         putting = asyncio.ensure_future(put(storer, other, ears=held))
         await wait_for(lambda: "confirm" in keeper._busy)
         challenging = asyncio.ensure_future(challenge(storer, first))
-        await wait_status(storer, first, Status.CHALLENGED)
-        await wait_status(storer, first, Status.STORED)
+        watch = depot.provider.shop.watch
+        await wait_for(lambda: watch.find(first.agreement_id, Answered) is not None)
+        assert (await fetch_state(storer, first)).status is Status.STORED
         assert "confirm" in keeper._busy
         assert not challenging.done()
 

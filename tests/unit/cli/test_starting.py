@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
 
 import pytest
+
+from pekanu.cli import starting
+from pekanu.cli.starting import collect_seldom
+from pekanu.cli.worker import until_signal
 
 PROGRAM = """
 import os, sys
@@ -72,3 +77,18 @@ def test_spare__when_the_user_chose_otherwise__then_that_stays(first: str) -> No
 
     assert run() == ("1 __all__" if first == "store" else "None __all__")
     assert run(OPENBLAS_NUM_THREADS="3", PYDANTIC_DISABLE_PLUGINS="x") == "3 x"
+
+
+async def test_until_signal__when_a_process_stays__then_garbage_is_collected_as_usual() -> None:
+    before, seen = gc.get_threshold(), []
+
+    async def work() -> None:
+        seen.append(gc.get_threshold())
+
+    try:
+        collect_seldom()
+        await until_signal(work())
+    finally:
+        gc.set_threshold(*before)
+    assert seen == [starting._USUAL]
+    assert starting._USUAL[0] < starting._COLLECT_AFTER

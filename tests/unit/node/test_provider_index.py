@@ -17,6 +17,8 @@ from eth_abi.abi import encode
 
 from pekanu.errors import JournalError, UsageError
 from pekanu.node.peer_errors import PeerRefused
+from pekanu.node.provider import index as index_module
+from pekanu.node.provider import vault as vault_module
 from pekanu.node.provider.index import AgreementRow, ProviderIndex, open_index
 from pekanu.node.provider.vault import Vault
 from pekanu.storage.agreement import TERMS_ABI
@@ -175,9 +177,39 @@ def test_check_ownership__when_another_holds_it__then_only_who_has_the_bytes_pas
     missing = vault.find_missing(row)
     assert (missing.absent, missing.unshown) == ((), (0, 1))
     right = prove_ownership(nonce, row.names[0].root, chunks[0])
-    assert vault.check_ownership(row, nonce, {0: right, 1: bytes(32)}) == 1
+    answers = {0: right, 1: bytes(32)}
+    assert vault.check_ownership(row.agreement_id, row.names, nonce, answers) == 1
     row = reload(vault.index, row)
     assert row.shown == b"\x01\x00"
+
+
+def test_questions__when_of_any_number_of_keys__then_of_few_lengths() -> None:
+    lengths = set()
+    for count in (0, 1, 2, 3, 5, 100, 511, 512, 513, 2000):
+        keys = [str(number) for number in range(count)]
+        asked = list(index_module._split(keys))
+        assert {key for some in asked for key in some} == set(keys)
+        lengths |= {len(some) for some in asked}
+    assert lengths == {1, 2, 4, 8, 128, 512}
+
+
+def test_hold__when_gone_through_in_parts__then_each_chunk_counts_once(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (index_module, vault_module):
+        monkeypatch.setattr(module, "_MANY", 2)
+    chunks = make_chunks(1, 2, 1, 3, 2, 4)
+    first, second = add(vault.index, 1, chunks), add(vault.index, 2, chunks)
+    assert vault.find_missing(first).absent == (0, 1, 3, 5)
+    first = take(vault, first, chunks, 0, 1, 3)
+    assert (first.shown, vault.index.measure().chunk_count) == (b"\x01\x01\x01\x01\x01\x00", 3)
+    assert vault.find_missing(first).absent == (5,)
+    missing = vault.find_missing(second)
+    assert (missing.absent, missing.unshown) == ((5,), (0, 1, 3))
+    vault.release(first.agreement_id)
+    assert vault.index.measure().chunk_count == 3
+    vault.release(second.agreement_id)
+    assert vault.index.measure().chunk_count == vault.index.measure().pack_bytes == 0
 
 
 def test_release__when_the_last_agreement_ends__then_the_bytes_go(vault: Vault) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pekanu.storage.chunk_names import ChunkList, ChunkName, pack_names, unpack_names
+from pekanu.storage.chunk_names import ChunkList, ChunkName, pack_names
 from pekanu.storage.chunk_trees import get_chunk_entry
 from pekanu.types import Hash32
 
@@ -18,7 +18,8 @@ NAMES = [name(1), name(2), name(1), name(1, 8), name(2)]
 
 def test_list__when_packed__then_the_same_names_by_place_and_slice() -> None:
     found = ChunkList(pack_names(NAMES))
-    assert list(found) == unpack_names(pack_names(NAMES)) == NAMES
+    assert list(found) == NAMES
+    assert found.records == pack_names(NAMES)
     assert (len(found), found[3], found[1:4]) == (5, NAMES[3], NAMES[1:4])
     for place in (-1, 5):
         with pytest.raises(IndexError):
@@ -31,6 +32,14 @@ def test_find_equal__when_root_and_size_are_the_same__then_all_places_and_no_oth
     assert sorted(found.find_equal([3])) == [3]
     assert sorted(found.find_equal([1, 3, 4])) == [1, 3, 4]
     assert found.find_equal([]) == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_split_different__when_some_are_equal__then_the_first_of_them_alone(count: int) -> None:
+    found = list(ChunkList(pack_names(NAMES)).split_different(count))
+    assert [number for some in found for number in some] == [0, 1, 3]
+    assert all(len(some) == count for some in found[:-1])
+    assert not list(ChunkList(b"").split_different(count))
 
 
 def test_is_of__when_the_bytes_differ_or_are_longer__then_refused() -> None:

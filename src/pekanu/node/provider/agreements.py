@@ -20,7 +20,7 @@ from pekanu.node.peer_wire import (
     decode_message,
     encode_message,
 )
-from pekanu.node.provider.index import AgreementHead, AgreementRow
+from pekanu.node.provider.index import AgreementHead
 from pekanu.node.storage.messages import ContentHex, Memo, Stage, StorageTermsHex
 from pekanu.storage.agreement import Quote, Receipt, StorageDomain
 from pekanu.storage.link import Link
@@ -90,7 +90,7 @@ class Agreement(Message):
         return encode_message(self).decode()
 
 
-def read_agreement(row: AgreementRow | AgreementHead) -> Agreement:
+def read_agreement(row: AgreementHead) -> Agreement:
     """Return what a row of the index keeps."""
     return _decode(row.state)
 
@@ -100,11 +100,11 @@ def _decode(state: str) -> Agreement:
     return decode_message(Agreement, state.encode())
 
 
-def get_agreed_bytes(rows: Iterable[AgreementRow]) -> int:
+def get_agreed_bytes(rows: Iterable[AgreementHead]) -> int:
     """Return the bytes of those agreements that hold their chunks, each counting its own."""
     return sum(read_agreement(row).content.size for row in rows if row.is_held)
 
 
-def read_stage(row: AgreementRow | AgreementHead) -> Stage:
+def read_stage(row: AgreementHead) -> Stage:
     """Return where a row's agreement stands."""
     return Stage(row.stage)

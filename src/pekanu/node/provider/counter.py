@@ -47,7 +47,7 @@ from pekanu.node.storage.messages import (
 )
 from pekanu.node.storage.server_watch import ServerWatch
 from pekanu.storage.agreement import Admission, Registration, StorageDomain
-from pekanu.storage.chunk_names import ChunkList, ChunkName, pack_names
+from pekanu.storage.chunk_names import ChunkList
 from pekanu.storage.chunk_trees import get_entries_root
 from pekanu.storage.state import Status
 from pekanu.storage.trees import LEAF_SIZE, MAX_LEAVES, LeafProof
@@ -56,7 +56,7 @@ from pekanu.storage.typed_data import build_typed_data
 from pekanu.types import Address, Hash32, Seconds
 from pekanu.version import __version__
 
-RowT = TypeVar("RowT", AgreementRow, AgreementHead)
+RowT = TypeVar("RowT", bound=AgreementHead)
 
 #: Bytes of a chunk that is taken: one fits into a request.
 MAX_CHUNK_BYTES: Final = min(4 << 20, MAX_LEAVES * LEAF_SIZE)
@@ -195,9 +195,7 @@ class ProviderCounter:
         )
         return Admitted(head=head, abi=abi, code=code)
 
-    async def quote(
-        self, peer: Address, request: UploadRequest, names: list[ChunkName]
-    ) -> SignedQuote:
+    async def quote(self, peer: Address, request: UploadRequest, names: ChunkList) -> SignedQuote:
         """Step 6: the signed quote for a list of chunks that hashes to the root."""
         shop, known = self._shop, self._load_client(peer)
         if known is None:
@@ -239,7 +237,7 @@ class ProviderCounter:
             is_live=True,
             is_held=False,
             state=agreement.encode(),
-            entries=pack_names(names),
+            entries=names.records,
             shown=shown,
             awaited_bytes=0 if request.starts_at else request.size,
             created_at=now,
@@ -256,16 +254,16 @@ class ProviderCounter:
 
     async def fetch_status(self, peer: Address, agreement_id: Hash32) -> AgreementStatus:
         """Steps 10 and 11: where an agreement stands, and its payment."""
-        row = self._get(peer, agreement_id)
-        if read_stage(row) is Stage.QUOTED:
+        head = _check(self._index.get_head(agreement_id), peer, None)
+        if read_stage(head) is Stage.QUOTED:
             self._shop.watch.hurry()
-        agreement = read_agreement(row)
+        agreement = read_agreement(head)
         depth = 0
         if agreement.payment_block:
-            head = await self._shop.desk.chain.fetch_block_number()
-            depth = max(0, head - agreement.payment_block + 1)
+            last = await self._shop.desk.chain.fetch_block_number()
+            depth = max(0, last - agreement.payment_block + 1)
         return AgreementStatus(
-            stage=read_stage(row),
+            stage=read_stage(head),
             transaction=Hash32(agreement.payment),
             block=agreement.payment_block,
             confirmations=min(depth, 1 << 31),
@@ -283,10 +281,13 @@ class ProviderCounter:
         self, peer: Address, agreement_id: Hash32, answers: dict[int, bytes]
     ) -> int:
         """Step 12: take proofs of ownership; return how many hold."""
-        row = self._get(peer, agreement_id, Stage.UPLOADING)
-        _check_numbers(answers, len(row.names))
-        nonce = read_agreement(row).nonce
-        return await asyncio.to_thread(self._shop.vault.check_ownership, row, nonce, answers)
+        head = _check(self._index.get_head(agreement_id), peer, Stage.UPLOADING)
+        names = self.get_names(agreement_id)
+        _check_numbers(answers, len(names))
+        nonce = read_agreement(head).nonce
+        return await asyncio.to_thread(
+            self._shop.vault.check_ownership, agreement_id, names, nonce, answers
+        )
 
     async def take(
         self, peer: Address, agreement_id: Hash32, numbers: list[int], data: Pieces
@@ -312,8 +313,8 @@ class ProviderCounter:
 
     async def acknowledge(self, peer: Address, agreement_id: Hash32) -> AgreementStatus:
         """Step 13: note that sigma and L arrived, so that L need not go on chain."""
-        agreement = read_agreement(self._get(peer, agreement_id))
-        if not agreement.is_signed:
+        head = _check(self._index.get_head(agreement_id), peer, None)
+        if not read_agreement(head).is_signed:
             raise PeerRefused("early", "no receipt was signed")
         self._shop.acknowledged.add(agreement_id)
         self._shop.watch.wake()
@@ -393,10 +394,9 @@ class ProviderCounter:
         """
         found = self._names.get(agreement_id)
         if found is None:
-            row = self._index.get_agreement(agreement_id)
-            if row is None:
+            found = self._index.load_names(agreement_id)
+            if not found:
                 raise PeerRefused("unknown", "there is no such agreement here")
-            found = row.names
             while len(self._names) >= _REMEMBERED:
                 self._names.pop(next(iter(self._names)))
             self._names[agreement_id] = found
@@ -422,13 +422,13 @@ class ProviderCounter:
         return None if text is None else dict(json.loads(text))
 
 
-def _check_names(request: UploadRequest, names: Sequence[ChunkName]) -> None:
+def _check_names(request: UploadRequest, names: ChunkList) -> None:
     """Refuse a list of chunks that is not what the request says."""
     if len(names) != request.chunk_count or sum(name.size for name in names) != request.size:
         raise PeerRefused("malformed", "the list of chunks is not as long as was announced")
     if any(not 1 <= name.size <= MAX_CHUNK_BYTES for name in names):
         raise PeerRefused("malformed", f"a chunk has 1 to {MAX_CHUNK_BYTES} bytes")
-    if get_entries_root([name.entry for name in names]) != request.root:
+    if get_entries_root(name.entry for name in names) != request.root:
         raise PeerRefused("malformed", "the list of chunks does not hash to the root")
 
 

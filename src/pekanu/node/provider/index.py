@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,8 +39,8 @@ from pekanu.node.provider.tables import agreements, chunks, clients, packs
 from pekanu.storage.chunk_names import ChunkList, ChunkName
 from pekanu.types import Hash32
 
-#: Values of one question; SQLite takes 32,766.
-_MANY: Final = 5000
+#: Values of one question, at most.
+_MANY: Final = 512
 #: Agreements in memory at once, where all are gone through.
 _FEW: Final = 8
 
@@ -55,8 +55,8 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class AgreementRow:
-    """An agreement as the index keeps it."""
+class AgreementHead:
+    """An agreement as the index keeps it, without its lists, which may be megabytes."""
 
     agreement_id: Hash32
     server: str
@@ -66,26 +66,23 @@ class AgreementRow:
     is_live: bool
     is_held: bool
     state: str
-    entries: bytes
-    shown: bytes
     awaited_bytes: int
     created_at: int
     ends_at: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgreementRow(AgreementHead):
+    """All of an agreement."""
+
+    entries: bytes
+    #: A byte a chunk: whether its client brought or showed it.
+    shown: bytes
 
     @property
     def names(self) -> ChunkList:
         """The chunks in their order."""
         return ChunkList(self.entries)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AgreementHead:
-    """What of an agreement is asked for at each request: its lists may be megabytes."""
-
-    agent: str
-    stage: str
-    is_held: bool
-    state: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,10 +98,9 @@ class Usage:
     chunk_count: int
 
 
+_HEADS: Final = select(*(agreements.c[field.name] for field in fields(AgreementHead)))
 #: Asked for with each request; to put it together takes longer than to answer it.
-_HEAD: Final = select(*(agreements.c[name] for name in AgreementHead.__slots__)).where(
-    agreements.c.agreement_id == bindparam("id")
-)
+_HEAD: Final = _HEADS.where(agreements.c.agreement_id == bindparam("id"))
 
 
 class ProviderIndex:
@@ -122,7 +118,7 @@ class ProviderIndex:
 
     def add_agreement(self, row: AgreementRow) -> None:
         """Write a new agreement; one that is there is left as it is."""
-        values = {name: getattr(row, name) for name in AgreementRow.__slots__}
+        values = {field.name: getattr(row, field.name) for field in fields(AgreementRow)}
         values["agreement_id"] = row.agreement_id.hex()
         with self._change() as connection:
             if _find_agreement(connection, row.agreement_id) is None:
@@ -133,25 +129,34 @@ class ProviderIndex:
         with self._engine.connect() as connection:
             return _find_agreement(connection, agreement_id)
 
+    def load_names(self, agreement_id: Hash32) -> ChunkList:
+        """Return an agreement's chunks; none where there is no such agreement."""
+        query = select(agreements.c.entries)
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                query.where(agreements.c.agreement_id == agreement_id.hex())
+            ).scalar_one_or_none()
+        return ChunkList(bytes(found or b""))
+
     def get_head(self, agreement_id: Hash32) -> AgreementHead | None:
         """Return an agreement without its lists, or None."""
         with self._engine.connect() as connection:
             found = connection.execute(_HEAD, {"id": agreement_id.hex()}).mappings().one_or_none()
-        return None if found is None else AgreementHead(**found)
+        return None if found is None else _to_head(found)
 
     def list_agreements(
         self, *, agent: str | None = None, live_only: bool = False
-    ) -> list[AgreementRow]:
+    ) -> list[AgreementHead]:
         """Return agreements, oldest first."""
-        query = select(agreements).order_by(agreements.c.number)
+        query = _HEADS.order_by(agreements.c.number)
         if agent is not None:
             query = query.where(agreements.c.agent == agent)
         if live_only:
             query = query.where(agreements.c.is_live)
         with self._engine.connect() as connection:
-            return [_to_row(found) for found in connection.execute(query).mappings()]
+            return [_to_head(found) for found in connection.execute(query).mappings()]
 
-    def iterate_others(self, row: AgreementRow, since: int) -> Iterator[AgreementRow]:
+    def iterate_others(self, row: AgreementHead, since: int) -> Iterator[AgreementRow]:
         """Yield all agreements but one that had not ended at a second, one after the other."""
         query = select(agreements).where(
             agreements.c.ends_at > since, agreements.c.agreement_id != row.agreement_id.hex()
@@ -224,16 +229,16 @@ class ProviderIndex:
             row = _find_agreement(connection, agreement_id)
             if row is None or row.is_held:
                 return
-            wanted = {name.key: name.size for name in row.names}
-            there = _find_keys(connection, list(wanted))
-            _count(connection, there, 1)
-            new = [
-                {"chunk": key, "size": size, "pack": None, "place": 0, "holders": 1}
-                for key, size in wanted.items()
-                if key not in there
-            ]
-            if new:
-                connection.execute(insert(chunks), new)
+            for wanted in _split_wanted(row.names):
+                there = _find_keys(connection, list(wanted))
+                _count(connection, there, 1)
+                new = [
+                    {"chunk": key, "size": size, "pack": None, "place": 0, "holders": 1}
+                    for key, size in wanted.items()
+                    if key not in there
+                ]
+                if new:
+                    connection.execute(insert(chunks), new)
             connection.execute(
                 update(agreements)
                 .where(agreements.c.agreement_id == agreement_id.hex())
@@ -246,17 +251,17 @@ class ProviderIndex:
             row = _find_agreement(connection, agreement_id)
             if row is None or not row.is_held:
                 return []
-            wanted = {name.key: name.size for name in row.names}
-            there = _find_keys(connection, list(wanted))
-            _count(connection, there, -1)
-            lost = {key: place for key, place in there.items() if place.holders == 1}
             live: Counter[str] = Counter()
-            for key, place in lost.items():
-                if place.pack:
-                    live[place.pack] -= wanted[key]
+            for wanted in _split_wanted(row.names):
+                there = _find_keys(connection, list(wanted))
+                _count(connection, there, -1)
+                lost = {key: place for key, place in there.items() if place.holders == 1}
+                for key, place in lost.items():
+                    if place.pack:
+                        live[place.pack] -= wanted[key]
+                for some in _split(list(lost)):
+                    connection.execute(delete(chunks).where(chunks.c.chunk.in_(some)))
             _add_live(connection, live)
-            for some in _split(list(lost)):
-                connection.execute(delete(chunks).where(chunks.c.chunk.in_(some)))
             connection.execute(
                 update(agreements)
                 .where(agreements.c.agreement_id == agreement_id.hex())
@@ -264,7 +269,7 @@ class ProviderIndex:
             )
             return _take_dead(connection)
 
-    def find_places(self, names: Sequence[ChunkName]) -> dict[str, Place]:
+    def find_places(self, names: Iterable[ChunkName]) -> dict[str, Place]:
         """Return where those of some chunks lie that are held, by their keys."""
         with self._engine.connect() as connection:
             found = _find_keys(connection, [name.key for name in names])
@@ -391,11 +396,18 @@ def _find_agreement(connection: Connection, agreement_id: Hash32) -> AgreementRo
     return None if found is None else _to_row(found)
 
 
+def _to_head(found: Mapping[Any, Any]) -> AgreementHead:
+    return AgreementHead(**{**found, "agreement_id": _to_id(found)})
+
+
 def _to_row(found: Mapping[Any, Any]) -> AgreementRow:
-    values = {name: found[name] for name in AgreementRow.__slots__}
-    values["agreement_id"] = Hash32(bytes.fromhex(found["agreement_id"]))
-    values["entries"], values["shown"] = bytes(found["entries"]), bytes(found["shown"])
-    return AgreementRow(**values)
+    values = {field.name: found[field.name] for field in fields(AgreementRow)}
+    lists = {name: bytes(found[name]) for name in ("entries", "shown")}
+    return AgreementRow(**{**values, **lists, "agreement_id": _to_id(found)})
+
+
+def _to_id(found: Mapping[Any, Any]) -> Hash32:
+    return Hash32(bytes.fromhex(found["agreement_id"]))
 
 
 def _find_keys(connection: Connection, keys: list[str]) -> dict[str, _Found]:
@@ -445,9 +457,21 @@ def _take_dead(connection: Connection) -> list[str]:
     return dead
 
 
+def _split_wanted(names: ChunkList) -> Iterator[dict[str, int]]:
+    """Yield the sizes of an agreement's chunks by their keys, many at a time, each once."""
+    for some in names.split_different(_MANY):
+        found = (names[number] for number in some)
+        yield {name.key: name.size for name in found}
+
+
 def _split(keys: list[str]) -> Iterator[list[str]]:
+    """Yield keys, many at a time and so many that there are few lengths: the last several times.
+
+    A connection keeps a hundred prepared questions, one for each length: a kilobyte a chunk.
+    """
     for start in range(0, len(keys), _MANY):
-        yield keys[start : start + _MANY]
+        some = keys[start : start + _MANY]
+        yield some + some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from pekanu.chain.storage_events import Paid
 from pekanu.errors import ChainError, InvalidMessage, PekanuError, UsageError
 from pekanu.node.provider.agreements import Agreement, read_agreement, read_stage
 from pekanu.node.provider.counter import Shop
-from pekanu.node.provider.index import AgreementRow
+from pekanu.node.provider.index import AgreementHead
 from pekanu.node.provider.sharing import find_rebate, get_period
 from pekanu.node.storage.messages import Stage
 from pekanu.node.storage.sealing import seal_link
@@ -129,7 +129,7 @@ class Keeper:
     async def _attend(self, agreement_id: Hash32) -> None:
         """Do for one agreement what is due now; a challenge waits for nothing else."""
         async with self._looks:
-            row = await asyncio.to_thread(self._index.get_agreement, agreement_id)
+            row = await asyncio.to_thread(self._index.get_head, agreement_id)
             if row is None or not row.is_live:
                 return
             state = await self._shop.server.fetch_agreement(agreement_id)
@@ -141,7 +141,7 @@ class Keeper:
         async with self._acts:
             await self._act(row, state)
 
-    async def _act(self, row: AgreementRow, state: AgreementState) -> None:
+    async def _act(self, row: AgreementHead, state: AgreementState) -> None:
         match read_stage(row):
             case Stage.QUOTED:
                 await self._await_payment(row, state)
@@ -156,7 +156,7 @@ class Keeper:
 
     # --- one stage each -----------------------------------------------------------------------
 
-    async def _await_payment(self, row: AgreementRow, state: AgreementState) -> None:
+    async def _await_payment(self, row: AgreementHead, state: AgreementState) -> None:
         """Step 10: take the payment's transaction from the contract's event."""
         agreement = read_agreement(row)
         terms, seen = agreement.terms, self._see_payment(row, agreement)
@@ -173,7 +173,7 @@ class Keeper:
             await asyncio.to_thread(self._shop.vault.release, row.agreement_id)
             await asyncio.to_thread(self._index.remove_agreement, row.agreement_id)
 
-    async def _await_depth(self, row: AgreementRow, state: AgreementState) -> None:
+    async def _await_depth(self, row: AgreementHead, state: AgreementState) -> None:
         """Step 11: wait until a reorganization can hardly undo the payment."""
         agreement, shop = read_agreement(row), self._shop
         seen = self._see_payment(row, agreement)
@@ -194,14 +194,14 @@ class Keeper:
             is_stored = agreement.is_signed
             await self._set(row, agreement, Stage.STORED if is_stored else Stage.UPLOADING)
 
-    def _see_payment(self, row: AgreementRow, agreement: Agreement) -> Agreement | None:
+    def _see_payment(self, row: AgreementHead, agreement: Agreement) -> Agreement | None:
         """Return an agreement with its payment as the contract's events tell it, if they do."""
         paid = self._shop.watch.find(row.agreement_id, Paid)
         if paid is None:
             return None
         return replace(agreement, payment=paid.log.transaction, payment_block=paid.log.block_number)
 
-    async def _await_receipt(self, row: AgreementRow, state: AgreementState) -> None:
+    async def _await_receipt(self, row: AgreementHead, state: AgreementState) -> None:
         """Before the point of availability: look whether it came, or came too late."""
         agreement, now = read_agreement(row), self._shop.desk.watch.now
         seen = self._see_payment(row, agreement)
@@ -220,7 +220,7 @@ class Keeper:
             # It came; what became of the agreement since, if anything, is for `_serve`.
             await self._set(row, agreement, Stage.CONFIRMED)
 
-    async def _serve(self, row: AgreementRow, state: AgreementState) -> None:
+    async def _serve(self, row: AgreementHead, state: AgreementState) -> None:
         """During the term: answer challenges; after it: take what is left and let go."""
         agreement, now = read_agreement(row), self._shop.desk.watch.now
         match state.status:
@@ -245,15 +245,18 @@ class Keeper:
             case _:
                 return
 
-    async def _answer(self, row: AgreementRow, agreement: Agreement, state: AgreementState) -> None:
+    async def _answer(
+        self, row: AgreementHead, agreement: Agreement, state: AgreementState
+    ) -> None:
         """Show the leaves of the open challenge, transaction by transaction."""
         shop, quote = self._shop, agreement.quote
         root, blind, repeated = agreement.root, agreement.blind, 0
+        names = await asyncio.to_thread(self._index.load_names, row.agreement_id)
         while state.status is Status.CHALLENGED:
             try:
                 proof = await asyncio.to_thread(
                     shop.vault.prove,
-                    row.names,
+                    names,
                     chunk=state.chunk,
                     first=state.leaf,
                     count=state.count,
@@ -280,13 +283,13 @@ class Keeper:
 
     # --- many at once -------------------------------------------------------------------------
 
-    async def _confirm(self, rows: list[AgreementRow]) -> None:
+    async def _confirm(self, rows: list[AgreementHead]) -> None:
         """Show receipts on chain: many in a transaction, or one with its link.
 
         The link goes on chain, sealed, for a client that did not say that it has it.
         """
         shop, now = self._shop, time.monotonic()
-        ready: list[AgreementRow] = []
+        ready: list[AgreementHead] = []
         for row in rows:
             state = await shop.server.fetch_agreement(row.agreement_id)
             if state.status is not Status.PAID:
@@ -300,7 +303,7 @@ class Keeper:
             some = ready[start : start + MAX_BATCH]
             await self._show([self._build_confirmation(row) for row in some])
 
-    def _build_confirmation(self, row: AgreementRow, *, with_link: bool = False) -> Confirmation:
+    def _build_confirmation(self, row: AgreementHead, *, with_link: bool = False) -> Confirmation:
         shop, agreement = self._shop, read_agreement(row)
         sealed = b""
         with contextlib.suppress(InvalidMessage):
@@ -325,14 +328,14 @@ class Keeper:
                 self._signed_at.pop(one, None)
         shop.watch.wake()
 
-    async def _collect_all(self, rows: list[AgreementRow], now: Seconds) -> None:
+    async def _collect_all(self, rows: list[AgreementHead], now: Seconds) -> None:
         await self._collect(rows)
         self._collected_at = now
 
-    async def _collect(self, rows: list[AgreementRow]) -> None:
+    async def _collect(self, rows: list[AgreementHead]) -> None:
         """Collect what has vested, where it is worth a transaction, and end what is over."""
         shop, now = self._shop, self._shop.desk.watch.now
-        due: list[tuple[AgreementRow, Agreement]] = []
+        due: list[tuple[AgreementHead, Agreement]] = []
         for row in rows:
             agreement = read_agreement(row)
             state = await shop.server.fetch_agreement(row.agreement_id)
@@ -352,11 +355,14 @@ class Keeper:
                 if state.status is Status.ENDED:
                     await self._end(row, agreement, await self._give_rebate(row, agreement))
 
-    async def _give_rebate(self, row: AgreementRow, agreement: Agreement) -> Wei:
+    async def _give_rebate(self, row: AgreementHead, agreement: Agreement) -> Wei:
         """Give back, once, what was promised of a served price for what others share."""
         permille = self._shop.terms.rebate_permille
+        whole = await asyncio.to_thread(self._index.get_agreement, row.agreement_id)
+        if whole is None or not permille:
+            return Wei(0)
         others = self._index.iterate_others(row, get_period(row, agreement).start)
-        amount = await asyncio.to_thread(find_rebate, row, agreement, others, permille)
+        amount = await asyncio.to_thread(find_rebate, whole, agreement, others, permille)
         if not amount:
             return amount
         call = self._shop.server.rebate(agreement.terms.client, amount)
@@ -371,7 +377,7 @@ class Keeper:
 
     # --- within -------------------------------------------------------------------------------
 
-    async def _set(self, row: AgreementRow, agreement: Agreement, stage: Stage) -> bool:
+    async def _set(self, row: AgreementHead, agreement: Agreement, stage: Stage) -> bool:
         shop = self._shop
         is_changed = await asyncio.to_thread(
             self._index.set_state,
@@ -385,7 +391,7 @@ class Keeper:
         shop.watch.wake()
         return is_changed
 
-    async def _is_deep(self, row: AgreementRow, status: Status, *, behind: int = 0) -> bool:
+    async def _is_deep(self, row: AgreementHead, status: Status, *, behind: int = 0) -> bool:
         """Return whether an agreement stands so as deep in the chain as the node waits for.
 
         Bytes are let go for nothing that could still be undone.
@@ -402,7 +408,7 @@ class Keeper:
         deep = await server.fetch_agreement(row.agreement_id, block)
         return deep.status is status and int(block, 16) >= behind
 
-    async def _end(self, row: AgreementRow, agreement: Agreement, rebate: int = 0) -> None:
+    async def _end(self, row: AgreementHead, agreement: Agreement, rebate: int = 0) -> None:
         """Let the chunks go, then note that nothing is left to do."""
         await asyncio.to_thread(self._shop.vault.release, row.agreement_id)
         self._shop.acknowledged.discard(row.agreement_id)
@@ -410,7 +416,7 @@ class Keeper:
             self.tally.ended += 1
             self.tally.rebates_wei += rebate
 
-    async def _send(self, call: Call, row: AgreementRow, name: str) -> None:
+    async def _send(self, call: Call, row: AgreementHead, name: str) -> None:
         await self._shop.desk.send(call, task_id=row.agreement_id, name=name)
 
 

@@ -27,7 +27,7 @@ from pekanu.node.storage.messages import (
     pack_numbers,
     unpack_numbers,
 )
-from pekanu.storage.chunk_names import RECORD_SIZE, unpack_names
+from pekanu.storage.chunk_names import RECORD_SIZE, ChunkList
 from pekanu.types import Hash32
 
 _HASH_SIZE: Final = 32
@@ -74,7 +74,7 @@ class StorageResponders:
         data = bytes(await request.body.read_whole())
         if len(data) != request.message.chunk_count * RECORD_SIZE:
             raise InvalidMessage("the list of chunks is not as long as was announced")
-        names = await asyncio.to_thread(unpack_names, data)
+        names = ChunkList(data)
         return Answer(head=await self._counter.quote(request.peer, request.message, names))
 
     async def _status(self, request: PeerRequest) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pekanu.node.provider.agreements import Agreement, read_agreement
-from pekanu.node.provider.index import AgreementRow
+from pekanu.node.provider.index import AgreementHead, AgreementRow
 from pekanu.storage.rebates import Period, get_rebate
 from pekanu.types import Seconds, Wei
 
@@ -46,7 +46,7 @@ def find_rebate(
     )
 
 
-def get_period(row: AgreementRow, agreement: Agreement) -> Period:
+def get_period(row: AgreementHead, agreement: Agreement) -> Period:
     """Return when an agreement's bytes are kept, a first one's from its quote on."""
     start = agreement.terms.starts_at or row.created_at
     return Period(start=Seconds(start), end=Seconds(max(start, row.ends_at)))

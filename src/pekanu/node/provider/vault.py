@@ -9,7 +9,7 @@ written anew. All methods block; they may be called from threads. Not here: who 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -31,6 +31,8 @@ from pekanu.types import Hash32
 _LOG: Final = logging.getLogger(__name__)
 #: Bytes of a pack's random name.
 _NAME_SIZE: Final = 16
+#: Chunks that are looked up at once, where an agreement's are gone through.
+_MANY: Final = 4096
 #: Ranges of packs that are open for one reader.
 _MOST_RUNS: Final = 8
 
@@ -71,15 +73,13 @@ class Vault:
     def find_missing(self, row: AgreementRow) -> Missing:
         """Return what is left to do; of equal chunks the first stands for all."""
         names = row.names
-        places = self.index.find_places(names)
         absent: list[int] = []
         unshown: list[int] = []
-        seen: set[str] = set()
-        for number, name in enumerate(names):
-            if name.key in seen or row.shown[number]:
-                continue
-            seen.add(name.key)
-            (unshown if name.key in places else absent).append(number)
+        for some in names.split_different(_MANY):
+            left = {number: names[number] for number in some if not row.shown[number]}
+            places = self.index.find_places(left.values())
+            for number, name in left.items():
+                (unshown if name.key in places else absent).append(number)
         return Missing(absent=tuple(absent), unshown=tuple(unshown))
 
     def take(
@@ -118,12 +118,13 @@ class Vault:
         if fresh and not is_needed:
             self._store.delete(pack)
 
-    def check_ownership(self, row: AgreementRow, nonce: bytes, answers: dict[int, bytes]) -> int:
+    def check_ownership(
+        self, agreement_id: Hash32, names: ChunkList, nonce: bytes, answers: Mapping[int, bytes]
+    ) -> int:
         """Note the chunks that a client showed to hold; return how many of its answers are right.
 
         A wrong answer costs nothing but the upload of that chunk.
         """
-        names = row.names
         places = self.index.find_places([names[number] for number in answers])
         shown = set()
         for number, answer in answers.items():
@@ -135,7 +136,7 @@ class Vault:
             if prove_ownership(nonce, name.root, data) == answer:
                 shown.add(number)
         self.index.record_pack(
-            row.agreement_id, names, pack=None, places={}, shown=names.find_equal(shown)
+            agreement_id, names, pack=None, places={}, shown=names.find_equal(shown)
         )
         return len(shown)
 
@@ -190,13 +191,13 @@ class Vault:
         Raises:
             StoreError: The chunk was lost.
         """
-        entries = [name.entry for name in names]
-        levels = get_entry_levels(entries)
-        leaves = entries[chunk].leaf_count
+        levels = get_entry_levels(name.entry for name in names)
+        entry = names[chunk].entry
+        leaves = entry.leaf_count
         if first >= leaves:
-            return build_count_proof(levels, entries[chunk], chunk)
+            return build_count_proof(levels, entry, chunk)
         data = self.read(names[chunk])
-        if get_chunk_entry(data) != entries[chunk]:
+        if get_chunk_entry(data) != entry:
             raise StoreError(f"chunk {chunk} is damaged")
         shown = min(count, MAX_ANSWER, leaves - first)
         return prove_leaves(levels, data, chunk=chunk, first=first, count=shown)
