@@ -26,6 +26,7 @@ from pekanu.node.process_executor import ProcessExecutor
 from pekanu.node.worker_machine import WorkerStep
 from pekanu.types import Hash32, Wei
 from support.cheats import build_cheat
+from support.crash import wait_until
 from support.nodes import ETHER, TERMS, Town, build_request, finish, is_product, open_town
 
 
@@ -59,6 +60,8 @@ async def test_submit__when_both_are_honest__then_output_for_price(
     assert await worker.desk.fetch_ledger() == ETHER + price
     assert [cost.call for cost in receipt.costs] == ["post_accepted"]
     assert receipt.tasks[0].step is ClientStep.FINISHED
+    # The client can see the settlement before its worker notes it.
+    await wait_until(lambda: not worker.list_tasks(live_only=True))
     tasks = worker.list_tasks(live_only=False)
     assert [one.step for one in tasks] == [WorkerStep.FINISHED]
     (settle,) = worker.desk.journal.load_costs(tasks[0].task_id)

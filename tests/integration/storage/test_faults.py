@@ -129,6 +129,7 @@ async def test_challenge__when_all_is_well__then_answered_and_the_fee_is_the_pro
     before = await count_money(depot, storer)
     for chunk, leaf, count, size in ((0, 0, 1, 256), (1, 7, 40, 40 * 256), (0, 1 << 19, 1, 0)):
         seen = await challenge(storer, stored, chunk=chunk, leaf=leaf, count=count)
+        assert seen.deadline > stored.created_at
         answered = await await_answer(storer, stored, seen, timeout_seconds=60)
         assert answered.is_answered
         assert len(answered.data) == size

@@ -22,7 +22,7 @@ class ChunkOpener:
 
     Args:
         manifest: It was proved to be the object's.
-        domain: The opener's own; None holds every chunk to its root.
+        domain: That of whoever reads; None holds every chunk to its root.
     """
 
     def __init__(self, manifest: Manifest, domain: EncryptionDomain | None = None) -> None:

@@ -127,7 +127,10 @@ async def open_challenge(
     receipt = await storer.desk.sender.send(
         plan.call, key=f"{stored.agreement_id.hex()}:challenge:{secrets.token_hex(8)}"
     )
-    state = await fetch_state(storer, stored)
+    # As of the challenge's own block: a quick provider may have answered since.
+    state = await get_server(storer, stored).fetch_agreement(
+        stored.agreement_id, hex(receipt.block_number)
+    )
     return ChallengeSeen(
         chunk=plan.chunk,
         leaf=plan.leaf,
