@@ -77,21 +77,17 @@ class ChunkList(Sequence[ChunkName]):
     def find_equal(self, numbers: Iterable[int]) -> list[int]:
         """Return the places of all chunks that equal one of some."""
         records = {self._get_record(number): number for number in numbers}
-        repeated = self._repeated
-        return [
-            place for record, number in records.items() for place in repeated.get(record, (number,))
-        ]
+        return [place for number in records.values() for place in self._get_equal(number)]
 
     def split_different(self, count: int) -> Iterator[list[int]]:
         """Yield the places of chunks, so many at a time; of equal ones the first alone."""
-        repeated = self._repeated
-        firsts = (
-            number
-            for number in range(len(self))
-            if repeated.get(self._get_record(number), (number,))[0] == number
-        )
+        firsts = (number for number in range(len(self)) if self._get_equal(number)[0] == number)
         while some := list(islice(firsts, count)):
             yield some
+
+    def _get_equal(self, number: int) -> Sequence[int]:
+        """Return the places of all chunks that equal one, itself among them, rising."""
+        return self._repeated.get(self._get_record(number), (number,))
 
     @cached_property
     def _repeated(self) -> dict[bytes, list[int]]:

@@ -20,6 +20,7 @@ from typing import Final
 
 from pekanu.errors import InvalidMessage
 from pekanu.json_text import parse_json
+from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.domains import derive_key
 from pekanu.types import Hash32
 
@@ -68,6 +69,11 @@ class ChunkRef:
     root: Hash32
     key: bytes
     size: int
+
+    @property
+    def name(self) -> ChunkName:
+        """What the provider knows the chunk by."""
+        return ChunkName(root=self.root, size=self.size)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -254,7 +254,7 @@ class ProviderCounter:
 
     async def fetch_status(self, peer: Address, agreement_id: Hash32) -> AgreementStatus:
         """Steps 10 and 11: where an agreement stands, and its payment."""
-        head = _check(self._index.get_head(agreement_id), peer, None)
+        head = self._get_head(peer, agreement_id)
         if read_stage(head) is Stage.QUOTED:
             self._shop.watch.hurry()
         agreement = read_agreement(head)
@@ -281,7 +281,7 @@ class ProviderCounter:
         self, peer: Address, agreement_id: Hash32, answers: dict[int, bytes]
     ) -> int:
         """Step 12: take proofs of ownership; return how many hold."""
-        head = _check(self._index.get_head(agreement_id), peer, Stage.UPLOADING)
+        head = self._get_head(peer, agreement_id, Stage.UPLOADING)
         names = self.get_names(agreement_id)
         _check_numbers(answers, len(names))
         nonce = read_agreement(head).nonce
@@ -293,7 +293,7 @@ class ProviderCounter:
         self, peer: Address, agreement_id: Hash32, numbers: list[int], data: Pieces
     ) -> None:
         """Step 12: take chunks; they are on disk when this returns."""
-        _check(self._index.get_head(agreement_id), peer, Stage.UPLOADING)
+        self._get_head(peer, agreement_id, Stage.UPLOADING)
         names = self.get_names(agreement_id)
         _check_numbers(numbers, len(names))
         if data.size != sum(names[number].size for number in numbers):
@@ -313,7 +313,7 @@ class ProviderCounter:
 
     async def acknowledge(self, peer: Address, agreement_id: Hash32) -> AgreementStatus:
         """Step 13: note that sigma and L arrived, so that L need not go on chain."""
-        head = _check(self._index.get_head(agreement_id), peer, None)
+        head = self._get_head(peer, agreement_id)
         if not read_agreement(head).is_signed:
             raise PeerRefused("early", "no receipt was signed")
         self._shop.acknowledged.add(agreement_id)
@@ -405,6 +405,11 @@ class ProviderCounter:
     def _get(self, peer: Address, agreement_id: Hash32, stage: Stage | None = None) -> AgreementRow:
         return _check(self._index.get_agreement(agreement_id), peer, stage)
 
+    def _get_head(
+        self, peer: Address, agreement_id: Hash32, stage: Stage | None = None
+    ) -> AgreementHead:
+        return _check(self._index.get_head(agreement_id), peer, stage)
+
     def _check_readable(self, agreement_id: Hash32, root: Hash32) -> None:
         head = self._index.get_head(agreement_id)
         if head is None or not head.is_held or read_agreement(head).root != root:
@@ -424,9 +429,10 @@ class ProviderCounter:
 
 def _check_names(request: UploadRequest, names: ChunkList) -> None:
     """Refuse a list of chunks that is not what the request says."""
-    if len(names) != request.chunk_count or sum(name.size for name in names) != request.size:
+    sizes = [name.size for name in names]
+    if len(sizes) != request.chunk_count or sum(sizes) != request.size:
         raise PeerRefused("malformed", "the list of chunks is not as long as was announced")
-    if any(not 1 <= name.size <= MAX_CHUNK_BYTES for name in names):
+    if any(not 1 <= size <= MAX_CHUNK_BYTES for size in sizes):
         raise PeerRefused("malformed", f"a chunk has 1 to {MAX_CHUNK_BYTES} bytes")
     if get_entries_root(name.entry for name in names) != request.root:
         raise PeerRefused("malformed", "the list of chunks does not hash to the root")

@@ -358,8 +358,10 @@ class Keeper:
     async def _give_rebate(self, row: AgreementHead, agreement: Agreement) -> Wei:
         """Give back, once, what was promised of a served price for what others share."""
         permille = self._shop.terms.rebate_permille
+        if not permille:
+            return Wei(0)
         whole = await asyncio.to_thread(self._index.get_agreement, row.agreement_id)
-        if whole is None or not permille:
+        if whole is None:
             return Wei(0)
         others = self._index.iterate_others(row, get_period(row, agreement).start)
         amount = await asyncio.to_thread(find_rebate, whole, agreement, others, permille)

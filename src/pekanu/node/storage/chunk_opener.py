@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pekanu.errors import InvalidProof
-from pekanu.storage.chunk_names import ChunkName
 from pekanu.storage.domains import EncryptionDomain, decrypt_into
 from pekanu.storage.manifest import Manifest
 
@@ -28,7 +27,7 @@ class ChunkOpener:
     def __init__(self, manifest: Manifest, domain: EncryptionDomain | None = None) -> None:
         self.manifest = manifest
         #: Of all chunks.
-        self.names = [ChunkName(root=ref.root, size=ref.size) for ref in manifest.chunks]
+        self.names = [ref.name for ref in manifest.chunks]
         self._domain = domain
 
     def open_run(self, first: int, some: Sequence[memoryview], room: memoryview) -> memoryview:

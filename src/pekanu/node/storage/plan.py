@@ -107,7 +107,7 @@ def restore_plan(encoded: bytes, manifest_key: bytes) -> Plan:
     """Return the plan of an encoded manifest."""
     manifest = Manifest.decode(encoded)
     parts = tuple(split_parts(encoded))
-    names = [ChunkName(root=ref.root, size=ref.size) for ref in manifest.chunks]
+    names = [ref.name for ref in manifest.chunks]
     for number, part in enumerate(parts):
         sealed = encrypt_chunk(part, get_part_key(manifest_key, number))
         names.append(ChunkName(root=get_chunk_entry(sealed).chunk_root, size=len(sealed)))

@@ -70,11 +70,7 @@ class ServerWatch:
 
     async def wait(self, seconds: float) -> None:
         """Return when something was heard, or after so many seconds."""
-        # Not `wait_for`, which before Python 3.12 loses a cancellation that comes with the news.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
-        self._news.clear()
+        await _await(self._news, seconds)
 
     def wake(self) -> None:
         """Let `wait` return."""
@@ -100,10 +96,7 @@ class ServerWatch:
         """Wait until the chain is to be asked again; whoever hurries it saves most of the wait."""
         least = self._chain.poll_seconds * _LEAST_REST
         await asyncio.sleep(least)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._chain.poll_seconds - least):
-                await self._hurry.wait()
-        self._hurry.clear()
+        await _await(self._hurry, self._chain.poll_seconds - least)
 
     def _take(self, found: EventBatch | Rollback) -> None:
         if isinstance(found, Rollback):
@@ -117,3 +110,12 @@ class ServerWatch:
                 self.events[event.agreement_id].append(event)
         if found.events:
             self._news.set()
+
+
+async def _await(event: asyncio.Event, seconds: float) -> None:
+    """Return when an event is set, or after so many seconds; it is clear behind."""
+    # Not `wait_for`, which before Python 3.12 loses a cancellation that comes with the event.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    event.clear()
